@@ -1,0 +1,1 @@
+"""Singer tap for Cometly: every conversion event, one verified export per day."""

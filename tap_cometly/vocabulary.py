@@ -1,0 +1,167 @@
+"""What Cometly can say: event fields, event names, sources, attribution models and windows.
+
+One place for every name of the API, so that settings, schema, documentation and the sandbox cannot disagree.
+Facts are from the vendor's page *Create event export*
+(``https://docs.cometly.com/api-reference/endpoint/create-event-export``) unless a comment names another page.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from typing import TYPE_CHECKING, Final, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Kind = Literal["integer", "decimal", "boolean", "string", "date", "timestamp"]
+"""What a column holds; the stream turns it into JSON Schema, the sandbox into values."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Field:
+    """One column of an exported event.
+
+    Attributes:
+        name: Key in the exported row.
+        kind: What the value is.
+        description: One sentence for catalogs, warehouses and people.
+        needs_sources: Cometly gives it only to exports that name ``sources``.
+        nullable: Whether a row may lack it.
+    """
+
+    name: str
+    kind: Kind
+    description: str
+    needs_sources: bool = False
+    nullable: bool = True
+
+
+EVENT_ID: Final = Field("id", "integer", "Cometly's identifier of the event.", nullable=False)
+EVENT_TIME: Final = Field(
+    "event_time_utc",
+    "timestamp",
+    "When the event happened, in UTC. Its UTC date may differ from `event_date`.",
+    nullable=False,
+)
+TOUCHPOINT_ID: Final = Field(
+    "touchpoint_id",
+    "string",
+    "The touchpoint that this row credits; with `id` it is the key of an attributed row.",
+    needs_sources=True,
+    nullable=False,
+)
+SOURCE: Final = Field(
+    "source",
+    "string",
+    "Channel of the credited touchpoint, such as `google_ads`; comes with any ad hierarchy field.",
+    needs_sources=True,
+)
+
+REQUESTABLE_FIELDS: Final = (
+    Field("profile_id", "integer", "The contact who did it; may change later when Cometly merges contacts."),
+    Field("company_id", "integer", "The company the contact belongs to, where known."),
+    Field("space_id", "integer", "The Space (workspace) the event belongs to."),
+    Field("event_name", "string", "Standard event name, or the slot of a custom event (`custom_event_7`)."),
+    Field("configured_name", "string", "The Space's label of the event; follows renames on re-export."),
+    Field(
+        "amount",
+        "decimal",
+        "Revenue of the event, exact; a share of it under multi-touch models. No currency is given.",
+    ),
+    Field("is_upsell", "boolean", "Whether the event is an upsell."),
+    Field("ad_id", "string", "The ad platform's identifier of the ad.", needs_sources=True),
+    Field("ad_name", "string", "Name of the ad.", needs_sources=True),
+    Field(
+        "adset_id", "string", "The ad platform's identifier of the ad set or ad group.", needs_sources=True
+    ),
+    Field("adset_name", "string", "Name of the ad set or ad group.", needs_sources=True),
+    Field("campaign_id", "string", "The ad platform's identifier of the campaign.", needs_sources=True),
+    Field("campaign_name", "string", "Name of the campaign.", needs_sources=True),
+    Field("account_id", "string", "The ad platform's identifier of the ad account.", needs_sources=True),
+    Field("account_name", "string", "Name of the ad account.", needs_sources=True),
+    Field("order_id", "string", "Order number given by the sender of the event."),
+    Field("order_name", "string", "Order name given by the sender of the event."),
+    Field("event_url", "string", "Full URL of the page the event happened on."),
+)
+"""The 18 fields that may be asked for; the others come by themselves and may not be."""
+
+FIELDS_BY_NAME: Final = {
+    field.name: field for field in (EVENT_ID, EVENT_TIME, TOUCHPOINT_ID, SOURCE, *REQUESTABLE_FIELDS)
+}
+AUTOMATIC_FIELDS: Final = ("id", "event_time_utc", "touchpoint_id", "source")
+REQUESTABLE_NAMES: Final = tuple(field.name for field in REQUESTABLE_FIELDS)
+HIERARCHY_NAMES: Final = tuple(field.name for field in REQUESTABLE_FIELDS if field.needs_sources)
+
+STANDARD_EVENT_NAMES: Final = (
+    "add_payment_info",
+    "add_to_cart",
+    "complete_registration",
+    "contact",
+    "initiate_checkout",
+    "lead_generated",
+    "purchase",
+    "schedule",
+    "sign_up",
+    "start_trial",
+    "submit_application",
+    "subscribe",
+    "upsell_purchase",
+    "view_content",
+    "webinar_registration",
+)
+CUSTOM_EVENT_NAMES: Final = tuple(f"custom_event_{slot}" for slot in range(1, 51))
+EVENT_NAMES: Final = STANDARD_EVENT_NAMES + CUSTOM_EVENT_NAMES
+
+_CHANNELS: Final = (
+    "facebook google linkedin tiktok youtube instagram bing yahoo pinterest reddit snapchat telegram twitch x quora "
+    "duckduckgo"
+).split()
+PAID_SOURCES: Final = tuple(f"{channel}_ads" for channel in _CHANNELS)
+ORGANIC_SOURCES: Final = tuple(
+    f"{channel}_organic" for channel in (*_CHANNELS, "messenger", "brave", "threads")
+)
+AI_SOURCES: Final = tuple(
+    f"ai_{name}" for name in ("chat_gpt", "perplexity", "copilot", "claude", "grok", "gemini", "deepseek")
+)
+OTHER_SOURCES: Final = (
+    "email",
+    "sms",
+    "referral",
+    "direct",
+    "shop_app",
+    "substack",
+    "capterra",
+    "trustpilot",
+    "g2",
+    "yelp",
+)
+SOURCES: Final = PAID_SOURCES + ORGANIC_SOURCES + AI_SOURCES + OTHER_SOURCES
+
+ATTRIBUTION_MODELS: Final = (
+    "first_touch",
+    "last_touch",
+    "linear",
+    "first_platform_touch",
+    "last_platform_touch",
+    "linear_paid",
+    "u_shaped",
+    "last_non_direct_touch",
+)
+MULTI_TOUCH_MODELS: Final = ("linear", "linear_paid", "u_shaped")
+"""Models that may give several rows per event, each with its share of ``amount``."""
+
+ATTRIBUTION_WINDOWS: Final = (0, 1, 7, 14, 30, 60, 90)
+"""Days before the event in which a touchpoint counts; 0 is the customer's whole lifetime."""
+
+QUERY_MODES: Final = ("profile", "company")
+
+MOST_EVENT_NAMES: Final = 10
+MOST_SOURCES: Final = 15
+MOST_FIELDS: Final = 20
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that ``name`` was probably meant to be, or None when nothing is close."""
+    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return matches[0] if matches else None
