@@ -72,10 +72,8 @@ REQUESTABLE_FIELDS: Final = (
     Field("is_upsell", "boolean", "Whether the event is an upsell."),
     Field("ad_id", "string", "The ad platform's identifier of the ad.", needs_sources=True),
     Field("ad_name", "string", "Name of the ad.", needs_sources=True),
-    Field(
-        "adset_id", "string", "The ad platform's identifier of the ad set or ad group.", needs_sources=True
-    ),
-    Field("adset_name", "string", "Name of the ad set or ad group.", needs_sources=True),
+    Field("adset_id", "string", "The ad platform's identifier of the ad set (ad group).", needs_sources=True),
+    Field("adset_name", "string", "Name of the ad set (ad group).", needs_sources=True),
     Field("campaign_id", "string", "The ad platform's identifier of the campaign.", needs_sources=True),
     Field("campaign_name", "string", "Name of the campaign.", needs_sources=True),
     Field("account_id", "string", "The ad platform's identifier of the ad account.", needs_sources=True),
@@ -114,9 +112,23 @@ CUSTOM_EVENT_NAMES: Final = tuple(f"custom_event_{slot}" for slot in range(1, 51
 EVENT_NAMES: Final = STANDARD_EVENT_NAMES + CUSTOM_EVENT_NAMES
 
 _CHANNELS: Final = (
-    "facebook google linkedin tiktok youtube instagram bing yahoo pinterest reddit snapchat telegram twitch x quora "
-    "duckduckgo"
-).split()
+    "facebook",
+    "google",
+    "linkedin",
+    "tiktok",
+    "youtube",
+    "instagram",
+    "bing",
+    "yahoo",
+    "pinterest",
+    "reddit",
+    "snapchat",
+    "telegram",
+    "twitch",
+    "x",
+    "quora",
+    "duckduckgo",
+)
 PAID_SOURCES: Final = tuple(f"{channel}_ads" for channel in _CHANNELS)
 ORGANIC_SOURCES: Final = tuple(
     f"{channel}_organic" for channel in (*_CHANNELS, "messenger", "brave", "threads")
