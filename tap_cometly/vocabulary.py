@@ -130,9 +130,7 @@ _CHANNELS: Final = (
     "duckduckgo",
 )
 PAID_SOURCES: Final = tuple(f"{channel}_ads" for channel in _CHANNELS)
-ORGANIC_SOURCES: Final = tuple(
-    f"{channel}_organic" for channel in (*_CHANNELS, "messenger", "brave", "threads")
-)
+ORGANIC_SOURCES: Final = tuple(f"{channel}_organic" for channel in (*_CHANNELS, "messenger", "brave", "threads"))
 AI_SOURCES: Final = tuple(
     f"ai_{name}" for name in ("chat_gpt", "perplexity", "copilot", "claude", "grok", "gemini", "deepseek")
 )

@@ -1,0 +1,232 @@
+"""The Cometly API: one method per endpoint, authentication, budgets, and what its answers mean.
+
+`CometlyClient` is the vendor of the export engine (`tap_cometly.exports.jobs.Vendor`). It sends each request once and
+says what came of it; when to send, and whether again, is the engine's business. It waits for nothing but the network.
+
+Pages of the vendor's documentation are named relative to ``https://docs.cometly.com/api-reference``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import date, datetime, timezone
+from typing import TYPE_CHECKING, Any, Final
+
+import requests
+from typing_extensions import override
+
+from tap_cometly.exports.jobs import JobState, JobStatus, JobUnknown, Link, Refused, Throttled, Unavailable
+from tap_cometly.pacing import Budget, seconds_to_wait, whole_number
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Callable, Hashable
+
+CREATES_PER_MINUTE: Final = 5
+"""Documented limit of ``POST /events/exports`` (endpoint/create-event-export)."""
+POLLS_PER_MINUTE: Final = 30
+"""Documented limit of ``GET /events/exports/{id}`` (endpoint/get-event-export)."""
+CONNECT_SECONDS: Final = 10.0
+ANSWER_SECONDS: Final = 30.0
+
+_STATES: Final = {"completed": JobState.READY, "failed": JobState.FAILED}
+_WHAT_TO_CHECK: Final = {
+    401: "Check the setting `api_key`. Keys are made in the Cometly app under Integrations > Cometly API",
+    403: "The key may lack the permission for events, or the Cometly subscription is inactive",
+    404: "Check the setting `api_url`: there is no such endpoint",
+    422: "Check the settings of the export: `fields`, `sources`, `attribution_*`, `event_names`, `start_date`",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class EventExport:
+    """What one event export is asked for (endpoint/create-event-export).
+
+    Attributes:
+        day: The event date, a calendar day in the Space's timezone.
+        parameters: The rest of the request's body, by the API's names.
+    """
+
+    day: date
+    parameters: dict[str, Any] = dataclasses.field(default_factory=dict, compare=False)
+
+    @override
+    def __str__(self) -> str:
+        """Return the day, which is how people name an export."""
+        return self.day.isoformat()
+
+
+class CometlyClient:
+    """Talks to the API of one Space.
+
+    Args:
+        api_url: Base address, without a trailing slash.
+        api_key: The Space's key; it goes to this host only and into no message.
+        user_agent: How to introduce ourselves.
+        now: The engine's clock, in seconds, for the budgets.
+        log: Where to tell about requests (debug) and refusals.
+        answer_seconds: Longest silence before a request counts as lost.
+
+    Attributes:
+        create_budget: How soon the next export may be created.
+        status_budget: How soon the next status may be asked for.
+    """
+
+    def __init__(
+        self,
+        *,
+        api_url: str,
+        api_key: str,
+        user_agent: str,
+        now: Callable[[], float],
+        log: logging.Logger,
+        answer_seconds: float = ANSWER_SECONDS,
+    ) -> None:
+        self._api_url = api_url
+        self._now = now
+        self._log = log
+        self._timeout = (CONNECT_SECONDS, answer_seconds)
+        self.create_budget = Budget(CREATES_PER_MINUTE)
+        self.status_budget = Budget(POLLS_PER_MINUTE)
+        self._session = requests.Session()
+        self._session.auth = _bearer(api_key)
+        # The vendor wants all three on every call, GET included; without `Accept` it may answer with a login page.
+        self._session.headers.update(
+            {"Accept": "application/json", "Content-Type": "application/json", "User-Agent": user_agent}
+        )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def create(self, order: EventExport) -> int:
+        """Start an event export: ``POST /events/exports`` (endpoint/create-event-export).
+
+        Returns:
+            The ``export_id``.
+
+        Raises:
+            Throttled: The budget is used up.
+            Unavailable: No answer, or one that makes no sense.
+            Refused: The key, the subscription or the request is not accepted.
+        """
+        body = {"date": order.day.isoformat(), **order.parameters}
+        answer = self._ask("POST", "/events/exports", self.create_budget, body)
+        export_id = answer.get("export_id")
+        if not isinstance(export_id, int):
+            raise Unavailable("Cometly accepted the export but named no export_id")
+        return export_id
+
+    def status(self, job: Hashable) -> JobStatus:
+        """Ask how far an export is: ``GET /events/exports/{id}`` (endpoint/get-event-export).
+
+        Each answer about a finished export carries a link that is good for another 15 minutes.
+
+        Raises:
+            Throttled: The budget is used up.
+            Unavailable: No answer, or one that makes no sense.
+            JobUnknown: There is no such export, or it is said to be finished but has no link.
+            Refused: The key or the subscription is not accepted.
+        """
+        answer = self._ask("GET", f"/events/exports/{job}", self.status_budget)
+        word = str(answer.get("status"))
+        state = _STATES.get(word, JobState.RUNNING)
+        links: tuple[Link, ...] = ()
+        if state is JobState.READY:
+            url = answer.get("download_url")
+            if not isinstance(url, str) or not url:
+                raise JobUnknown("the export is 'completed' but has no download link")
+            links = (Link(url),)
+        return JobStatus(state, word, str(answer.get("message") or "no reason given"), links)
+
+    def _ask(self, method: str, path: str, budget: Budget, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        try:
+            response = self._session.request(
+                method, self._api_url + path, json=body, timeout=self._timeout, allow_redirects=False
+            )
+        except requests.RequestException as error:
+            budget.answered(self._now())
+            raise Unavailable(f"no answer from the Cometly API ({_kind(error)})") from None
+        self._log.debug("%s %s: HTTP %d", method, path, response.status_code)
+        limit = whole_number(response.headers.get("X-RateLimit-Limit"))
+        if response.status_code == 429:
+            asked = seconds_to_wait(response.headers.get("Retry-After"), datetime.now(timezone.utc))
+            pause = budget.refused(self._now(), asked, limit=limit)
+            self._log.info("Cometly asks for a pause (429, %s %s): waiting %.0f s", method, path, pause)
+            raise Throttled("the request budget is used up")
+        remaining = whole_number(response.headers.get("X-RateLimit-Remaining"))
+        budget.answered(self._now(), limit=limit, remaining=remaining)
+        if response.ok and response.status_code < 300:
+            return _json_object(response)
+        raise _refusal(response, creating=method == "POST")
+
+
+def _bearer(api_key: str) -> Callable[[requests.PreparedRequest], requests.PreparedRequest]:
+    """Authenticate with the key. As the session's `auth` it also keeps `.netrc` entries from replacing it."""
+
+    def authenticate(request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {api_key}"
+        return request
+
+    return authenticate
+
+
+def _kind(error: requests.RequestException) -> str:
+    """Name a network error without its text, which may quote addresses."""
+    if isinstance(error, requests.exceptions.SSLError):
+        return "the TLS connection failed"
+    if isinstance(error, requests.Timeout):
+        return "it took too long"
+    cause = str(error)
+    if "NameResolutionError" in cause or "getaddrinfo" in cause:
+        return "the host name is not known"
+    if "refused" in cause.lower():
+        return "connection refused"
+    return "the connection broke"
+
+
+def _json_object(response: requests.Response) -> dict[str, Any]:
+    try:
+        answer = response.json()
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict):
+        raise Unavailable("Cometly answered with something else than a JSON object")
+    return answer
+
+
+def _refusal(response: requests.Response, *, creating: bool) -> Exception:
+    """Turn an answer that is neither success nor 429 into the error that says what it means."""
+    status = response.status_code
+    if status >= 500 or status in {408, 425}:
+        return Unavailable(f"the Cometly API answered HTTP {status}")
+    said = _explanation(response)
+    if status == 404 and not creating:
+        return JobUnknown("Cometly does not know the export (HTTP 404)")
+    if 300 <= status < 400:
+        return Refused(
+            f"Cometly redirects instead of answering (HTTP {status}). "
+            "Check the setting `api_url`; an API that sends one to a log-in page does not accept the `api_key`"
+        )
+    advice = _WHAT_TO_CHECK.get(status, "This is not a documented answer; the API may have changed")
+    return Refused(f"Cometly refuses the request (HTTP {status}: {said}). {advice}")
+
+
+def _explanation(response: requests.Response) -> str:
+    """Return the server's ``message``, and Laravel's ``errors`` by parameter where it gives them."""
+    try:
+        answer = response.json()
+    except ValueError:
+        return "no explanation given"
+    if not isinstance(answer, dict):
+        return "no explanation given"
+    message = str(answer.get("message") or "no explanation given")
+    errors = answer.get("errors")
+    if not isinstance(errors, dict):
+        return message
+    details = "; ".join(f"{name}: {_joined(texts)}" for name, texts in errors.items())
+    return f"{message} [{details}]"
+
+
+def _joined(texts: object) -> str:
+    return " ".join(str(text) for text in texts) if isinstance(texts, list) else str(texts)

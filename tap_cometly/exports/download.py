@@ -1,0 +1,181 @@
+"""One file on its way from the vendor's store to the local disk, whatever happens to the connection.
+
+A transfer that is cut is resumed where it stopped (``Range``), but only while the store vouches that the object is
+the same (``If-Match``); in every other case it starts over. Nothing is ever glued together on a guess.
+
+The spool file has no name: the system frees it when the process ends, however it ends, and no other process can open
+it. It holds at most what one export weighs compressed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import tempfile
+from typing import IO, TYPE_CHECKING, Final
+
+import requests
+import urllib3
+
+from tap_cometly.exports.jobs import LinkExpired, SpoolError, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tap_cometly.exports.jobs import Link
+
+CHUNK_BYTES: Final = 256 * 1024
+CONNECT_SECONDS: Final = 10.0
+READ_SECONDS: Final = 60.0
+"""Silence for this long means that the connection is dead."""
+SLOWEST_BYTES_PER_SECOND: Final = 1024
+"""Slower than this over `READ_SECONDS` is as good as dead: a fresh connection may do better."""
+
+_CONTENT_RANGE: Final = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+
+
+def spool_file() -> IO[bytes]:
+    """Open a private, nameless file in the system's folder for temporary files (``TMPDIR``).
+
+    Raises:
+        SpoolError: There is no usable folder.
+    """
+    try:
+        return tempfile.TemporaryFile(prefix="tap-cometly-")
+    except OSError as error:
+        raise _spool_error(error) from None
+
+
+def _spool_error(error: OSError) -> SpoolError:
+    try:
+        folder = tempfile.gettempdir()
+    except OSError:
+        folder = "none usable"
+    reason = error.strerror or str(error)
+    return SpoolError(
+        f"cannot write an export to the folder for temporary files ({folder}): {reason}. "
+        "Free some space, or set TMPDIR to a folder with room for a few exports"
+    )
+
+
+class Transfer:
+    """A file being fetched, over one or several connections.
+
+    Args:
+        session: Bare HTTP session: it must not add credentials of its own, they would go to the store's host.
+        now: Clock of this machine, in seconds; only to recognise a connection that trickles.
+        read_seconds: Longest silence on a connection.
+
+    Attributes:
+        file: What has arrived so far.
+        received: Its length in bytes.
+        complete: Whether all of it has arrived.
+    """
+
+    def __init__(
+        self, session: requests.Session, *, now: Callable[[], float], read_seconds: float = READ_SECONDS
+    ) -> None:
+        self._session = session
+        self._now = now
+        self._read_seconds = read_seconds
+        self._etag: str | None = None
+        self.file = spool_file()
+        self.received = 0
+        self.complete = False
+
+    def close(self) -> None:
+        """Give the disk space back."""
+        self.file.close()
+
+    def start_over(self) -> None:
+        """Forget what has arrived."""
+        self._etag = None
+        self.received = 0
+        self.complete = False
+        try:
+            self.file.seek(0)
+            self.file.truncate()
+        except OSError as error:
+            raise _spool_error(error) from None
+
+    def fetch(self, link: Link) -> None:
+        """Fetch the file, or what is missing of it.
+
+        Raises:
+            Unavailable: The connection broke or the store is in trouble; call again to resume.
+            LinkExpired: The store does not honour the link; call again with a fresh one.
+            SpoolError: The disk does not take it.
+        """
+        headers = {"Accept-Encoding": "identity", **link.headers}
+        if self.received and self._etag:
+            headers |= {"Range": f"bytes={self.received}-", "If-Match": self._etag}
+        elif self.received:  # nothing vouches that the object is still the same
+            self.start_over()
+        try:
+            with contextlib.closing(
+                self._session.get(link.url, headers=headers, stream=True, timeout=(CONNECT_SECONDS, self._read_seconds))
+            ) as response:
+                self._take(response)
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            # The error's own text may quote the link.
+            raise Unavailable(f"the download broke off ({type(error).__name__})") from None
+
+    def _take(self, response: requests.Response) -> None:
+        status = response.status_code
+        if status in {412, 416}:
+            self.start_over()
+            raise Unavailable("the file changed between two connections; starting over")
+        if status in {400, 401, 403, 404, 410}:
+            raise LinkExpired(f"the file store refused the link (HTTP {status})")
+        if status not in {200, 206}:
+            raise Unavailable(f"the file store answered HTTP {status}")
+        if status == 206:
+            self._check_range(response)
+        elif self.received:
+            self.start_over()
+        total = self._total(response)
+        self._etag = response.headers.get("ETag")
+        self._copy(response)
+        if total is not None and self.received != total:
+            raise Unavailable(f"the connection was cut after {self.received} of {total} bytes")
+        self.complete = True
+
+    def _check_range(self, response: requests.Response) -> None:
+        announced = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
+        if announced is None or int(announced[1]) != self.received:
+            self.start_over()
+            raise Unavailable("the file store sent another part than was asked for; starting over")
+
+    def _total(self, response: requests.Response) -> int | None:
+        length = response.headers.get("Content-Length", "")
+        return self.received + int(length) if length.isdecimal() else None
+
+    def _copy(self, response: requests.Response) -> None:
+        try:
+            self.file.seek(self.received)
+        except OSError as error:
+            raise _spool_error(error) from None
+        length = response.headers.get("Content-Length", "")
+        missing = int(length) if length.isdecimal() else None
+        watched_since, watched_bytes = self._now(), 0
+        while missing is None or missing > 0:
+            chunk = response.raw.read1(CHUNK_BYTES, decode_content=False)
+            if not chunk:
+                break
+            try:
+                self.file.write(chunk)
+            except OSError as error:
+                raise _spool_error(error) from None
+            self.received += len(chunk)
+            watched_bytes += len(chunk)
+            if missing is not None:
+                missing -= len(chunk)
+            elapsed = self._now() - watched_since
+            if elapsed > self._read_seconds:
+                if watched_bytes < elapsed * SLOWEST_BYTES_PER_SECOND:
+                    raise Unavailable("the download came to a trickle")
+                watched_since, watched_bytes = self._now(), 0
+        try:
+            self.file.flush()
+        except OSError as error:
+            raise _spool_error(error) from None

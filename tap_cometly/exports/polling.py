@@ -1,0 +1,50 @@
+"""When to ask a job how far it is: where an answer is likely to pay, learnt from the jobs before it."""
+
+from __future__ import annotations
+
+import collections
+import statistics
+from typing import Final
+
+FIRST_POLL_SECONDS: Final = 1.0
+"""Nothing known yet: small days are ready almost at once."""
+LONGEST_GAP_SECONDS: Final = 30.0
+"""However long jobs take, a finished one is noticed within this (the budget permitting)."""
+GROWTH: Final = 0.5
+"""Nothing known yet: the next gap is this part of the job's age, so that few polls find any duration."""
+EARLY: Final = 0.95
+"""Part of the usual duration at which a job is first asked: a little early, so that a quicker vendor is noticed."""
+STEP: Final = 0.05
+"""Gap between polls around the usual duration, as a part of it."""
+
+
+class PollRhythm:
+    """Plans the polls of one run's jobs. All times are seconds since the job was created."""
+
+    def __init__(self) -> None:
+        self._durations: collections.deque[float] = collections.deque(maxlen=9)
+
+    @property
+    def usual(self) -> float | None:
+        """How long a job usually takes, or None before the first has finished."""
+        return statistics.median(self._durations) if self._durations else None
+
+    def first(self) -> float:
+        """Return the age at which a new job is first asked."""
+        usual = self.usual
+        return FIRST_POLL_SECONDS if usual is None else usual * EARLY
+
+    def gap(self, age: float) -> float:
+        """Return the seconds until the next poll of a job that was still running at ``age``."""
+        usual = self.usual
+        if usual is None:
+            gap = age * GROWTH
+        elif age < usual * (1 + 4 * STEP):
+            gap = usual * STEP
+        else:  # later than usual: the later, the less urgent
+            gap = (age - usual) * GROWTH
+        return min(max(gap, FIRST_POLL_SECONDS), LONGEST_GAP_SECONDS)
+
+    def finished(self, age: float) -> None:
+        """Learn that a job was seen finished at ``age``."""
+        self._durations.append(age)

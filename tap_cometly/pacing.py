@@ -1,0 +1,151 @@
+"""Request budgets: how soon the next request of one kind may be sent.
+
+Cometly counts requests per Space, per endpoint and per minute
+(``https://docs.cometly.com/introduction/rate-limiting``): every answer carries ``X-RateLimit-Limit`` and
+``X-RateLimit-Remaining``, a refusal (429) also ``Retry-After``. A :class:`Budget` starts from the documented limit,
+then believes the headers: more when the Space has been granted more, less while somebody else uses the same Space.
+
+It holds for a window that slides as well as for one that starts with the first request, because it never sends more
+than the limit in *any* 60 seconds. Budgets do not wait; they say when, and the caller waits.
+"""
+
+from __future__ import annotations
+
+import collections
+import email.utils
+import math
+import threading
+from datetime import datetime, timezone
+from typing import Final
+
+WINDOW_SECONDS: Final = 60.0
+"""The vendor counts by the minute."""
+
+LONGEST_PAUSE_SECONDS: Final = 15 * 60.0
+"""A longer ``Retry-After`` is taken for a mistake of the server and cut to this."""
+
+
+class Budget:
+    """The requests that may be sent to one endpoint of one Space.
+
+    Times are seconds on one clock that never goes back. Thread-safe: the engine spends, answers come in from its
+    workers.
+
+    Args:
+        per_minute: The documented limit, used until an answer names the real one.
+    """
+
+    def __init__(self, per_minute: int) -> None:
+        self._lock = threading.Lock()
+        self._limit = per_minute
+        self._answered: collections.deque[float] = collections.deque()
+        self._in_flight = 0
+        self._used_by_others = 0
+        self._paused_until = -math.inf
+        self._last_answer = -math.inf
+
+    @property
+    def per_minute(self) -> int:
+        """The limit in force, in requests per minute."""
+        return self._limit
+
+    def ready_at(self, now: float) -> float:
+        """Return when the next request may be sent: ``now`` or later, infinity if an answer must come first."""
+        with self._lock:
+            if now < self._paused_until:
+                return self._paused_until
+            self._forget(now)
+            # The first request of a quiet minute goes alone: its answer tells what others have left of the budget.
+            if self._in_flight and self._last_answer <= now - WINDOW_SECONDS:
+                return math.inf
+            too_many = len(self._answered) + self._in_flight + 1 - self._limit
+            if too_many <= 0:
+                # Where only others stand in the way, ask: the refusal costs nothing and says how long to wait.
+                others_in_the_way = too_many + self._used_by_others > 0 and self._in_flight > 0
+                return math.inf if others_in_the_way else now
+            if too_many > len(self._answered):
+                return math.inf
+            return self._answered[too_many - 1] + WINDOW_SECONDS
+
+    def spend(self) -> None:
+        """Note that a request is being sent."""
+        with self._lock:
+            self._in_flight += 1
+
+    def answered(self, now: float, *, limit: int | None = None, remaining: int | None = None) -> None:
+        """Note that a request was answered, or will never be.
+
+        Args:
+            now: When the answer came. The vendor counted the request no later than this.
+            limit: ``X-RateLimit-Limit`` of the answer, if any.
+            remaining: ``X-RateLimit-Remaining`` of the answer, if any.
+        """
+        with self._lock:
+            self._in_flight -= 1
+            self._answered.append(now)
+            self._last_answer = now
+            self._forget(now)
+            if limit is not None and limit > 0:
+                self._limit = limit
+            if remaining is not None:
+                self._used_by_others = max(0, self._limit - remaining - len(self._answered))
+
+    def refused(self, now: float, retry_after: float | None, *, limit: int | None = None) -> float:
+        """Note a refusal (429): send nothing more until the vendor's pause is over.
+
+        A refused request is not counted by the vendor, and after the pause the count starts anew.
+
+        Args:
+            now: When the refusal came.
+            retry_after: Seconds to wait as the vendor asks; None when it did not say (a whole window, then).
+            limit: ``X-RateLimit-Limit`` of the answer, if any.
+
+        Returns:
+            The seconds that will be waited: what was asked, but at least 1 and at most `LONGEST_PAUSE_SECONDS`.
+        """
+        asked = WINDOW_SECONDS if retry_after is None else retry_after
+        pause = min(max(asked, 1.0), LONGEST_PAUSE_SECONDS)
+        with self._lock:
+            self._in_flight -= 1
+            if limit is not None and limit > 0:
+                self._limit = limit
+            self._paused_until = max(self._paused_until, now + pause)
+            self._answered.clear()
+            self._used_by_others = 0
+            self._last_answer = -math.inf
+        return pause
+
+    def _forget(self, now: float) -> None:
+        while self._answered and self._answered[0] <= now - WINDOW_SECONDS:
+            self._answered.popleft()
+        if not self._answered:
+            self._used_by_others = 0
+
+
+def whole_number(text: str | None) -> int | None:
+    """Read a count from a rate header; None when there is none or it is no count."""
+    return int(text) if text is not None and text.strip().isdecimal() else None
+
+
+def seconds_to_wait(retry_after: str | None, now: datetime) -> float | None:
+    """Read a ``Retry-After`` header.
+
+    Args:
+        retry_after: The header: seconds or an HTTP date (RFC 9110, section 10.2.3).
+        now: The present moment, to reckon from.
+
+    Returns:
+        Seconds from now, or None when the header is missing or makes no sense.
+    """
+    if retry_after is None:
+        return None
+    text = retry_after.strip()
+    if text.isdecimal():
+        return float(text)
+    try:
+        moment = email.utils.parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=timezone.utc)
+    return (moment - now).total_seconds()
