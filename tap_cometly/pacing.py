@@ -21,6 +21,9 @@ from typing import Final
 WINDOW_SECONDS: Final = 60.0
 """The vendor counts by the minute."""
 
+MARGIN_SECONDS: Final = 0.05
+"""A minute of the vendor's clock may be a little longer than one of ours."""
+
 LONGEST_PAUSE_SECONDS: Final = 15 * 60.0
 """A longer ``Retry-After`` is taken for a mistake of the server and cut to this."""
 
@@ -65,7 +68,7 @@ class Budget:
                 return math.inf if others_in_the_way else now
             if too_many > len(self._answered):
                 return math.inf
-            return self._answered[too_many - 1] + WINDOW_SECONDS
+            return self._answered[too_many - 1] + WINDOW_SECONDS + MARGIN_SECONDS
 
     def spend(self) -> None:
         """Note that a request is being sent."""
@@ -116,7 +119,7 @@ class Budget:
         return pause
 
     def _forget(self, now: float) -> None:
-        while self._answered and self._answered[0] <= now - WINDOW_SECONDS:
+        while self._answered and self._answered[0] + WINDOW_SECONDS + MARGIN_SECONDS <= now:
             self._answered.popleft()
         if not self._answered:
             self._used_by_others = 0

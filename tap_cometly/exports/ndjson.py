@@ -71,7 +71,7 @@ def lines(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
         if not newline:
             rest += tail
             continue
-        for line in io.BytesIO(rest + whole):
+        for line in io.BytesIO(rest + whole + newline):
             number += 1
             if stripped := line.strip():
                 yield number, stripped

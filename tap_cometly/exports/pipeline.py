@@ -15,7 +15,6 @@ import enum
 import math
 import queue
 import threading
-from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import IO, TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import backoff
@@ -41,6 +40,7 @@ from tap_cometly.exports.polling import PollRhythm
 
 if TYPE_CHECKING:
     import logging
+    from collections.abc import Callable, Hashable, Iterator, Sequence
     from types import TracebackType
 
     from tap_cometly.exports.clock import Clock

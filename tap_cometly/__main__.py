@@ -1,0 +1,42 @@
+"""The command ``tap-cometly``: the SDK's command line, and errors that a person can act on."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+
+from singer_sdk.exceptions import ConfigValidationError
+
+from tap_cometly.exports.jobs import ExportError
+from tap_cometly.progress import MalformedStateError
+from tap_cometly.streams import UndeliveredDaysError
+from tap_cometly.tap import TapCometly
+
+
+def main() -> None:
+    """Run the tap; end with a status that tells what happened.
+
+    0: every due day was delivered. 1: it was not, and the last line on stderr says why. 128 + n: stopped by signal n
+    (141, SIGPIPE: the reader went away).
+    """
+    log = logging.getLogger(TapCometly.name)
+    try:
+        TapCometly.cli()
+    except ConfigValidationError as error:
+        for problem in error.errors:
+            log.error(problem)  # noqa: TRY400 - the user needs the problem, not our stack
+        sys.exit(1)
+    except (ExportError, MalformedStateError, UndeliveredDaysError) as error:
+        log.error(error)  # noqa: TRY400 - as above
+        sys.exit(1)
+    except BrokenPipeError:
+        log.error("The reader of the records went away")  # noqa: TRY400 - as above
+        # What is still in the buffer of stdout must not be flushed into the broken pipe at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + signal.SIGPIPE)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""Stopping in good order: a signal asks, the sync stops at the next row, and nothing new is written.
+
+What a target has been given so far ends with whole messages, and the last STATE speaks only of whole days, so there
+is nothing to save. A signal handler therefore writes nothing: it may well run while the process is blocked in a
+write to a pipe that nobody reads.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+GRACE_SECONDS: Final = 5
+"""The reader may take so long to accept the row that is being written; after that the process ends regardless."""
+
+
+class Interruption:
+    """The wish of somebody outside that the sync ends."""
+
+    def __init__(self) -> None:
+        self._signal: int | None = None
+        self._wake: Callable[[BaseException], None] | None = None
+
+    @property
+    def exit_status(self) -> int:
+        """Exit status of a run that was cut short: 128 plus the signal's number."""
+        return 128 + (self._signal or signal.SIGTERM)
+
+    def request(self, signum: int) -> None:
+        """Ask the sync to stop. For signal handlers; further signals change nothing."""
+        if self._signal is not None:
+            return
+        self._signal = signum
+        signal.signal(signal.SIGALRM, lambda *_: os._exit(self.exit_status))
+        signal.alarm(GRACE_SECONDS)
+        if self._wake is not None:
+            self._wake(SystemExit(self.exit_status))
+
+    def check(self) -> None:
+        """Stop here if so wished.
+
+        Raises:
+            SystemExit: With the exit status that says which signal it was.
+        """
+        if self._signal is not None:
+            raise SystemExit(self.exit_status)
+
+    @contextlib.contextmanager
+    def passed_to(self, wake: Callable[[BaseException], None]) -> Iterator[None]:
+        """While in this context, also call ``wake`` with the `SystemExit`: it must end whatever wait is going on."""
+        self._wake = wake
+        try:
+            self.check()
+            yield
+        finally:
+            self._wake = None
