@@ -1,0 +1,215 @@
+"""`Sandbox`: one Space, its API and its files, wired together."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from typing import TYPE_CHECKING, Final, Literal
+
+from tap_cometly.sandbox import journal
+from tap_cometly.sandbox.api import BASE, Api, KeyState, Limits
+from tap_cometly.sandbox.control import PREFIX, Control
+from tap_cometly.sandbox.days import Days
+from tap_cometly.sandbox.events import Events, EventsPerDay
+from tap_cometly.sandbox.faults import Fault, Faults
+from tap_cometly.sandbox.files import Files
+from tap_cometly.sandbox.history import History
+from tap_cometly.sandbox.jobs import Jobs, JobSeconds
+from tap_cometly.sandbox.journeys import Journeys
+from tap_cometly.sandbox.limits import Budgets, Window
+from tap_cometly.sandbox.links import Links
+from tap_cometly.sandbox.queries import EventQuery, Row, Space
+from tap_cometly.sandbox.quirks import Quirks
+from tap_cometly.sandbox.server import Origin
+from tap_cometly.sandbox.shelf import Shelf
+
+if TYPE_CHECKING:
+    import types
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from typing_extensions import Self
+
+    from tap_cometly.sandbox.journal import LoggedRequest
+    from tap_cometly.sandbox.messages import Reply, Request
+
+DEFAULT_KEY: Final = "sandbox-key"
+_DEFAULT_PAST: Final = dt.timedelta(days=400)
+
+
+class Sandbox:
+    """A local Cometly.
+
+    Use it as a context manager, or call `start` and `stop`.
+
+    Args:
+        seed: Another number, another Space.
+        timezone: IANA name of the Space's time zone.
+        first_day: Days before it are empty. Default: 400 days before now.
+        events_per_day: A mean, or a function from a day to its exact number of events.
+        creates_per_minute: Budget of each create endpoint for each key.
+        polls_per_minute: Budget of each status endpoint for each key.
+        window: ``fixed`` minutes, each from the first request after the last ended, or a ``sliding`` one.
+        job_seconds: How long a job takes, or a function from day and attempt number (1, 2, ...) to that.
+        link_seconds: How long a link is good.
+        api_key: The key, if there is only one.
+        keys: Or several, each ``active`` or ``forbidden`` (403: inactive subscription).
+        clock: Epoch seconds; every time the server knows comes from it.
+        host: Where both origins listen.
+        port: Port of the API; 0: any free one. The files origin always takes a free one.
+        quirks: How to behave where Cometly's documentation is silent.
+        on_request: Is called with every request as it is logged.
+    """
+
+    def __init__(
+        self,
+        *,
+        seed: int = 1,
+        timezone: str = "UTC",
+        first_day: dt.date | None = None,
+        events_per_day: EventsPerDay = 200,
+        creates_per_minute: int = 5,
+        polls_per_minute: int = 30,
+        window: Window = "fixed",
+        job_seconds: JobSeconds = 2.0,
+        link_seconds: float = 900,
+        api_key: str = DEFAULT_KEY,
+        keys: Mapping[str, KeyState] | None = None,
+        clock: Callable[[], float] = time.time,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        quirks: Quirks | None = None,
+        on_request: Callable[[LoggedRequest], None] | None = None,
+    ) -> None:
+        quirks = quirks or Quirks()
+        keys = dict(keys) if keys else {api_key: "active"}
+        days = Days(timezone)
+        events = Events(seed, days, first_day or days.of(clock()) - _DEFAULT_PAST, events_per_day)
+        self.api_key = next(iter(keys))
+        self.limits = Limits(creates_per_minute, polls_per_minute)
+        self.faults = Faults()
+        self.history = History(events, Journeys(seed), days, clock)
+        self.requests: list[LoggedRequest] = []
+        self._on_request = on_request
+        self._clock = clock
+        self._space = Space(days, events, self.history, quirks)
+        self._shelf = Shelf(self._space)
+        self._jobs = Jobs(self._space, self._shelf, clock, job_seconds)
+        links = Links(clock, link_seconds)
+        self._api = Api(
+            space=self._space,
+            jobs=self._jobs,
+            keys=keys,
+            limits=self.limits,
+            budgets=Budgets(clock, window),
+            links=links,
+            faults=self.faults,
+            clock=clock,
+        )
+        self._files = Files(jobs=self._jobs, links=links, faults=self.faults, quirks=quirks, clock=clock)
+        self._control = Control(
+            faults=self.faults,
+            history=self.history,
+            requests=self.requests,
+            truth=self.truth,
+            truth_of=self.truth_of,
+        )
+        self._api_origin = Origin(host, port, self._answer_api, "nginx")
+        self._files_origin = Origin(host, 0, self._answer_files, "AmazonS3")
+        self._api.files_url = self._files_origin.url
+
+    @property
+    def api_url(self) -> str:
+        """What goes into the tap's ``api_url``."""
+        return self._api_origin.url + BASE
+
+    @property
+    def control_url(self) -> str:
+        """Where the control endpoint is; see `tap_cometly.sandbox.control`."""
+        return self._api_origin.url + PREFIX.rstrip("/")
+
+    @property
+    def files_url(self) -> str:
+        """The origin of the links."""
+        return self._files_origin.url
+
+    def start(self) -> None:
+        """Answer requests from now on."""
+        self._api_origin.start()
+        self._files_origin.start()
+
+    def stop(self) -> None:
+        """Hang up on everybody and remove every file."""
+        self._api_origin.stop()
+        self._files_origin.stop()
+        self._shelf.close()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: types.TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def inject(self, fault: Fault) -> None:
+        """Let ``fault`` happen from now on."""
+        self.faults.inject(fault)
+
+    def truth(
+        self,
+        day: dt.date,
+        *,
+        fields: Sequence[str] = (),
+        sources: Sequence[str] = (),
+        attribution_model: str | None = None,
+        attribution_window: int | None = None,
+        event_names: Sequence[str] = (),
+        query_mode: str = "profile",
+        at: float | None = None,
+    ) -> Iterator[Row]:
+        """Yield the rows that an export of ``day`` holds whose job ends now (or ended ``at`` that moment).
+
+        Values are what they mean, whatever quirks do to their spelling: amounts are Decimal, identifiers integers, and
+        no key is missing.
+        """
+        query = EventQuery(
+            date=day,
+            fields=tuple(fields),
+            sources=tuple(sources),
+            attribution_model=attribution_model,
+            attribution_window=attribution_window,
+            event_names=tuple(event_names),
+            query_mode=query_mode,
+        )
+        moment = self._clock() if at is None else at
+        return query.rows(self._space, self.history.at(moment), moment)
+
+    def truth_of(self, export_id: int) -> Iterator[Row]:
+        """Yield the rows of a finished export of any kind, as they were when its job ended.
+
+        Raises:
+            LookupError: There is no such export, or it is not finished.
+        """
+        job = self._jobs.get(export_id)
+        if self._jobs.state(job) != "completed" or job.content is None:
+            raise LookupError(f"Export {export_id} is not finished.")
+        return job.query.rows(self._space, job.content.past, job.ends_at, job.order)
+
+    def _answer_api(self, request: Request) -> Reply:
+        if request.path.startswith(PREFIX):
+            return self._control.answer(request)
+        return self._logged("api", request, self._api.answer(request))
+
+    def _answer_files(self, request: Request) -> Reply:
+        return self._logged("files", request, self._files.answer(request))
+
+    def _logged(self, origin: Literal["api", "files"], request: Request, reply: Reply) -> Reply:
+        entry = journal.note(self._clock(), origin, request, reply)
+        self.requests.append(entry)
+        if self._on_request:
+            self._on_request(entry)
+        return reply

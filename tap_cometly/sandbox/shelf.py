@@ -1,0 +1,172 @@
+"""The objects behind the links: gzip files of NDJSON, made once per content and kept in a private folder."""
+
+from __future__ import annotations
+
+import collections
+import concurrent.futures
+import contextlib
+import dataclasses
+import gzip
+import hashlib
+import itertools
+import os
+import pathlib
+import shutil
+import tempfile
+import threading
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from tap_cometly.sandbox.spelling import writer
+
+if TYPE_CHECKING:
+    from tap_cometly.sandbox.history import Past
+    from tap_cometly.sandbox.queries import Query, Space
+
+ROOM: Final = 2 * 1024**3
+"""Bytes of files kept; the least recently used are made anew when they are asked for again."""
+_LINES_AT_ONCE: Final = 1000
+_FAST: Final = 1
+_GZIP_WBITS: Final = 31
+
+Lines = Iterable[bytes]
+
+
+@dataclasses.dataclass(frozen=True)
+class Form:
+    """How the lines of a file are put down.
+
+    Attributes:
+        compressed: gzip, or plain NDJSON.
+        member_rows: Lines per gzip member; None: one member.
+        newline: What ends a line.
+        final_newline: Whether it also ends the last one.
+        blank_lines: Whether empty lines lie between the others.
+        order: Which shuffle of the rows.
+        alter: Changes the lines themselves; compared by identity.
+    """
+
+    compressed: bool = True
+    member_rows: int | None = None
+    newline: bytes = b"\n"
+    final_newline: bool = True
+    blank_lines: bool = False
+    order: int = 0
+    alter: Callable[[Iterator[bytes]], Lines] | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Content:
+    """What an export holds: the query, and the past as it was at the end of the job.
+
+    Two contents are equal if their rows are, as far as can be told without making them.
+    """
+
+    query: Query
+    revision: tuple[int, int]
+    until: float | None
+    past: Past = dataclasses.field(compare=False, repr=False)
+
+
+class StoredObject(NamedTuple):
+    """One file on the shelf."""
+
+    path: pathlib.Path
+    size: int
+    etag: str
+    rows: int
+
+
+class Shelf:
+    """Makes files in the background and keeps them."""
+
+    def __init__(self, space: Space) -> None:
+        self._space = space
+        self._write = writer(space.quirks)
+        self._folder = pathlib.Path(tempfile.mkdtemp(prefix="cometly-sandbox-"))
+        self._pool = concurrent.futures.ThreadPoolExecutor(2, "cometly-sandbox-shelf")
+        self._lock = threading.Lock()
+        self._made: collections.OrderedDict[tuple[Content, Form], concurrent.futures.Future[StoredObject]] = (
+            collections.OrderedDict()
+        )
+        self._names = itertools.count()
+        self._closing = threading.Event()
+
+    def build(self, content: Content, form: Form) -> concurrent.futures.Future[StoredObject]:
+        """Return the object, which may still be in the making."""
+        key = content, form
+        with self._lock:
+            future = self._made.pop(key, None) or self._pool.submit(self._make, content, form)
+            self._made[key] = future
+            self._make_room()
+        return future
+
+    def close(self) -> None:
+        """Stop what is in the making and remove every file."""
+        self._closing.set()
+        self._pool.shutdown(cancel_futures=True)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _make(self, content: Content, form: Form) -> StoredObject:
+        path = self._folder / f"{next(self._names)}.ndjson.gz"
+        digest = hashlib.md5(usedforsecurity=False)
+        size = rows = 0
+        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            for data, lines in _pack(self._lines(content, form), form):
+                if self._closing.is_set():
+                    raise concurrent.futures.CancelledError
+                file.write(data)
+                digest.update(data)
+                size += len(data)
+                rows += lines
+        return StoredObject(path, size, f'"{digest.hexdigest()}"', rows)
+
+    def _lines(self, content: Content, form: Form) -> Lines:
+        until = float("inf") if content.until is None else content.until
+        rows = content.query.rows(self._space, content.past, until, form.order)
+        lines = (self._write(row).encode() for row in rows)
+        return form.alter(lines) if form.alter else lines
+
+    def _make_room(self) -> None:
+        """Forget the least recently used files until the rest fit."""
+        done = [key for key, future in self._made.items() if future.done() and not future.exception()]
+        used = sum(self._made[key].result().size for key in done)
+        for key in done[:-1]:
+            if used <= ROOM:
+                break
+            stored = self._made.pop(key).result()
+            used -= stored.size
+            with contextlib.suppress(OSError):  # Windows does not remove a file that is being read
+                stored.path.unlink()
+
+
+def _pack(lines: Lines, form: Form) -> Iterator[tuple[bytes, int]]:
+    """Yield the bytes of the file in pieces, each with the number of lines in it."""
+    if not form.compressed:
+        yield from _join(lines, form)
+    elif form.member_rows:
+        empty = True
+        for text, count in _join(lines, form):
+            yield gzip.compress(text, _FAST, mtime=0), count
+            empty = False
+        if empty:
+            yield gzip.compress(b"", mtime=0), 0
+    else:
+        squeeze = zlib.compressobj(_FAST, wbits=_GZIP_WBITS)
+        for text, count in _join(lines, form):
+            yield squeeze.compress(text), count
+        yield squeeze.flush(), 0
+
+
+def _join(lines: Lines, form: Form) -> Iterator[tuple[bytes, int]]:
+    """Yield the text of the file in pieces, each with the number of lines in it."""
+    source = iter(lines)
+    separator = form.newline * 2 if form.blank_lines else form.newline
+    before = b""
+    while chunk := list(itertools.islice(source, form.member_rows or _LINES_AT_ONCE)):
+        yield before + separator.join(chunk), len(chunk)
+        before = separator
+    if before and form.final_newline:
+        yield form.newline, 0

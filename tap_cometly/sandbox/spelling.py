@@ -1,0 +1,88 @@
+"""How a row is written as a line of JSON; the quirks decide."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from json.encoder import encode_basestring
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tap_cometly.sandbox.queries import Row
+    from tap_cometly.sandbox.quirks import Quirks
+
+_INTEGERS: Final = ("id", "profile_id", "company_id", "space_id", "touchpoint_id")
+_CENT: Final = Decimal("0.01")
+
+
+def writer(quirks: Quirks) -> Callable[[Row], str]:
+    """Return the function that writes a row, without newline."""
+    spell: dict[str, Callable[[Any], str]] = {
+        "amount": _AMOUNTS[quirks.amounts],
+        "is_upsell": _BOOLEANS[quirks.booleans],
+        "event_time_utc": _TIMES[quirks.times],
+        **dict.fromkeys(_INTEGERS, str if quirks.integers == "number" else _quoted),
+    }
+    heads: dict[str, tuple[str, Callable[[Any], str]]] = {}
+    keep_nulls = quirks.nulls == "null"
+    shuffle = quirks.key_order == "shuffled"
+    news = [f'"{name}":"new"' for name in quirks.new_columns]
+
+    def head(name: str) -> tuple[str, Callable[[Any], str]]:
+        if name not in heads:
+            heads[name] = f"{encode_basestring(name)}:", spell.get(name, _other)
+        return heads[name]
+
+    def write(row: Row) -> str:
+        pairs = []
+        for name, value in row.items():
+            key, spelled = heads.get(name) or head(name)
+            if value is not None:
+                pairs.append(key + spelled(value))
+            elif keep_nulls:
+                pairs.append(key + "null")
+        pairs += news
+        if shuffle:
+            turn = row["id"] % len(pairs)
+            pairs = pairs[turn:] + pairs[:turn]
+        return "{" + ",".join(pairs) + "}"
+
+    return write
+
+
+def _other(value: Any) -> str:
+    return encode_basestring(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _quoted(value: Any) -> str:
+    return f'"{value}"'
+
+
+def _shortest(amount: Decimal) -> str:
+    return f"{amount.normalize():f}" if amount else "0"
+
+
+def _cents(amount: Decimal) -> str:
+    """At least two decimals; shares keep theirs."""
+    cents = amount.quantize(_CENT)
+    return f"{cents:f}" if cents == amount else _shortest(amount)
+
+
+_AMOUNTS: Final[dict[str, Callable[[Decimal], str]]] = {
+    "shortest": _shortest,
+    "cents": _cents,
+    "string": lambda amount: _quoted(_cents(amount)),
+}
+_BOOLEANS: Final[dict[str, Callable[[bool], str]]] = {
+    "boolean": lambda flag: "true" if flag else "false",
+    "integer": lambda flag: "1" if flag else "0",
+    "string": lambda flag: '"1"' if flag else '"0"',
+}
+_TIMES: Final[dict[str, Callable[[str], str]]] = {
+    "z": _quoted,
+    "offset": lambda text: f'"{text[:-1]}+00:00"',
+    "naive": lambda text: f'"{text[:10]} {text[11:-1]}"',
+    "fraction": lambda text: f'"{text[:-1]}.000000Z"',
+}
