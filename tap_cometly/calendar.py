@@ -48,11 +48,11 @@ def parse_day(text: object) -> date:
     """
     match = _DAY.fullmatch(text) if isinstance(text, str) else None
     if match is None:
-        raise ValueError(f"{text!r} is not a day such as 2026-01-31 or 2026-01-31T00:00:00Z")
+        raise ValueError(f"{text!r} is not a day such as 2026-01-31 or 2026-01-31T00:00:00Z.")
     try:
         return date.fromisoformat(match["day"])
     except ValueError:
-        raise ValueError(f"{text!r} is written like a day, but no calendar has it") from None
+        raise ValueError(f"{text!r} is written like a day, but no calendar has it.") from None
 
 
 def zone(name: str) -> zoneinfo.ZoneInfo:
@@ -65,7 +65,7 @@ def zone(name: str) -> zoneinfo.ZoneInfo:
     if name in known:
         return zoneinfo.ZoneInfo(name)
     meant = _nearest_zone(name, known)
-    hint = f"did you mean {meant!r}?" if meant else "IANA names look like 'Europe/Berlin'"
+    hint = f"did you mean {meant!r}?" if meant else "IANA names look like 'Europe/Berlin'."
     raise ValueError(f"{name!r} is not a known time zone; {hint}")
 
 
@@ -126,7 +126,5 @@ def _nearest_zone(name: str, known: frozenset[str]) -> str | None:
         return None
     spellings = {zone_name.rpartition("/")[2].casefold(): zone_name for zone_name in sorted(known)}
     spellings |= {zone_name.casefold(): zone_name for zone_name in known}
-    matches = difflib.get_close_matches(
-        name.strip().replace(" ", "_").casefold(), spellings, n=1, cutoff=0.75
-    )
+    matches = difflib.get_close_matches(name.strip().replace(" ", "_").casefold(), spellings, n=1, cutoff=0.75)
     return spellings[matches[0]] if matches else None

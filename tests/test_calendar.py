@@ -77,9 +77,7 @@ class TestADayAsWritten:
 
 
 class TestATimeZone:
-    @pytest.mark.parametrize(
-        "name", ["Europe/Berlin", "UTC", "Asia/Kathmandu", "America/Argentina/Buenos_Aires"]
-    )
+    @pytest.mark.parametrize("name", ["Europe/Berlin", "UTC", "Asia/Kathmandu", "America/Argentina/Buenos_Aires"])
     def test_is_found_by_its_name(self, name):
         assert zone(name).key == name
 

@@ -1,0 +1,206 @@
+"""The settings as JSON Schema: names, types, ranges, defaults, and the words that users read.
+
+``--about``, Meltano, the Hub and the README show these texts. `tap_cometly.settings` takes types, ranges and defaults
+from here, so that what is said and what is checked cannot differ; rules about several settings live there.
+
+Numbers are integers, because the SDK reads no others from the environment. No name but ``api_key`` may contain "id",
+"key", "token", "secret" or "password": the Hub would list it as a password.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from singer_sdk import typing as th
+
+from tap_cometly import vocabulary as cometly
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def _listed(names: Iterable[object]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+_PLAIN_NAMES: Final = [name for name in cometly.REQUESTABLE_NAMES if name not in cometly.HIERARCHY_NAMES]
+
+CONFIG_JSONSCHEMA: Final[dict[str, Any]] = th.PropertiesList(
+    th.Property(
+        "api_key",
+        th.StringType(),
+        required=True,
+        secret=True,
+        title="API key",
+        description=(
+            "Key of your Cometly Space. Cometly shows it once, when you generate it under Integrations, Cometly API. "
+            "One key reads one Space. It is sent only to `api_url` and is never logged."
+        ),
+    ),
+    th.Property(
+        "start_date",
+        th.DateType(),
+        title="Start date",
+        description=(
+            "First event date to export: a day in the Space's timezone such as `2026-01-31`, a date-time (its date "
+            "counts as written), or, in Meltano, a relative date such as `6 months ago`. A day costs one export, and "
+            "Cometly accepts about 5 a minute. Moving it back later exports the earlier days too. Default: 30 days up "
+            "to the last closed day (or to `end_date`)."
+        ),
+        examples=["2026-01-31"],
+    ),
+    th.Property(
+        "end_date",
+        th.DateType(),
+        title="End date",
+        description=(
+            "Last event date to export, itself included, written like `start_date`; it may not lie in the future. "
+            "Use it to bound a backfill. Default: the last closed day."
+        ),
+        examples=["2026-12-31"],
+    ),
+    th.Property(
+        "timezone",
+        th.StringType(),
+        title="Space timezone",
+        description=(
+            "IANA name of your Space's timezone, as the Cometly app shows it; the API does not tell it. With it, a day "
+            "is exported as soon as it has ended there. Default: unknown; a day is then closed when it has ended "
+            "everywhere on Earth (UTC-12), which is safe but up to 26 hours later."
+        ),
+        examples=["America/New_York", "Europe/Berlin"],
+    ),
+    th.Property(
+        "fields",
+        th.ArrayType(th.StringType()),
+        title="Fields",
+        description=(
+            f"Columns to ask Cometly for: {_listed(_PLAIN_NAMES)}; and with `sources` also the ad hierarchy "
+            f"{_listed(cometly.HIERARCHY_NAMES)}. Do not list `id`, `event_time_utc`, `touchpoint_id` (comes with "
+            "`sources`) and `source` (comes with an ad hierarchy field): they come by themselves. Fewer columns make "
+            f"faster exports. Default: all {len(_PLAIN_NAMES)} that need no `sources`, and all "
+            f"{len(cometly.REQUESTABLE_NAMES)} when `sources` is set."
+        ),
+        examples=[["event_name", "amount", "profile_id"]],
+        minItems=1,
+        maxItems=cometly.MOST_FIELDS,
+    ),
+    th.Property(
+        "query_mode",
+        th.StringType(),
+        allowed_values=list(cometly.QUERY_MODES),
+        default="profile",
+        title="Query mode",
+        description="`profile` exports events by contact, `company` by company.",
+    ),
+    th.Property(
+        "event_names",
+        th.ArrayType(th.StringType()),
+        title="Event names",
+        description=(
+            f"Export only these events, 1 to {cometly.MOST_EVENT_NAMES} of: {_listed(cometly.STANDARD_EVENT_NAMES)}, "
+            f"`{cometly.CUSTOM_EVENT_NAMES[0]}` to `{cometly.CUSTOM_EVENT_NAMES[-1]}`. Default: all events."
+        ),
+        examples=[["purchase", "upsell_purchase", "custom_event_1"]],
+        minItems=1,
+        maxItems=cometly.MOST_EVENT_NAMES,
+    ),
+    th.Property(
+        "sources",
+        th.ArrayType(th.StringType()),
+        title="Attribution sources",
+        description=(
+            "Switches attribution on: one row per event and touchpoint credited to these traffic sources, keyed by "
+            "`id` and `touchpoint_id`; events they did not lead to are left out. Needs `attribution_model` and "
+            f"`attribution_window`. 1 to {cometly.MOST_SOURCES} of: {_listed(cometly.SOURCES)}. Default: no "
+            "attribution, one row per event."
+        ),
+        examples=[["facebook_ads", "google_ads"]],
+        minItems=1,
+        maxItems=cometly.MOST_SOURCES,
+    ),
+    th.Property(
+        "attribution_model",
+        th.StringType(),
+        allowed_values=list(cometly.ATTRIBUTION_MODELS),
+        title="Attribution model",
+        description=(
+            "How credit is given to touchpoints; required with `sources` and not allowed without. "
+            f"{_listed(cometly.MULTI_TOUCH_MODELS)} may give several rows per event, each with its share of `amount`."
+        ),
+    ),
+    th.Property(
+        "attribution_window",
+        th.IntegerType(),
+        allowed_values=list(cometly.ATTRIBUTION_WINDOWS),
+        title="Attribution window (days)",
+        description=(
+            "Days before the event in which a touchpoint counts; `0` is the customer's whole lifetime. Required with "
+            "`sources` and not allowed without."
+        ),
+    ),
+    th.Property(
+        "lookback_days",
+        th.IntegerType(minimum=0, maximum=365),
+        default=3,
+        title="Lookback (days)",
+        description=(
+            "How many of the latest delivered days every run exports again, because closed days still change: late "
+            "events, raised amounts, merged contacts. `0` exports every day once."
+        ),
+    ),
+    th.Property(
+        "max_exports_in_flight",
+        # At 5 new exports a minute, 20 keep the pipe full while one export takes up to 4 minutes.
+        th.IntegerType(minimum=1, maximum=100),
+        default=20,
+        title="Most exports in flight",
+        description=(
+            "How many exports may be under way at once, from asking Cometly to writing their rows. Also the most "
+            "files held on disk at once. Cometly accepts about 5 new exports a minute, so the default keeps busy "
+            "while an export takes up to 4 minutes; raise it when yours take longer, lower it to use less disk."
+        ),
+    ),
+    th.Property(
+        "export_timeout",
+        th.IntegerType(minimum=1, maximum=1440),
+        default=30,
+        title="Export timeout (minutes)",
+        description=(
+            "How long Cometly may take to prepare one day's export. After that the day counts as failed: other days "
+            "go on, and the next run tries it first."
+        ),
+    ),
+    th.Property(
+        "api_url",
+        th.StringType(),
+        default="https://app.cometly.com/public-api/v1",
+        title="API URL",
+        description=(
+            "Where the API is; change it only for a proxy or for the local sandbox. `http://` is allowed only to this "
+            "machine, because the key would travel in the clear."
+        ),
+        examples=["http://127.0.0.1:8080/public-api/v1"],
+    ),
+    th.Property(
+        "user_agent",
+        th.StringType(),
+        title="User agent",
+        description="How the tap presents itself to the API. Default: `tap-cometly/` and its version.",
+        examples=["tap-cometly (data-team@example.com)"],
+    ),
+).to_dict()
+"""What ``Tap.config_jsonschema`` returns, before the SDK adds its own settings."""
+
+BUILT_IN_SETTINGS: Final = (
+    "batch_config",
+    "emit_activate_version_messages",
+    "faker_config",
+    "flattening_enabled",
+    "flattening_max_depth",
+    "flattening_max_key_length",
+    "flattening_separator",
+    "stream_map_config",
+    "stream_maps",
+)
+"""Settings that the SDK gives every tap."""
