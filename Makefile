@@ -1,0 +1,72 @@
+# Every chore of the project. `make` alone lists them.
+#
+# Nothing is needed but Python 3.10 or newer with venv and pip. uv is used where it is installed, and otherwise put into
+# build/uv first; it gives everybody the versions in uv.lock. Another Python: `make demo PYTHON=python3.12`.
+
+PYTHON ?= python3
+UV := $(or $(shell command -v uv 2>/dev/null),build/uv/bin/uv)
+
+unexport VIRTUAL_ENV
+export UV_PROJECT_ENVIRONMENT := .venv
+
+help: ## List the chores
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: .venv/demo ## Load a month of events from a local Cometly into PostgreSQL, with Meltano
+	@.venv/bin/python -m demo
+
+test: lint types ## Run the whole suite on this Python: lint, types, unit and end-to-end tests
+	@.venv/bin/python -m pytest
+
+unit: .venv/dev ## Run the quick tests only
+	@.venv/bin/python -m pytest -m "not slow"
+
+lint: .venv/dev ## Check style and format
+	@.venv/bin/ruff check
+	@.venv/bin/ruff format --check
+
+types: .venv/dev ## Check types
+	@.venv/bin/mypy
+
+format: .venv/dev ## Put the code into its format, and fix what can be fixed
+	@.venv/bin/ruff format
+	@.venv/bin/ruff check --fix
+
+matrix: .venv/dev ## Run the quick tests on every supported Python found here, and on the newest singer-sdk
+	@.venv/bin/python .ci/matrix.py
+
+package: .venv/dev ## Build wheel and sdist, and try both in fresh environments
+	@.venv/bin/python .ci/package.py
+
+clean: ## Remove everything that was made here, your state in .meltano and your .env excepted
+	@rm -rf .venv build dist demo-data .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+# What each environment was last made from; both live in .venv.
+.venv/demo: pyproject.toml uv.lock | $(UV) python
+	@echo "Installing into .venv"
+	@$(UV) sync --quiet --locked --inexact --no-default-groups --group demo --python "$$($(PYTHON) $(WHICH))"
+	@touch $@
+
+.venv/dev: pyproject.toml uv.lock | $(UV) python
+	@echo "Installing into .venv"
+	@$(UV) sync --quiet --locked --inexact --python "$$($(PYTHON) $(WHICH))"
+	@touch $@
+
+WHICH := -c "import sys; print(sys.executable)"
+NEW_ENOUGH := -c "import sys; sys.exit(sys.version_info < (3, 10))"
+
+python:
+	@command -v $(PYTHON) >/dev/null \
+		|| { echo "There is no $(PYTHON) here. Install Python 3.10 or newer, or name yours: make demo PYTHON=..."; exit 1; }
+	@$(PYTHON) $(NEW_ENOUGH) \
+		|| { echo "$$($(PYTHON) --version 2>&1) is too old; tap-cometly needs 3.10 or newer. Name another one: make demo PYTHON=python3.12"; exit 1; }
+
+build/uv/bin/uv: | python
+	@echo "Fetching uv"
+	@$(PYTHON) -m venv build/uv >build-uv.log 2>&1 \
+		|| { cat build-uv.log; rm -rf build-uv.log build/uv; echo "$(PYTHON) cannot make virtual environments. On Debian and Ubuntu: apt install python3-venv. Or install uv."; exit 1; }
+	@rm -f build-uv.log
+	@build/uv/bin/python -m pip install --quiet --disable-pip-version-check uv \
+		|| { rm -rf build/uv; echo "pip could not install uv: is the package index reachable?"; exit 1; }
+
+.PHONY: help demo test unit lint types format matrix package clean python
