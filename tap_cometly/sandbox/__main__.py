@@ -23,8 +23,9 @@ example:
       --fault file:cut,at=1000,times=2,day=2025-03-01 --fault create:status,status=503,times=none \\
       --quirk empty_day=zero_bytes --verbose
 
-Faults are step:kind,name=value,... with the steps create, status, link, file (also contacts_create, ...); all kinds
-and their details: python -c 'import tap_cometly.sandbox as s; help(s.Fault)'. Quirks: help(s.Quirks).
+Faults are step:kind,name=value,... (or the same as a JSON object) with the steps create, status, link, file (also
+contacts_create, ...); kinds and details: python -c 'import tap_cometly.sandbox as s; help(s.Fault)'.
+Quirks: help(s.Quirks).
 """
 
 
@@ -43,7 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(number, lambda *_: stop.set())
     with sandbox:
         print(_banner(sandbox), flush=True)  # noqa: T201 - it is what the command is for
-        stop.wait()
+        while not stop.wait(0.5):  # Windows does not interrupt a wait without end
+            pass
     return 0
 
 

@@ -66,6 +66,7 @@ class Api:
         links: Links,
         faults: Faults,
         clock: Callable[[], float],
+        files_url: str,
     ) -> None:
         self._space = space
         self._quirks = space.quirks
@@ -76,7 +77,7 @@ class Api:
         self._links = links
         self._faults = faults
         self._clock = clock
-        self.files_url = ""
+        self._files_url = files_url
 
     def answer(self, request: Request) -> Reply:
         """Answer a request."""
@@ -98,7 +99,7 @@ class Api:
     def _guarded(self, request: Request, resource: str, prefix: str, export_id: int | str | None) -> Reply:
         """Let in who has a key and some budget left."""
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
-        state = self._keys.get(key.strip()) if scheme.lower() == "bearer" else None
+        state = self._keys.get(key) if scheme.lower() == "bearer" else None
         if state is None:
             wants_json = "json" in request.headers.get("accept", "")
             return error(401, "Unauthenticated.") if wants_json else redirect_to_login()
@@ -207,7 +208,7 @@ class Api:
             job.first_link = job.first_link or link
             if not self._quirks.fresh_links:
                 link = job.first_link
-            told["download_url"] = self.files_url + link
+            told["download_url"] = self._files_url + link
             told["expires_at"] = utc_text(self._clock() + self._links.seconds)
         return json_reply(200, told)
 

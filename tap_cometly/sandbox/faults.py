@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import json
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
@@ -149,11 +150,13 @@ class Fault:
 
     @classmethod
     def parse(cls, text: str) -> Fault:
-        """Read ``step:kind,name=value,...``, such as ``file:cut,at=1000,times=2,day=2025-03-01``.
+        """Read ``step:kind,name=value,...``, such as ``file:cut,at=1000,times=2,day=2025-03-01``, or the JSON form.
 
         Raises:
             ValueError: It is not of that form, or says something unknown.
         """
+        if text.startswith("{"):
+            return cls.from_json(json.loads(text))
         head, *pairs = text.split(",")
         step, colon, kind = head.partition(":")
         if not colon:

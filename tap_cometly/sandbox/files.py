@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import email.utils
+import hashlib
 import io
 import re
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
@@ -202,5 +203,5 @@ def _damaged(data: bytes, fault: Fault) -> bytes:
 
 def _in_memory(data: bytes, replaced: BinaryIO) -> tuple[BinaryIO, int, str]:
     replaced.close()
-    # Any tag that other bytes would not have.
-    return io.BytesIO(data), len(data), f'"{hash(data) & (1 << 64) - 1:016x}{len(data):016x}"'
+    digest = hashlib.md5(data, usedforsecurity=False).hexdigest()
+    return io.BytesIO(data), len(data), f'"{digest}"'

@@ -82,6 +82,9 @@ class Sandbox:
     ) -> None:
         quirks = quirks or Quirks()
         keys = dict(keys) if keys else {api_key: "active"}
+        # First, because they fail when the port is taken.
+        self._api_origin = Origin((host, port), self._answer_api, "nginx", clock)
+        self._files_origin = Origin((host, 0), self._answer_files, "AmazonS3", clock)
         days = Days(timezone)
         events = Events(seed, days, first_day or days.of(clock()) - _DEFAULT_PAST, events_per_day)
         self.api_key = next(iter(keys))
@@ -104,6 +107,7 @@ class Sandbox:
             links=links,
             faults=self.faults,
             clock=clock,
+            files_url=self._files_origin.url,
         )
         self._files = Files(jobs=self._jobs, links=links, faults=self.faults, quirks=quirks, clock=clock)
         self._control = Control(
@@ -113,9 +117,6 @@ class Sandbox:
             truth=self.truth,
             truth_of=self.truth_of,
         )
-        self._api_origin = Origin(host, port, self._answer_api, "nginx")
-        self._files_origin = Origin(host, 0, self._answer_files, "AmazonS3")
-        self._api.files_url = self._files_origin.url
 
     @property
     def api_url(self) -> str:

@@ -10,13 +10,14 @@ import struct
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from tap_cometly.sandbox.faults import WIRE, Fault
 from tap_cometly.sandbox.messages import FileSlice, Reply, Request, error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 if TYPE_CHECKING or sys.version_info < (3, 12):
     from typing_extensions import override
@@ -26,12 +27,14 @@ else:
 _PIECE: Final = 64 * 1024
 _TICK: Final = 0.05
 
+Answer = Callable[[Request], Reply]
+
 
 class Origin:
     """A host and port that answers requests."""
 
-    def __init__(self, host: str, port: int, answer: Callable[[Request], Reply], software: str) -> None:
-        self._server = _Server((host, port), answer, software)
+    def __init__(self, address: tuple[str, int], answer: Answer, software: str, clock: Callable[[], float]) -> None:
+        self._server = _Server(address, answer, software, clock)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(_TICK,), daemon=True)
 
     @property
@@ -59,9 +62,10 @@ class _Server(socketserver.ThreadingTCPServer):
     block_on_close = False
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], answer: Callable[[Request], Reply], software: str) -> None:
+    def __init__(self, address: tuple[str, int], answer: Answer, software: str, clock: Callable[[], float]) -> None:
         self.answer = answer
         self.software = software
+        self.clock = clock
         self.stopping = threading.Event()
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
@@ -116,6 +120,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         return self._origin.software
 
     @override
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        return super().date_time_string(self._origin.clock() if timestamp is None else timestamp)
+
+    @override
     def log_message(self, format: str, *args: Any) -> None:  # the request log replaces it
         pass
 
@@ -145,8 +153,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 for piece in _pieces(reply.body):
                     self.wfile.write(piece)
             return
-        self.close_connection = True
         self._send_badly(wire, reply, length)
+        self.close_connection = True
 
     def _send_head(self, reply: Reply, length: int | None) -> None:
         self.send_response(reply.status)
@@ -162,9 +170,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         detail = fault.detail
         at = detail.get("at", length // 2 if fault.kind == "cut" else 0)
         at = min(max(at + length if at < 0 else at, 0), length)
+        if fault.kind == "slow_close":
+            # Without a length, only the end of the connection is the end of the body.
+            self.close_connection, at = True, length
         if detail.get("headers", fault.kind != "reset" or "at" in detail):
             self._send_head(reply, None if fault.kind == "slow_close" and not detail.get("length") else length)
-            self._send_part(reply, length if fault.kind == "slow_close" else at)
+            self._send_part(reply, at)
         if fault.kind == "reset":
             self._reset()
         elif fault.kind == "trickle":

@@ -11,7 +11,6 @@ import hashlib
 import itertools
 import os
 import pathlib
-import shutil
 import tempfile
 import threading
 import zlib
@@ -84,7 +83,7 @@ class Shelf:
     def __init__(self, space: Space) -> None:
         self._space = space
         self._write = writer(space.quirks)
-        self._folder = pathlib.Path(tempfile.mkdtemp(prefix="cometly-sandbox-"))
+        self._folder = tempfile.TemporaryDirectory(prefix="cometly-sandbox-", ignore_cleanup_errors=True)
         self._pool = concurrent.futures.ThreadPoolExecutor(2, "cometly-sandbox-shelf")
         self._lock = threading.Lock()
         self._made: collections.OrderedDict[tuple[Content, Form], concurrent.futures.Future[StoredObject]] = (
@@ -106,11 +105,11 @@ class Shelf:
         """Stop what is in the making and remove every file."""
         self._closing.set()
         self._pool.shutdown(cancel_futures=True)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.cleanup()
 
     def _make(self, content: Content, form: Form) -> StoredObject:
-        path = self._folder / f"{next(self._names)}.ndjson.gz"
-        digest = hashlib.md5(usedforsecurity=False)
+        path = pathlib.Path(self._folder.name) / f"{next(self._names)}.ndjson.gz"
+        digest = hashlib.md5(usedforsecurity=False)  # as S3 does
         size = rows = 0
         handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         with os.fdopen(handle, "wb") as file:
