@@ -7,20 +7,21 @@ STATE a target has seen speaks only of days that it has been given completely.
 
 from __future__ import annotations
 
+import dataclasses
 import sys
-import time
-from datetime import date, datetime, timezone
+from datetime import date
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from singer_sdk import typing as th
+from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.streams import Stream
-from singer_sdk.streams.core import TypeConformanceLevel
 from typing_extensions import override
 
+from tap_cometly import calendar
 from tap_cometly import vocabulary as cometly
 from tap_cometly.client import CometlyClient, EventExport
-from tap_cometly.exports import Delivery, Limits, Pipeline
-from tap_cometly.progress import Progress
+from tap_cometly.exports import Delivery, Pipeline
+from tap_cometly.progress import MalformedStateError, Progress
 from tap_cometly.rows import Columns, read_rows
 
 if TYPE_CHECKING:
@@ -117,32 +118,39 @@ class EventsStream(Stream):
     def get_records(self, context: Context | None) -> Iterator[Record]:
         """Yield the rows of every due day, in order of the days, and write STATE after each day."""
         settings = self.tap.settings
-        progress = Progress.from_state(self.stream_state, start=settings.start_date or date.min)
-        due = self._due(settings, progress)
+        progress, due = self._due(settings)
         if self.ABORT_AT_RECORD_COUNT is not None:
             due = due[-1:]  # a connection test: one export is enough to know
         client = CometlyClient(
             api_url=settings.api_url,
             api_key=settings.api_key,
             user_agent=settings.user_agent,
-            now=time.monotonic,
+            now=self.tap.clock.now,
             log=self.logger,
         )
         yield from self._export(client, settings, progress, due)
 
-    def _due(self, settings: Settings, progress: Progress) -> list[DueDay]:
-        wanted = settings.wanted(datetime.now(timezone.utc), since=progress.first)
+    def _due(self, settings: Settings) -> tuple[Progress, list[DueDay]]:
+        """Return the days delivered so far and the days to export now."""
+        now = self.tap.now()
+        wanted = settings.wanted(now)
+        progress = Progress.from_state(self.stream_state, start=wanted[0] if wanted else date.max)
+        if progress.last and progress.last > (today := calendar.today(now, None)):
+            raise MalformedStateError(
+                "replication_key_value", str(progress.last), f"must not lie after today ({today})"
+            )
         if wanted is None:
             self.logger.info("No wanted day has ended yet; nothing to export")
-            return []
-        first, last = wanted
+            return progress, []
+        # Without a start date the wanted range begins ever later; what was begun is still to be finished.
+        first, last = settings.wanted(now, since=progress.first) or wanted
         due = progress.due(first, last, settings.lookback_days)
         counts = {reason: sum(day.reason == reason for day in due) for reason in ("new", "missing", "lookback")}
         self.logger.info(
             "Events of %s to %s: %d days to export (%d new, %d missing, %d looked back)",
             first, last, len(due), counts["new"], counts["missing"], counts["lookback"],
         )  # fmt: skip
-        return due
+        return progress, due
 
     # What a day goes through
 
@@ -156,9 +164,12 @@ class EventsStream(Stream):
             [EventExport(day.day, parameters) for day in due],
             prove=lambda _order, files: sum(1 for _ in read_rows(files, columns)),
             log=self.logger,
-            limits=Limits(
-                in_flight=settings.max_exports_in_flight, export_seconds=settings.export_timeout.total_seconds()
+            limits=dataclasses.replace(
+                self.tap.patience,
+                in_flight=settings.max_exports_in_flight,
+                export_seconds=settings.export_timeout.total_seconds(),
             ),
+            clock=self.tap.clock,
         )
         failures: list[Failure[EventExport]] = []
         with pipeline as results, self.tap.interruption.passed_to(pipeline.interrupt):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -12,6 +13,7 @@ from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 from typing_extensions import override
 
 from tap_cometly.config_schema import CONFIG_JSONSCHEMA
+from tap_cometly.exports import Limits, SystemClock
 from tap_cometly.interruption import Interruption
 from tap_cometly.settings import Settings, SettingsError
 from tap_cometly.streams import EventsStream
@@ -22,13 +24,15 @@ if TYPE_CHECKING:
 
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
 
+    from tap_cometly.exports import Clock
+
 
 class TapCometly(Tap):
     """Singer tap for Cometly: every conversion event in your warehouse, one verified export per day."""
 
     name = "tap-cometly"
     package_name = "tap-cometly"
-    config_jsonschema = CONFIG_JSONSCHEMA
+    config_jsonschema = copy.deepcopy(CONFIG_JSONSCHEMA)  # the SDK adds its own settings
     message_writer_class = MsgSpecWriter
     capabilities: ClassVar[list[CapabilitiesEnum]] = [
         TapCapabilities.CATALOG,
@@ -39,6 +43,10 @@ class TapCometly(Tap):
         PluginCapabilities.FLATTENING,
         PluginCapabilities.STRUCTURED_LOGGING,
     ]
+
+    # What the sync depends on besides its settings; a test puts its own in place.
+    clock: ClassVar[Clock] = SystemClock()
+    patience: ClassVar[Limits] = Limits()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.interruption = Interruption()
@@ -53,7 +61,7 @@ class TapCometly(Tap):
             ConfigValidationError: If the tap was made without validation and the configuration is not sound.
         """
         if self._settings is None:
-            self._settings = _checked(self.config)
+            self._settings = self._checked(self.config)
             for warning in self._settings.warnings:
                 self.logger.warning(warning)
         return self._settings
@@ -61,7 +69,7 @@ class TapCometly(Tap):
     @override
     def discover_streams(self) -> list[EventsStream]:
         # The schema follows the settings, but nobody needs a key to look at it.
-        return [EventsStream(self, _checked({"api_key": "none", **self.config}))]
+        return [EventsStream(self, self._checked({"api_key": "none", **self.config}))]
 
     @override
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
@@ -76,9 +84,14 @@ class TapCometly(Tap):
         """Ask the sync to stop, and write nothing: the handler may be running inside a blocked write."""
         self.interruption.request(signum)
 
+    @classmethod
+    def now(cls) -> datetime:
+        """Return the present moment."""
+        return datetime.now(timezone.utc)
 
-def _checked(config: Mapping[str, Any]) -> Settings:
-    try:
-        return Settings.from_config(config, now=datetime.now(timezone.utc))
-    except SettingsError as error:
-        raise ConfigValidationError("Config validation failed", errors=error.problems) from None
+    @classmethod
+    def _checked(cls, config: Mapping[str, Any]) -> Settings:
+        try:
+            return Settings.from_config(config, now=cls.now())
+        except SettingsError as error:
+            raise ConfigValidationError("Config validation failed", errors=error.problems) from None

@@ -10,12 +10,14 @@ it. It holds at most what one export weighs compressed.
 from __future__ import annotations
 
 import contextlib
+import logging
 import re
 import tempfile
 from typing import IO, TYPE_CHECKING, Final
 
 import requests
 import urllib3
+from typing_extensions import override
 
 from tap_cometly.exports.jobs import LinkExpired, SpoolError, Unavailable
 
@@ -32,6 +34,21 @@ SLOWEST_BYTES_PER_SECOND: Final = 1024
 """Slower than this over `READ_SECONDS` is as good as dead: a fresh connection may do better."""
 
 _CONTENT_RANGE: Final = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+
+
+class _WithoutQueries(logging.Filter):
+    """Cuts the query off every address: the query of a link is what makes it a secret."""
+
+    @override
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(arg.partition("?")[0] if isinstance(arg, str) else arg for arg in record.args)
+        return True
+
+
+for _name in ("urllib3.connectionpool", "urllib3.util.retry"):
+    # These log whole request lines at DEBUG.
+    logging.getLogger(_name).addFilter(_WithoutQueries())
 
 
 def spool_file() -> IO[bytes]:

@@ -71,8 +71,13 @@ class Budget(Protocol):
 class Vendor(Protocol[Order_contra]):
     """What a vendor of asynchronous exports implements. Methods are called from several threads."""
 
-    create_budget: Budget
-    status_budget: Budget
+    @property
+    def create_budget(self) -> Budget:
+        """How soon the next export may be created."""
+
+    @property
+    def status_budget(self) -> Budget:
+        """How soon the next status may be asked for."""
 
     def create(self, order: Order_contra) -> Hashable:
         """Start an export.

@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 
 Proof = TypeVar("Proof")
 
+CREATES_AT_ONCE: Final = 4
+"""Enough to use the largest budgets; each waits for one short answer."""
 DOWNLOADS_AT_ONCE: Final = 2
 """One is read while the next arrives; more would only make the head of the line slower."""
 MOST_EXPORTS_PER_ORDER: Final = 3
@@ -263,8 +265,8 @@ class Pipeline(Generic[Order, Proof]):
         for task in self._window():
             if task.busy or task.stage is _Stage.DONE:
                 continue
-            if task.stage is not _Stage.CREATE and not self._has_download_slot():
-                continue  # a link is asked for when it can be used at once; the busy slot will report
+            if not self._has_worker_for(task.stage):
+                continue  # the busy ones will report
             at = max(task.due, self._allowed_at(task.stage, now))
             if at <= now:
                 self._start(task)
@@ -272,9 +274,12 @@ class Pipeline(Generic[Order, Proof]):
                 wake = min(wake, at)
         return wake
 
-    def _has_download_slot(self) -> bool:
-        used = sum(task.busy and task.stage is not _Stage.CREATE for task in self._window())
-        return used < DOWNLOADS_AT_ONCE
+    def _has_worker_for(self, stage: _Stage) -> bool:
+        """A link is asked for when it can be used at once: a poll takes a download's place."""
+        creating = sum(task.busy and task.stage is _Stage.CREATE for task in self._window())
+        if stage is _Stage.CREATE:
+            return creating < CREATES_AT_ONCE
+        return sum(task.busy for task in self._window()) - creating < DOWNLOADS_AT_ONCE
 
     def _allowed_at(self, stage: _Stage, now: float) -> float:
         if stage is _Stage.CREATE:

@@ -160,15 +160,15 @@ def _form(fault: Fault | None) -> dict[str, Any]:
     """Return how a fault changes the form of a file."""
     if fault is None:
         return {}
+    if fault.kind == "rows":
+        return {"alter": _altered(fault)}
     forms: dict[str, dict[str, Any]] = {
         "plain": {"compressed": False},
-        "members": {"member_rows": int(fault.detail.get("rows", _MEMBER_ROWS))},
+        "members": {"member_rows": fault.detail.get("rows", _MEMBER_ROWS)},
         "no_newline": {"final_newline": False},
         "crlf": {"newline": b"\r\n"},
         "blank_lines": {"blank_lines": True},
     }
-    if fault.kind == "rows":
-        return {"alter": _altered(fault)}
     return forms.get(fault.kind, {})
 
 

@@ -1,0 +1,36 @@
+"""A local Cometly and a clock for every test that wants them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import settings
+
+from tap_cometly.sandbox import Sandbox
+from tests.tapping import tap_class
+from tests.virtual_time import VirtualClock
+
+settings.register_profile("default", deadline=None)
+settings.load_profile("default")
+
+
+@pytest.fixture
+def clock():
+    return VirtualClock()
+
+
+@pytest.fixture
+def cometly(clock):
+    """A Space in UTC with some forty events a day, at the documented limits, in virtual time."""
+    with Sandbox(clock=clock.time, events_per_day=40, job_seconds=20) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def config(cometly):
+    return {"api_key": cometly.api_key, "api_url": cometly.api_url, "timezone": "UTC"}
+
+
+@pytest.fixture
+def tap(clock):
+    """The tap's class, living in the same virtual time as the Space."""
+    return tap_class(clock)
