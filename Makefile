@@ -63,9 +63,9 @@ python:
 
 build/uv/bin/uv: | python
 	@echo "Fetching uv"
-	@$(PYTHON) -m venv build/uv >build-uv.log 2>&1 \
-		|| { cat build-uv.log; rm -rf build-uv.log build/uv; echo "$(PYTHON) cannot make virtual environments. On Debian and Ubuntu: apt install python3-venv. Or install uv."; exit 1; }
-	@rm -f build-uv.log
+	@mkdir -p build
+	@$(PYTHON) -m venv build/uv >build/uv.log 2>&1 \
+		|| { cat build/uv.log; rm -rf build/uv; echo "$(PYTHON) cannot make virtual environments. On Debian and Ubuntu: apt install python3-venv. Or install uv."; exit 1; }
 	@build/uv/bin/python -m pip install --quiet --disable-pip-version-check uv \
 		|| { rm -rf build/uv; echo "pip could not install uv: is the package index reachable?"; exit 1; }
 

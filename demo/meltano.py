@@ -23,7 +23,7 @@ class MeltanoError(Exception):
 
 
 class Meltano:
-    """Meltano with an environment file and a state of its own, so that no setting of the user gets in and none is changed.
+    """Meltano with an environment file and a state of its own: the user's have no effect here and stay as they are.
 
     Args:
         folder: Where the environment file, Meltano's database and its log are kept.

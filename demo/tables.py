@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+_NUMBER: Final = (int, decimal.Decimal, type(None))
 
 
 def table(names: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """Return ``rows`` below their column names; numbers to the right, null as nothing."""
     texts = [[_text(value) for value in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(names, *texts, strict=True)]
-    numeric = [all(isinstance(value, int | decimal.Decimal | None) for value in column) for column in zip(*rows, strict=True)]
-    numeric = numeric or [False] * len(names)
+    numbers = [all(isinstance(value, _NUMBER) for value in column) for column in zip(*rows, strict=True)]
+    numbers = numbers or [False] * len(names)
 
     def line(cells: Sequence[str]) -> str:
-        aligned = zip(cells, widths, numeric, strict=True)
+        aligned = zip(cells, widths, numbers, strict=True)
         return "  ".join(cell.rjust(width) if right else cell.ljust(width) for cell, width, right in aligned).rstrip()
 
     rule = "  ".join("-" * width for width in widths)
@@ -27,6 +30,6 @@ def table(names: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 def _text(value: object) -> str:
     if value is None:
         return ""
-    if isinstance(value, int | decimal.Decimal) and not isinstance(value, bool):
+    if isinstance(value, _NUMBER) and not isinstance(value, bool):
         return f"{value:,}"
     return str(value)

@@ -1,0 +1,61 @@
+"""Builds wheel and sdist, installs each into a fresh environment, and runs what needs no settings and no network."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).parent.parent
+DIST: Final = ROOT / "dist"
+UV: Final = shutil.which("uv") or str(ROOT / "build" / "uv" / "bin" / "uv")
+NO_NETWORK: Final = {
+    "ALL_PROXY": "http://127.0.0.1:9",
+    "HTTPS_PROXY": "http://127.0.0.1:9",
+    "HTTP_PROXY": "http://127.0.0.1:9",
+}
+
+
+def main() -> int:
+    """Build and try."""
+    shutil.rmtree(DIST, ignore_errors=True)
+    _run(UV, "build", "--quiet", f"--out-dir={DIST}", str(ROOT))
+    with tempfile.TemporaryDirectory(prefix="tap-cometly-") as folder:
+        for package in sorted(DIST.glob("tap_cometly-*")):
+            environment = Path(folder) / package.suffix.strip(".")
+            _run(UV, "venv", "--quiet", f"--python={sys.executable}", str(environment))
+            _run(UV, "pip", "install", "--quiet", f"--python={environment}", str(package))
+            tap = str(environment / "bin" / "tap-cometly")
+            version = _run(tap, "--version", cwd=folder, **NO_NETWORK).strip()
+            settings = json.loads(_run(tap, "--about", "--format=json", cwd=folder, **NO_NETWORK))["settings"][
+                "properties"
+            ]
+            streams = json.loads(_run(tap, "--discover", cwd=folder, **NO_NETWORK))["streams"]
+            names = ", ".join(stream["tap_stream_id"] for stream in streams)
+            print(f"{package.name}: installs; {version}; {len(settings)} settings; streams: {names}")
+            _run(str(environment / "bin" / "tap-cometly-sandbox"), "--help", cwd=folder)
+    return 0
+
+
+def _run(*command: str, cwd: str | None = None, **environment: str) -> str:
+    result = subprocess.run(
+        command,
+        cwd=cwd,
+        env={**os.environ, **environment},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if result.returncode:
+        sys.exit(f"`{' '.join(command)}` failed:\n{result.stdout}{result.stderr}")
+    return result.stdout
+
+
+if __name__ == "__main__":
+    sys.exit(main())
