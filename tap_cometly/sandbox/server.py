@@ -26,6 +26,7 @@ else:
 
 _PIECE: Final = 64 * 1024
 _TICK: Final = 0.05
+_LONGEST_WAIT: Final = 1.0
 
 Answer = Callable[[Request], Reply]
 
@@ -35,13 +36,13 @@ class Origin:
 
     def __init__(self, address: tuple[str, int], answer: Answer, software: str, clock: Callable[[], float]) -> None:
         self._server = _Server(address, answer, software, clock)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(_TICK,), daemon=True)
+        self._address = address[0], int(self._server.server_address[1])
+        self._thread = threading.Thread(target=self._serve, daemon=True)
 
     @property
     def url(self) -> str:
         """Where it listens."""
-        host, port = self._server.server_address[:2]
-        return f"http://{host!s}:{port}"
+        return "http://{}:{}".format(*self._address)
 
     def start(self) -> None:
         """Answer from now on."""
@@ -49,11 +50,16 @@ class Origin:
 
     def stop(self) -> None:
         """Stop listening and hang up on everybody, also on those who wait for a stalled answer."""
+        self._server.hang_up()
         if self._thread.is_alive():
-            self._server.shutdown()
+            with contextlib.suppress(OSError):  # a call that wakes the thread; without it, it wakes by itself
+                socket.create_connection(self._address, _LONGEST_WAIT).close()
             self._thread.join()
         self._server.server_close()
-        self._server.hang_up()
+
+    def _serve(self) -> None:
+        while not self._server.stopping.is_set():
+            self._server.handle_request()
 
 
 class _Server(socketserver.ThreadingTCPServer):
@@ -61,6 +67,7 @@ class _Server(socketserver.ThreadingTCPServer):
     daemon_threads = True
     block_on_close = False
     request_queue_size = 128
+    timeout = _LONGEST_WAIT
 
     def __init__(self, address: tuple[str, int], answer: Answer, software: str, clock: Callable[[], float]) -> None:
         self.answer = answer
