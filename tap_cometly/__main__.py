@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import signal
 import sys
 
 from singer_sdk.exceptions import ConfigValidationError
@@ -31,11 +29,6 @@ def main() -> None:
     except (ExportError, MalformedStateError, UndeliveredDaysError) as error:
         log.error(error)  # noqa: TRY400 - as above
         sys.exit(1)
-    except BrokenPipeError:
-        log.error("The reader of the records went away")  # noqa: TRY400 - as above
-        # What is still in the buffer of stdout must not be flushed into the broken pipe at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(128 + signal.SIGPIPE)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ STATE a target has seen speaks only of days that it has been given completely.
 from __future__ import annotations
 
 import dataclasses
+import logging
 import sys
 from datetime import date
 from typing import TYPE_CHECKING, Any, ClassVar, Final
@@ -111,6 +112,11 @@ class EventsStream(Stream):
         super().__init__(tap, schema=json_schema(fields))
         self.tap = tap
         self.primary_keys = self._KEYS if settings.attributed else self._KEYS[:1]
+
+    @override
+    def log(self, message: str, *args: Any, level: int = logging.INFO, **kwargs: Any) -> None:
+        """Log a message. What the SDK calls "unhandled" is told properly where the run ends."""
+        super().log(message, *args, level=logging.DEBUG if level == logging.ERROR else level, **kwargs)
 
     # What is due
 

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import copy
+import io
+import json
+import os
+import signal
+import sys
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import IO, TYPE_CHECKING, Any, ClassVar
 
+import click
 from singer_sdk import Tap
 from singer_sdk.contrib.msgspec import MsgSpecWriter
 from singer_sdk.exceptions import ConfigValidationError
@@ -72,6 +78,30 @@ class TapCometly(Tap):
         return [EventsStream(self, self._checked({"api_key": "none", **self.config}))]
 
     @override
+    @classmethod
+    def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> Any:
+        """Read the configuration files, and say which one cannot be read."""
+        try:
+            return super().cb_config(ctx, param, value)
+        except (OSError, TypeError, ValueError) as error:
+            raise click.BadParameter(f"cannot be read as a JSON object: {error}", ctx, param) from None
+
+    @override
+    @classmethod
+    def invoke(cls, *, state: IO[str] | None = None, catalog: IO[str] | None = None, **kwargs: Any) -> None:
+        """Run the sync.
+
+        A STATE that is not one would otherwise pass for none, and reload everything.
+        """
+        try:
+            super().invoke(state=_json_object("--state", state), catalog=_json_object("--catalog", catalog), **kwargs)
+        except BrokenPipeError:
+            cls.logger.error("The reader of the records went away")  # noqa: TRY400 - that is all there is to say
+            # What is still in the buffer of stdout must not be flushed into the broken pipe at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(128 + signal.SIGPIPE)
+
+    @override
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         """Check every rule of the API before the first call; ours first, because they say what to do."""
         if not raise_errors:
@@ -95,3 +125,21 @@ class TapCometly(Tap):
             return Settings.from_config(config, now=cls.now())
         except SettingsError as error:
             raise ConfigValidationError("Config validation failed", errors=error.problems) from None
+
+
+def _json_object(option: str, file: IO[str] | None) -> IO[str] | None:
+    """Return the file's text again if it holds a JSON object.
+
+    Raises:
+        click.BadParameter: It holds something else.
+    """
+    if file is None:
+        return None
+    text = file.read()
+    try:
+        sound = isinstance(json.loads(text), dict)
+    except ValueError:
+        sound = False
+    if not sound:
+        raise click.BadParameter(f"{file.name} must hold a JSON object", param_hint=option)
+    return io.StringIO(text)

@@ -36,7 +36,7 @@ from tap_cometly.exports.jobs import (
     Unfit,
     Vendor,
 )
-from tap_cometly.exports.polling import PollRhythm
+from tap_cometly.exports.polling import LONGEST_GAP_SECONDS, PollRhythm
 
 if TYPE_CHECKING:
     import logging
@@ -262,12 +262,18 @@ class Pipeline(Generic[Order, Proof]):
     def _start_what_may_start(self, now: float) -> float:
         """Start every action that is due and allowed, first orders first; return when to look again."""
         wake = math.inf
+        scout_found = False
         for task in self._window():
             if task.busy or task.stage is _Stage.DONE:
+                scout_found = scout_found or task.stage is _Stage.POLL
                 continue
             if not self._has_worker_for(task.stage):
                 continue  # the busy ones will report
             at = max(task.due, self._allowed_at(task.stage, now))
+            if task.stage is _Stage.POLL and self._rhythm.usual is None:
+                # Until one job has finished nobody knows how long jobs take: the first finds out for all.
+                at = max(at, task.created_at + LONGEST_GAP_SECONDS) if scout_found else at
+                scout_found = True
             if at <= now:
                 self._start(task)
             else:

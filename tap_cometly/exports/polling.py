@@ -6,8 +6,9 @@ import collections
 import statistics
 from typing import Final
 
-FIRST_POLL_SECONDS: Final = 1.0
+FIRST_POLL_SECONDS: Final = 0.5
 """Nothing known yet: small days are ready almost at once."""
+SHORTEST_GAP_SECONDS: Final = 1.0
 LONGEST_GAP_SECONDS: Final = 30.0
 """However long jobs take, a finished one is noticed within this (the budget permitting)."""
 GROWTH: Final = 0.5
@@ -43,7 +44,7 @@ class PollRhythm:
             gap = usual * STEP
         else:  # later than usual: the later, the less urgent
             gap = (age - usual) * GROWTH
-        return min(max(gap, FIRST_POLL_SECONDS), LONGEST_GAP_SECONDS)
+        return min(max(gap, SHORTEST_GAP_SECONDS), LONGEST_GAP_SECONDS)
 
     def finished(self, age: float) -> None:
         """Learn that a job was seen finished at ``age``."""

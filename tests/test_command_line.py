@@ -1,0 +1,219 @@
+"""The installed program as a user types it: what it prints, what it asks for, how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+
+from tap_cometly import calendar
+from tap_cometly.sandbox import Fault, Sandbox
+from tests.tapping import parse
+
+PROGRAM = shutil.which("tap-cometly", path=str(Path(sys.executable).parent))
+YESTERDAY = calendar.last_closed_day(datetime.now(timezone.utc), None)
+
+
+def run(*arguments, **environment):
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("TAP_COMETLY")}
+    return subprocess.run(
+        [PROGRAM, *map(str, arguments)],
+        env=clean | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def space():
+    with Sandbox(events_per_day=30, creates_per_minute=6000, polls_per_minute=6000, job_seconds=0) as sandbox:
+        yield sandbox
+        sandbox.faults.clear()
+
+
+@pytest.fixture
+def cometly(space):
+    space.faults.clear()
+    del space.requests[:]
+    return space
+
+
+@pytest.fixture
+def config(cometly, tmp_path):
+    """Write a configuration file for three days, changed as the caller says, and return its path."""
+
+    def write(**changes):
+        start = (YESTERDAY - timedelta(days=2)).isoformat()
+        path = tmp_path / "config.json"
+        settings = {"api_key": cometly.api_key, "api_url": cometly.api_url, "start_date": start, **changes}
+        path.write_text(json.dumps({name: value for name, value in settings.items() if value is not None}))
+        return path
+
+    return write
+
+
+def test_version():
+    done = run("--version")
+    assert done.returncode == 0
+    assert done.stdout.startswith("tap-cometly v0")
+
+
+def test_discovery_needs_no_configuration_and_no_network():
+    done = run("--discover", HTTPS_PROXY="http://127.0.0.1:1", HTTP_PROXY="http://127.0.0.1:1")
+    assert done.returncode == 0
+    (stream,) = json.loads(done.stdout)["streams"]
+    assert stream["key_properties"] == ["id"]
+    assert stream["replication_key"] == "event_date"
+    assert "WARNING" not in done.stderr
+
+
+def test_discovery_follows_the_settings(config):
+    attribution = {"sources": ["email"], "attribution_model": "linear", "attribution_window": 0}
+    done = run("--config", config(api_key=None, **attribution), "--discover")
+    (stream,) = json.loads(done.stdout)["streams"]
+    assert stream["key_properties"] == ["id", "touchpoint_id"]
+    assert "campaign_name" in stream["schema"]["properties"]
+
+
+@pytest.mark.parametrize("form", ["json", "markdown"])
+def test_about_needs_no_configuration(form):
+    done = run("--about", "--format", form)
+    assert done.returncode == 0
+    assert "attribution_window" in done.stdout
+
+
+def test_help_names_every_option():
+    done = run("--help")
+    for option in ("--config", "--catalog", "--state", "--discover", "--test", "--about", "--version"):
+        assert option in done.stdout
+
+
+def test_a_run_writes_messages_only_to_stdout_and_ends_with_0(config):
+    done = run("--config", config())
+    assert done.returncode == 0, done.stderr
+    messages = parse(done.stdout.encode().splitlines())
+    assert {message["type"] for message in messages} == {"SCHEMA", "RECORD", "STATE"}
+    assert "Traceback" not in done.stderr
+
+
+def test_settings_come_from_the_environment(cometly):
+    done = run(
+        "--config=ENV",
+        TAP_COMETLY_API_KEY=cometly.api_key,
+        TAP_COMETLY_API_URL=cometly.api_url,
+        TAP_COMETLY_START_DATE=YESTERDAY.isoformat(),
+        TAP_COMETLY_FIELDS='["event_name", "amount"]',
+        TAP_COMETLY_LOOKBACK_DAYS="0",
+    )
+    assert done.returncode == 0, done.stderr
+    (schema, *records, _state) = parse(done.stdout.encode().splitlines())
+    assert {"event_name", "amount"} < set(schema["schema"]["properties"])
+    assert len(records) > 10
+
+
+def test_state_from_one_run_is_taken_by_the_next(config, tmp_path):
+    first = run("--config", config(lookback_days=0))
+    state = tmp_path / "state.json"
+    state.write_text(json.dumps(parse(first.stdout.encode().splitlines())[-1]["value"]))
+    second = run("--config", config(lookback_days=0), "--state", state)
+    assert second.returncode == 0
+    assert '"RECORD"' not in second.stdout
+
+
+def test_a_connection_test_spends_one_export(cometly, config):
+    done = run("--config", config(), "--test")
+    assert done.returncode == 0, done.stderr
+    assert [request.endpoint for request in cometly.requests].count("create") == 1
+
+
+def test_a_schema_test_spends_nothing(cometly, config):
+    done = run("--config", config(), "--test=schema")
+    assert done.returncode == 0
+    assert '"SCHEMA"' in done.stdout
+    assert cometly.requests == []
+
+
+@pytest.mark.parametrize("arguments", [[], ["--test"]], ids=["sync", "test"])
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"api_key": None}, "api_key"),
+        ({"api_key": "two words"}, "white space"),
+        ({"start_date": "31/12/2026"}, "start_date"),
+        ({"fields": ["ad_id"]}, "sources"),
+        ({"timezone": "Europe/Berlni"}, "Europe/Berlin"),
+        ({"lookback_days": "many"}, "lookback_days"),
+        ({"api_url": "http://example.com/api"}, "https"),
+    ],
+    ids=str,
+)
+def test_a_mistake_in_the_settings_is_explained_before_anything_is_asked(cometly, config, arguments, changes, told):
+    done = run("--config", config(**changes), *arguments)
+    assert done.returncode == 1
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "two words" not in done.stderr
+    assert done.stdout == ""
+    assert cometly.requests == []
+
+
+def test_a_wrong_key_is_explained_without_being_shown(config):
+    for arguments in ([], ["--test"]):
+        done = run("--config", config(api_key="recognisable-key"), *arguments)
+        assert done.returncode == 1
+        assert "Unauthenticated" in done.stderr
+        assert "Check the setting `api_key`" in done.stderr.splitlines()[-1]
+        assert "Traceback" not in done.stderr
+        assert "recognisable-key" not in done.stderr
+
+
+def test_undelivered_days_end_the_run_with_1_and_are_named_in_the_last_line(cometly, config):
+    cometly.inject(Fault("file", "rows", day=YESTERDAY - timedelta(days=1), rows=[b"not json"], times=None))
+    done = run("--config", config())
+    assert done.returncode == 1
+    assert (YESTERDAY - timedelta(days=1)).isoformat() in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    delivered = parse(done.stdout.encode().splitlines())[-1]["value"]["bookmarks"]["events"]["delivered"]
+    assert len(delivered) == 2
+
+
+def test_a_malformed_state_is_explained(config, tmp_path):
+    state = tmp_path / "state.json"
+    state.write_text('{"bookmarks": {"events": {"delivered": 5}}}')
+    done = run("--config", config(), "--state", state)
+    assert done.returncode == 1
+    assert "STATE of the stream cannot be used" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("option", ["--state", "--catalog", "--config"])
+@pytest.mark.parametrize("text", ["{", "[1]", "", None], ids=["cut", "list", "empty", "no file"])
+def test_a_file_that_cannot_be_used_is_named_and_never_passes_for_none(cometly, config, tmp_path, option, text):
+    file = tmp_path / "file.json"
+    if text is not None:
+        file.write_text(text)
+    configuration = [] if option == "--config" else ["--config", config()]
+    done = run(*configuration, option, file)
+    assert done.returncode == 2
+    assert option in done.stderr
+    assert "Traceback" not in done.stderr
+    assert cometly.requests == []
+
+
+def test_a_reader_that_goes_away_ends_the_run_with_the_status_of_a_broken_pipe(config):
+    tap = subprocess.Popen(
+        [PROGRAM, "--config", str(config())], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    tap.stdout.readline()
+    tap.stdout.close()
+    _, errors = tap.communicate(timeout=60)
+    assert tap.returncode == 141, errors
+    assert "Traceback" not in errors

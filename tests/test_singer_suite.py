@@ -1,0 +1,58 @@
+"""The SDK's standard suite, and the checks that it cannot make: its own cannot see duplicate keys or loose state."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+import pytest
+from singer_sdk.testing import SuiteConfig, get_tap_test_class
+
+from tap_cometly import calendar
+from tap_cometly.sandbox import Sandbox
+from tap_cometly.tap import TapCometly
+from tests.tapping import sync
+
+# The address must be known when the tests are collected; the fixture below starts to answer on it.
+COMETLY = Sandbox(events_per_day=30, creates_per_minute=6000, polls_per_minute=6000, job_seconds=0)
+START = calendar.last_closed_day(datetime.now(timezone.utc), None).isoformat()
+CONFIG = {"api_key": COMETLY.api_key, "api_url": COMETLY.api_url, "start_date": START}
+ATTRIBUTED = {"sources": ["google_ads", "email"], "attribution_model": "linear", "attribution_window": 30}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _answering():
+    with COMETLY:
+        yield
+
+
+TestStandardSuite = get_tap_test_class(
+    TapCometly, config=CONFIG, suite_config=SuiteConfig(ignore_no_records_for_streams=[])
+)
+TestStandardSuiteWithAttribution = get_tap_test_class(TapCometly, config={**CONFIG, **ATTRIBUTED})
+
+
+@pytest.mark.parametrize("settings", [{}, ATTRIBUTED], ids=["plain", "attributed"])
+class TestWhatTheStandardSuiteCannotSee:
+    def test_keys_are_unique_and_complete(self, settings):
+        output = sync({**CONFIG, **settings})
+        keys = [tuple(record[key] for key in output.schema["key_properties"]) for record in output.records]
+        assert len(set(keys)) == len(keys) > 0
+        assert all(None not in key for key in keys)
+
+    def test_every_record_has_exactly_the_columns_of_the_schema(self, settings):
+        output = sync({**CONFIG, **settings})
+        columns = set(output.schema["schema"]["properties"])
+        assert all(set(record) == columns for record in output.records)
+
+    def test_final_state_holds_no_progress_markers(self, settings):
+        output = sync({**CONFIG, **settings})
+        assert set(output.bookmark) == {"replication_key", "replication_key_value", "delivered"}
+
+    def test_replaying_the_final_state_emits_the_lookback_and_nothing_new(self, settings):
+        first = sync({**CONFIG, **settings})
+        again = sync({**CONFIG, **settings, "lookback_days": 0}, state=first.state)
+        assert again.records == []
+        assert again.state == first.state
+        looked_back = sync({**CONFIG, **settings}, state=first.state)
+        assert looked_back.days == first.days[-3:]
+        assert looked_back.state == first.state
