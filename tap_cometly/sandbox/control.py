@@ -104,6 +104,8 @@ class Control:
 
     def _add(self, request: Request) -> Reply:
         columns = _body(request)
+        if "time" not in columns:
+            raise ValueError("An event needs a time.")
         return json_reply(201, {"id": self._history.add(_time(columns.pop("time")), **columns)})
 
     def _edit(self, request: Request, event_id: int) -> None:

@@ -82,10 +82,10 @@ class Sandbox:
     ) -> None:
         quirks = quirks or Quirks()
         keys = dict(keys) if keys else {api_key: "active"}
-        # First, because they fail when the port is taken.
+        days = Days(timezone)
+        # Before anything is made that must be cleaned up: they fail when the port is taken.
         self._api_origin = Origin((host, port), self._answer_api, "nginx", clock)
         self._files_origin = Origin((host, 0), self._answer_files, "AmazonS3", clock)
-        days = Days(timezone)
         events = Events(seed, days, first_day or days.of(clock()) - _DEFAULT_PAST, events_per_day)
         self.api_key = next(iter(keys))
         self.limits = Limits(creates_per_minute, polls_per_minute)

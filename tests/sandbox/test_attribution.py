@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from decimal import Decimal
 
 import pytest
@@ -108,10 +109,9 @@ def test_a_journey_has_one_to_six_touchpoints_in_order(event_id):
 
 def test_events_of_a_contact_share_the_touchpoint_that_won_the_contact(sandbox):
     cometly = sandbox(events_per_day=400)
-    day = __import__("datetime").date(2025, 3, 1)
     rows = list(
         cometly.truth(
-            day,
+            dt.date(2025, 3, 1),
             sources=vocabulary.SOURCES[:15],
             attribution_model="first_touch",
             attribution_window=0,
