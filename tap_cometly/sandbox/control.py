@@ -22,10 +22,10 @@ import re
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
+from tap_cometly.sandbox import spelling
 from tap_cometly.sandbox.faults import Fault, Faults
 from tap_cometly.sandbox.messages import Reply, Request, error, json_reply
 from tap_cometly.sandbox.quirks import Quirks
-from tap_cometly.sandbox.spelling import writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, MutableSequence
@@ -100,7 +100,7 @@ class Control:
             if "attribution_window" in query:
                 query["attribution_window"] = int(query["attribution_window"])
             rows = self._truth(day, **query)
-        return _ndjson(map(writer(Quirks()), rows))
+        return _ndjson(spelling.lines(rows, Quirks()))
 
     def _add(self, request: Request) -> Reply:
         columns = _body(request)

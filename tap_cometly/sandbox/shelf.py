@@ -17,7 +17,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from tap_cometly.sandbox.spelling import writer
+from tap_cometly.sandbox import spelling
 
 if TYPE_CHECKING:
     from tap_cometly.sandbox.history import Past
@@ -82,7 +82,6 @@ class Shelf:
 
     def __init__(self, space: Space) -> None:
         self._space = space
-        self._write = writer(space.quirks)
         self._folder = tempfile.TemporaryDirectory(prefix="cometly-sandbox-", ignore_cleanup_errors=True)
         self._pool = concurrent.futures.ThreadPoolExecutor(2, "cometly-sandbox-shelf")
         self._lock = threading.Lock()
@@ -125,8 +124,8 @@ class Shelf:
     def _lines(self, content: Content, form: Form) -> Lines:
         until = float("inf") if content.until is None else content.until
         rows = content.query.rows(self._space, content.past, until, form.order)
-        lines = (self._write(row).encode() for row in rows)
-        return form.alter(lines) if form.alter else lines
+        encoded = (line.encode() for line in spelling.lines(rows, self._space.quirks))
+        return form.alter(encoded) if form.alter else encoded
 
     def _make_room(self) -> None:
         """Forget the least recently used files until the rest fit."""

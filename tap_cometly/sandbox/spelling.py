@@ -7,8 +7,10 @@ from decimal import Decimal
 from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Any, Final
 
+from tap_cometly import vocabulary
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
     from tap_cometly.sandbox.queries import Row
     from tap_cometly.sandbox.quirks import Quirks
@@ -17,39 +19,32 @@ _INTEGERS: Final = ("id", "profile_id", "company_id", "space_id", "touchpoint_id
 _CENT: Final = Decimal("0.01")
 
 
-def writer(quirks: Quirks) -> Callable[[Row], str]:
-    """Return the function that writes a row, without newline."""
+def lines(rows: Iterable[Row], quirks: Quirks) -> Iterator[str]:
+    """Write rows, which all have the same keys, as lines without newline."""
     spell: dict[str, Callable[[Any], str]] = {
+        **{field.name: encode_basestring for field in vocabulary.REQUESTABLE_FIELDS if field.kind == "string"},
+        **dict.fromkeys(_INTEGERS, str if quirks.integers == "number" else _quoted),
+        "source": encode_basestring,
+        "event_time_utc": _TIMES[quirks.times],
         "amount": _AMOUNTS[quirks.amounts],
         "is_upsell": _BOOLEANS[quirks.booleans],
-        "event_time_utc": _TIMES[quirks.times],
-        **dict.fromkeys(_INTEGERS, str if quirks.integers == "number" else _quoted),
     }
-    heads: dict[str, tuple[str, Callable[[Any], str]]] = {}
     keep_nulls = quirks.nulls == "null"
     shuffle = quirks.key_order == "shuffled"
     news = [f'"{name}":"new"' for name in quirks.new_columns]
-
-    def head(name: str) -> tuple[str, Callable[[Any], str]]:
-        if name not in heads:
-            heads[name] = f"{encode_basestring(name)}:", spell.get(name, _other)
-        return heads[name]
-
-    def write(row: Row) -> str:
-        pairs = []
-        for name, value in row.items():
-            key, spelled = heads.get(name) or head(name)
-            if value is not None:
-                pairs.append(key + spelled(value))
-            elif keep_nulls:
-                pairs.append(key + "null")
+    columns: list[tuple[str, Callable[[Any], str]]] = []
+    for row in rows:
+        columns = columns or [(f'"{name}":', spell.get(name, _other)) for name in row]
+        pairs = [
+            key + ("null" if value is None else spelled(value))
+            for (key, spelled), value in zip(columns, row.values(), strict=True)
+            if keep_nulls or value is not None
+        ]
         pairs += news
         if shuffle:
             turn = row["id"] % len(pairs)
             pairs = pairs[turn:] + pairs[:turn]
-        return "{" + ",".join(pairs) + "}"
-
-    return write
+        yield "{" + ",".join(pairs) + "}"
 
 
 def _other(value: Any) -> str:

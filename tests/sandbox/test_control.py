@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import pytest
 import requests
 
-
 from .conftest import DAY, Client
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tap_cometly.sandbox import Sandbox
