@@ -13,7 +13,7 @@ from datetime import date, datetime, timezone
 from typing import TYPE_CHECKING, Any, Final
 
 import requests
-from typing_extensions import override
+from typing_extensions import Self, override
 
 from tap_cometly.exports.jobs import JobState, JobStatus, JobUnknown, Link, Refused, Throttled, Unavailable
 from tap_cometly.pacing import Budget, seconds_to_wait, whole_number
@@ -95,8 +95,10 @@ class CometlyClient:
             {"Accept": "application/json", "Content-Type": "application/json", "User-Agent": user_agent}
         )
 
-    def close(self) -> None:
-        """Close the connections."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self._session.close()
 
     def create(self, order: EventExport) -> int:

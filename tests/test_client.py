@@ -18,13 +18,11 @@ EXPORT = EventExport(date(2025, 3, 1), {"fields": ["amount"]})
 
 @pytest.fixture
 def client():
-    client = CometlyClient(
-        api_url=API, api_key=KEY, user_agent="test/1", now=lambda: 1000.0, log=logging.getLogger("test")
-    )
-    client.create_budget.spend()
-    client.status_budget.spend()
-    yield client
-    client.close()
+    log = logging.getLogger("test")
+    with CometlyClient(api_url=API, api_key=KEY, user_agent="test/1", now=lambda: 1000.0, log=log) as client:
+        client.create_budget.spend()
+        client.status_budget.spend()
+        yield client
 
 
 def test_create_sends_the_day_the_parameters_and_the_three_headers(client, requests_mock):
