@@ -1,0 +1,67 @@
+"""The Singer tools that define what valid output is, each in an environment of its own, and the simplest target."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import KEY, TIMEZONE
+
+
+@pytest.fixture
+def output(cometly, program, tmp_path, yesterday):
+    """What the installed tap writes for three days."""
+    config = tmp_path / "config.json"
+    first = yesterday - dt.timedelta(days=2)
+    settings = {"api_url": cometly.api_url, "api_key": KEY, "timezone": TIMEZONE}
+    config.write_text(json.dumps({**settings, "start_date": str(first), "end_date": str(yesterday)}))
+    done = program("tap-cometly", "--config", config)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def tool(package, *command, text):
+    """Run a tool of an old package that shares no environment with anything."""
+    uv = [str(Path(sys.executable).with_name("uv")), "tool", "run", "--quiet", "--isolated", "--from", package]
+    return subprocess.run([*uv, *command], input=text, capture_output=True, text=True, check=False, timeout=300)
+
+
+def test_singer_check_tap_finds_it_valid(output):
+    done = tool("singer-tools==0.4.1", "singer-check-tap", text=output)
+    assert done.returncode == 0, done.stderr
+    assert "3 state messages" in done.stdout + done.stderr
+
+
+def test_singer_check_tap_would_say_so_otherwise(output):
+    broken = output.replace('"event_name":"purchase"', '"event_name":7', 1)
+    assert broken != output
+    assert tool("singer-tools==0.4.1", "singer-check-tap", text=broken).returncode != 0
+
+
+def test_target_stitch_accepts_it(output):
+    done = tool("target-stitch==4.0.3", "target-stitch", "--dry-run", text=output)
+    assert done.returncode == 0, done.stderr
+    assert "Batch is valid" in done.stderr
+    assert json.loads(done.stdout.splitlines()[-1]) == json.loads(output.splitlines()[-1])["value"]
+
+
+def test_target_jsonl_gets_the_rows_through_meltano(output, meltano, tmp_path, yesterday):
+    run = meltano(
+        TAP_COMETLY_START_DATE=str(yesterday - dt.timedelta(days=2)),
+        TAP_COMETLY_END_DATE=str(yesterday),
+        TARGET_JSONL_DESTINATION_PATH=str(tmp_path / "lines"),
+    )
+    run("run", "tap-cometly", "target-jsonl")
+    written = [json.loads(line) for line in (tmp_path / "lines" / "events.jsonl").read_text().splitlines()]
+    messages = map(json.loads, output.splitlines())
+    piped = [message["record"] for message in messages if message["type"] == "RECORD"]
+    assert [without_export(row) for row in written] == [without_export(row) for row in piped]
+
+
+def without_export(row):
+    return {name: value for name, value in row.items() if name != "export_id"}
