@@ -21,6 +21,7 @@ from tap_cometly.sandbox.messages import (
 )
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Callable, Mapping
 
     from tap_cometly.sandbox.jobs import Job, Jobs
@@ -86,35 +87,38 @@ class Api:
         route = _ROUTE.fullmatch(request.path)
         if not route:
             return error(404, f"The route {request.path.strip('/')} could not be found.")
-        resource, export_id = route.groups()
-        method = "GET" if export_id else "POST"
+        resource, digits = route.groups()
+        export_id = None if digits is None else int(digits)
+        method = "POST" if export_id is None else "GET"
         if request.method != method:
             allowed = f"The {request.method} method is not supported for route {request.path.strip('/')}."
             return error(405, f"{allowed} Supported methods: {method}.")
         prefix = "" if resource == "events" else f"{resource}_"
-        reply = self._guarded(request, resource, prefix, export_id and int(export_id))
-        reply.endpoint = prefix + ("status" if export_id else "create")
+        reply = self._guarded(request, resource, prefix, export_id)
+        reply.endpoint = prefix + ("create" if export_id is None else "status")
         return reply
 
-    def _guarded(self, request: Request, resource: str, prefix: str, export_id: int | str | None) -> Reply:
+    def _guarded(self, request: Request, resource: str, prefix: str, export_id: int | None) -> Reply:
         """Let in who has a key and some budget left."""
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
         state = self._keys.get(key) if scheme.lower() == "bearer" else None
         if state is None:
             wants_json = "json" in request.headers.get("accept", "")
             return error(401, "Unauthenticated.") if wants_json else redirect_to_login()
-        step, limit = ("status", self._limits.status) if export_id else ("create", self._limits.create)
+        step, limit = ("create", self._limits.create) if export_id is None else ("status", self._limits.status)
         verdict = self._budgets.spend(key, prefix + step, limit)
         if verdict.retry_after is not None:
             reply = self._too_many(verdict)
-            reply.export_id = int(export_id) if export_id else None
-            reply.date = None if export_id else validation.first_day(request.body)
         elif state == "forbidden":
             reply = error(403, "Forbidden. Your subscription is not active.")
-        elif export_id:
-            reply = self._status(resource, prefix, int(export_id))
-        else:
+        elif export_id is None:
             reply = self._create(request, resource, prefix)
+        else:
+            reply = self._status(resource, prefix, export_id)
+        if export_id is None:
+            reply.date = validation.first_day(request.body)
+        else:
+            reply.export_id = export_id
         reply.headers.setdefault("X-RateLimit-Limit", str(verdict.limit))
         reply.headers.setdefault("X-RateLimit-Remaining", str(verdict.remaining))
         return reply
@@ -132,18 +136,9 @@ class Api:
         return reply
 
     def _create(self, request: Request, resource: str, prefix: str) -> Reply:
-        day = validation.first_day(request.body)
-        fault = self._faults.take([prefix + "create"], day)
-        if fault and not _is_handled(fault):
-            reply = faulty(fault, error(500, "Server Error"))
-        else:
-            reply = self._created(request, resource, fault if fault and fault.kind in JOB else None)
-            if fault and fault.kind in ANSWERS:
-                export_id = reply.export_id
-                reply = faulty(fault, error(500, "Server Error"))
-                reply.export_id = export_id
-        reply.date, reply.fault = day, fault
-        return reply
+        fault = self._faults.take([prefix + "create"], validation.first_day(request.body))
+        fate = fault if fault and fault.kind in JOB else None
+        return _meet(fault, lambda: self._created(request, resource, fate))
 
     def _created(self, request: Request, resource: str, fate: Fault | None) -> Reply:
         try:
@@ -155,26 +150,19 @@ class Api:
         reply.export_id = job.export_id
         return reply
 
-    def _today(self) -> Any:
+    def _today(self) -> dt.date:
         return self._space.days.of(self._clock())
 
     def _status(self, resource: str, prefix: str, export_id: int) -> Reply:
         job = self._jobs.find(resource, export_id)
         if job is None:
-            reply = error(404, "Export not found.")
-        else:
-            state = self._jobs.state(job)
-            steps = [prefix + "status"] + ([prefix + "link"] if state == "completed" else [])
-            fault = self._faults.take(steps, job.query.date)
-            if fault and fault.kind not in JOB and not _is_handled(fault):
-                reply = faulty(fault, error(500, "Server Error"))
-            else:
-                told = fault if fault and fault.kind in JOB else job.fate
-                reply = self._told(job, state, told)
-                if fault and fault.kind in ANSWERS:
-                    reply = faulty(fault, error(500, "Server Error"))
-            reply.date, reply.fault = job.query.date, fault or job.fate
-        reply.export_id = export_id
+            return error(404, "Export not found.")
+        state = self._jobs.state(job)
+        steps = [prefix + "status"] + ([prefix + "link"] if state == "completed" else [])
+        fault = self._faults.take(steps, job.query.date)
+        told_by = fault if fault and fault.kind in JOB else job.fate
+        reply = _meet(fault, lambda: self._told(job, state, told_by))
+        reply.date, reply.fault = job.query.date, fault or job.fate
         return reply
 
     def _told(self, job: Job, state: str, fault: Fault | None) -> Reply:
@@ -217,6 +205,14 @@ def _head(job: Job, state: str) -> dict[str, Any]:
     return {"export_id": job.export_id, "status": state, "created_at": utc_text(job.created_at)}
 
 
-def _is_handled(fault: Fault) -> bool:
-    """Say whether the request takes effect all the same."""
-    return bool(fault.detail.get("handled", fault.kind not in ANSWERS))
+def _meet(fault: Fault | None, act: Callable[[], Reply]) -> Reply:
+    """Answer truly, or what the fault says; if the fault is not handled, the request takes no effect."""
+    if fault is None:
+        return act()
+    reply = act() if fault.detail.get("handled", fault.kind not in ANSWERS) else None
+    if reply is None or fault.kind in ANSWERS:
+        false = faulty(fault, error(500, "Server Error"))
+        false.export_id = reply.export_id if reply else None
+        reply = false
+    reply.fault = fault
+    return reply

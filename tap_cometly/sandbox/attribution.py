@@ -59,8 +59,8 @@ def within(journey: Sequence[Touchpoint], event_time: int, window: int) -> Seque
 
 def split(amount: Decimal, weights: Sequence[int], digits: int) -> list[Decimal]:
     """Share ``amount`` by weight to so many decimals; the last gets what is left, so that the sum is exact."""
-    if len(weights) == 1:
-        return [amount]
+    if len(weights) == 1 or not amount:
+        return [amount] * len(weights)
     exponent = amount.as_tuple().exponent
     digits = max(digits, -exponent if isinstance(exponent, int) else 0)
     units = int(amount.scaleb(digits))

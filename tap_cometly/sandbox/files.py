@@ -41,19 +41,15 @@ class Files:
     def answer(self, request: Request) -> Reply:
         """Answer a request."""
         job = self._jobs.of_object(request.path.removeprefix(FOLDER))
-        fault = None
         refusal = self._refusal(request)
-        if refusal is None and job is None:
-            refusal = s3_error(404, "NoSuchKey", "The specified key does not exist.")
-        if refusal is None and job is not None:
-            fault = self._faults.take([_STEPS[job.resource]], job.query.date, ranged="range" in request.headers)
-            reply = self._serve(request, job, fault)
-        else:
-            reply = refusal or Reply(500)
-        reply.endpoint = _STEPS[job.resource] if job else "file"
-        reply.fault = fault
-        if job:
-            reply.date, reply.export_id = job.query.date, job.export_id
+        if job is None:
+            reply = refusal or s3_error(404, "NoSuchKey", "The specified key does not exist.")
+            reply.endpoint = "file"
+            return reply
+        step, date = _STEPS[job.resource], job.query.date
+        fault = None if refusal else self._faults.take([step], date, ranged="range" in request.headers)
+        reply = refusal or self._serve(request, job, fault)
+        reply.endpoint, reply.date, reply.export_id, reply.fault = step, date, job.export_id, fault
         return reply
 
     def _refusal(self, request: Request) -> Reply | None:

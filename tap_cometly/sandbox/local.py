@@ -6,6 +6,7 @@ import datetime as dt
 import time
 from typing import TYPE_CHECKING, Final, Literal
 
+from tap_cometly import vocabulary
 from tap_cometly.sandbox import journal
 from tap_cometly.sandbox.api import BASE, Api, KeyState, Limits
 from tap_cometly.sandbox.control import PREFIX, Control
@@ -176,7 +177,21 @@ class Sandbox:
 
         Values are what they mean, whatever quirks do to their spelling: amounts are Decimal, identifiers integers, and
         no key is missing.
+
+        Raises:
+            ValueError: A name is unknown, or sources come without model and window.
         """
+        for names, known in (
+            (fields, vocabulary.FIELDS_BY_NAME),
+            (sources, vocabulary.SOURCES),
+            (event_names, vocabulary.EVENT_NAMES),
+            ([attribution_model] if sources else (), vocabulary.ATTRIBUTION_MODELS),
+            ([attribution_window] if sources else (), vocabulary.ATTRIBUTION_WINDOWS),
+            ([query_mode], vocabulary.QUERY_MODES),
+        ):
+            for name in names:
+                if name not in known:
+                    raise ValueError(f"{name!r} is none of: {', '.join(map(str, known))}.")
         query = EventQuery(
             date=day,
             fields=tuple(fields),

@@ -68,10 +68,15 @@ class EventQuery:
         if self.event_names:
             names = frozenset(self.event_names)
             events = (event for event in events if event.event_name in names)
-        if self.query_mode == "company" and space.quirks.company_mode == "companies":
-            events = (event._replace(profile_id=None) for event in events if event.company_id is not None)
-        rows = self._attributed(events, past, space.quirks) if self.sources else self._plain(events)
-        return self._labelled(rows, past) if "configured_name" in self.fields else rows
+        companies_only = self.query_mode == "company" and space.quirks.company_mode == "companies"
+        if companies_only:
+            events = (event for event in events if event.company_id is not None)
+        for row in self._attributed(events, past, space.quirks) if self.sources else self._plain(events):
+            if "configured_name" in row:
+                row["configured_name"] = past.labels.get(row["configured_name"])
+            if companies_only and "profile_id" in row:
+                row["profile_id"] = None
+            yield row
 
     def _plain(self, events: Iterator[Event]) -> Iterator[Row]:
         columns = [name for name in self._columns("id", "event_time_utc") if name in _EVENT_GETTERS]
@@ -103,11 +108,6 @@ class EventQuery:
                 if "amount" in row:
                     row["amount"] = share
                 yield row
-
-    def _labelled(self, rows: Iterator[Row], past: Past) -> Iterator[Row]:
-        for row in rows:
-            row["configured_name"] = past.labels.get(row["configured_name"])
-            yield row
 
     def _columns(self, *automatic: str) -> tuple[str, ...]:
         return (*automatic, *(name for name in self.fields if name not in automatic))
@@ -209,7 +209,7 @@ _PEOPLE: Final = (
 _PLACES: Final = ("Athens, GR", "Köln, DE", "東京, JP", "Austin, US", None)
 _EVENT_GETTERS: Final = {
     **{name: name for name in (*Event._fields, "event_time_utc")},
-    # The label follows from the name; see _labelled.
+    # The past has the label of that name.
     "configured_name": "event_name",
 }
 _TOUCH_GETTERS: Final = {

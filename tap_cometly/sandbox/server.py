@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.server
+import os
 import socket
 import socketserver
 import struct
@@ -27,6 +28,7 @@ else:
 _PIECE: Final = 64 * 1024
 _TICK: Final = 0.05
 _LONGEST_WAIT: Final = 1.0
+_LINGER: Final = "hh" if os.name == "nt" else "ii"
 
 Answer = Callable[[Request], Reply]
 
@@ -141,6 +143,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         try:
             reply = self._origin.answer(request)
         except Exception as trouble:  # noqa: BLE001 - a mistake of the sandbox must not look like a fault of the network
+            if self._origin.stopping.is_set():
+                return
             traceback.print_exc()
             reply = error(500, f"The sandbox itself failed: {trouble!r}")
         try:
@@ -212,7 +216,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _reset(self) -> None:
         """Close the connection with RST instead of FIN."""
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack(_LINGER, 1, 0))
         # Detached, so that no orderly shutdown is sent first.
         socket.close(self.connection.detach())
 

@@ -95,7 +95,9 @@ class Shelf:
         """Return the object, which may still be in the making."""
         key = content, form
         with self._lock:
-            future = self._made.pop(key, None) or self._pool.submit(self._make, content, form)
+            future = self._made.pop(key, None)
+            if future is None or (future.done() and future.exception()):
+                future = self._pool.submit(self._make, content, form)
             self._made[key] = future
             self._make_room()
         return future

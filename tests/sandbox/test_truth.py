@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -66,3 +67,11 @@ def test_columns_are_those_that_were_asked_for_and_those_that_come_by_themselves
 def test_a_million_rows_are_not_held_in_memory(sandbox):
     truth = sandbox(events_per_day=lambda _: 2_000_000).truth(DAY)
     assert len({next(truth)["id"] for _ in range(5)}) == 5
+
+
+@pytest.mark.parametrize(
+    "query", [{"fields": ["amout"]}, {"sources": ["email"]}, {"event_names": ["buy"]}, {"query_mode": "person"}]
+)
+def test_a_truth_that_no_export_could_hold_is_refused(sandbox, query):
+    with pytest.raises(ValueError, match="is none of"):
+        sandbox().truth(DAY, **query)

@@ -150,6 +150,7 @@ def test_a_stranger_who_does_not_ask_for_json_is_sent_to_the_login_page(client):
         ("DELETE", "/events/exports/1", 405),
         ("GET", "/events/exports/x", 404),
         ("GET", "/events/exports/1", 404),
+        ("GET", "/events/exports/0", 404),
         ("GET", "/contacts/exports/40001", 404),
     ],
 )
