@@ -119,7 +119,7 @@ class EventsStream(Stream):
                 self._remember(progress.to_state())
                 self.logger.info(
                     "%s delivered (%d of %d): %d rows, %d bytes, export %s ran %.0f s",
-                    result.order, number, len(due), result.proof, result.file_bytes, result.job, result.running_seconds,
+                    result.order, number, len(due), result.proof, result.file_bytes, result.job, result.ready_at - result.created_at,
                 )  # fmt: skip
         if columns.unknown:
             self.logger.warning("Cometly sent columns that nobody asked for; dropped: %s", sorted(columns.unknown))

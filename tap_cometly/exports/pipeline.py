@@ -90,7 +90,8 @@ class Delivery(Generic[Order, Proof]):
         files: The files, from their beginning; closed when the next result is asked for.
         proof: What the proof of the files returned.
         file_bytes: What the files weigh, compressed.
-        running_seconds: How long the vendor worked on it, as far as polling could tell.
+        created_at: When the vendor had accepted the export, in seconds of the engine's clock.
+        ready_at: When it was seen finished.
     """
 
     order: Order
@@ -98,7 +99,8 @@ class Delivery(Generic[Order, Proof]):
     files: tuple[IO[bytes], ...]
     proof: Proof
     file_bytes: int
-    running_seconds: float
+    created_at: float
+    ready_at: float
 
 
 class _Stage(enum.Enum):
@@ -119,7 +121,7 @@ class _Task(Generic[Order, Proof]):
         self.exports = 0
         self.job: Hashable = None
         self.created_at = 0.0
-        self.running_seconds: float | None = None
+        self.ready_at: float | None = None
         self.links: tuple[Link, ...] = ()
         self.links_refused = 0
         self.transfers: list[Transfer] = []
@@ -171,6 +173,8 @@ class Pipeline(Generic[Order, Proof]):
             Runs in a worker thread. It raises `Damaged` for files that are not what the vendor wrote (they are
             fetched again), `Unfit` for content that cannot be taken (the order fails).
         log: Where to tell what went wrong and was tried again.
+        export_ended: Is told of every export that the vendor ended or that was given up: the order, its age in
+            seconds, and whether it is ready. Called by the coordinator.
         limits: How much, and how long.
         clock: Time.
         jitter: Turns the longest delay before a retry into the one that is waited.
@@ -183,6 +187,7 @@ class Pipeline(Generic[Order, Proof]):
         *,
         prove: Callable[[Order, tuple[IO[bytes], ...]], Proof],
         log: logging.Logger,
+        export_ended: Callable[[Order, float, bool], None] = lambda _order, _seconds, _ready: None,
         limits: Limits = Limits(),
         clock: Clock | None = None,
         jitter: Callable[[float], float] = backoff.full_jitter,
@@ -190,6 +195,7 @@ class Pipeline(Generic[Order, Proof]):
         self._vendor = vendor
         self._prove = prove
         self._log = log
+        self._export_ended = export_ended
         self._limits = limits
         self._clock = clock or SystemClock()
         self._jitter = jitter
@@ -339,7 +345,8 @@ class Pipeline(Generic[Order, Proof]):
             files=files,
             proof=self._prove(task.order, files),
             file_bytes=sum(transfer.received for transfer in task.transfers),
-            running_seconds=task.running_seconds or 0.0,
+            created_at=task.created_at,
+            ready_at=task.ready_at or task.created_at,
         )
 
     # What an answer means
@@ -369,7 +376,7 @@ class Pipeline(Generic[Order, Proof]):
         task.job = job
         task.exports += 1
         task.created_at = now
-        task.running_seconds = None
+        task.ready_at = None
         task.links_refused = 0
         task.stage = _Stage.POLL
         task.due = now + self._rhythm.first()
@@ -387,9 +394,10 @@ class Pipeline(Generic[Order, Proof]):
         if outcome.state is JobState.FAILED:
             self._export_again(task, now, f"the export ended as '{outcome.word}': {outcome.message}")
         elif outcome.state is JobState.READY:
-            if task.running_seconds is None:
-                task.running_seconds = age
+            if task.ready_at is None:
+                task.ready_at = now
                 self._rhythm.finished(age)
+                self._export_ended(task.order, age, True)
             if len(outcome.links) != len(task.links):
                 task.drop_files()
             task.links = outcome.links
@@ -440,6 +448,8 @@ class Pipeline(Generic[Order, Proof]):
         task.due = now + delay
 
     def _export_again(self, task: _Task[Order, Proof], now: float, reason: str) -> None:
+        if task.ready_at is None:
+            self._export_ended(task.order, now - task.created_at, False)
         task.drop_files()
         task.damaged = False
         if task.exports >= MOST_EXPORTS_PER_ORDER:
