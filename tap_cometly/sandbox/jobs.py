@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tap_cometly.sandbox.faults import Fault
 
 _FIRST_EXPORT_ID: Final = 40_001
-_PATIENCE: Final = 1.0
+_PATIENCE: Final = 5.0
 """Real seconds that a status request waits for a file in the making; after them the job is still processing."""
 
 JobSeconds = float | Callable[[dt.date, int], float]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
+from hypothesis import settings
 
 from tap_cometly.sandbox import Sandbox
 
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 
 DAY = dt.date(2025, 3, 1)
 NOON_LATER = dt.datetime(2025, 3, 10, 12, tzinfo=dt.timezone.utc).timestamp()
+
+
+# For property tests: a busy machine is no fault.
+unhurried = settings(deadline=None)
 
 
 class Clock:
@@ -49,7 +54,12 @@ class Client:
         return self.session.get(f"{self.url}/{export_id}", headers=self.headers, timeout=10, allow_redirects=False)
 
     def link(self, date: dt.date = DAY, **body: Any) -> str:
-        return self.status(self.create(date, **body).json()["export_id"]).json()["download_url"]
+        export_id = self.create(date, **body).json()["export_id"]
+        for _ in range(10):
+            told = self.status(export_id).json()
+            if told["status"] == "completed":
+                break  # otherwise a busy machine is still writing the file
+        return told["download_url"]
 
     def get(self, link: str, **headers: str) -> requests.Response:
         named = {name.replace("_", "-"): value for name, value in headers.items()}

@@ -466,7 +466,7 @@ def test_a_connection_stays_open_between_requests_and_after_most_faults(cometly,
 
 
 def test_a_client_that_goes_away_in_the_middle_is_no_news(sandbox, capfd):
-    cometly = sandbox(events_per_day=lambda day: 50_000)
+    cometly = sandbox(events_per_day=lambda day: 30_000)
     client = Client(cometly)
     connection = listen(client.link())
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
