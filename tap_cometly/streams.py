@@ -19,6 +19,7 @@ from typing_extensions import override
 from tap_cometly.client import CREATES_PER_MINUTE, CometlyClient, EventExport
 from tap_cometly.exports import Delivery, Pipeline
 from tap_cometly.planning import Plan
+from tap_cometly.reporting import Report
 from tap_cometly.rows import Columns, read_rows
 from tap_cometly.schema import EVENT_DATE, EXPORT_ID, OWN_COLUMNS, event_key, event_schema, export_parameters
 
@@ -95,11 +96,15 @@ class EventsStream(Stream):
             now=self.tap.clock.now,
             log=self.logger,
         )
+        report = Report(
+            days=len(due), now=self.tap.clock.now, log=self.logger, metrics_log=self.metrics_logger, stream=self.name
+        )
         pipeline: Pipeline[EventExport, int] = Pipeline(
             client,
             [EventExport(day.day, parameters) for day in due],
             prove=lambda _order, files: sum(1 for _ in read_rows(files, columns)),
             log=self.logger,
+            export_ended=report.export_ended,
             limits=dataclasses.replace(
                 self.tap.patience,
                 in_flight=settings.max_exports_in_flight,
@@ -109,18 +114,17 @@ class EventsStream(Stream):
         )
         progress = plan.progress
         failures: list[Failure[EventExport]] = []
-        with client, pipeline as results, self.tap.interruption.passed_to(pipeline.interrupt):
-            for number, result in enumerate(results, start=1):
+        interruption = self.tap.interruption
+        with client, report.on_terminal(), pipeline as results, interruption.passed_to(pipeline.interrupt):
+            for result in report.each(results):
                 if not isinstance(result, Delivery):
                     failures.append(result)
+                    report.failed()
                     continue
                 yield result
                 progress = progress.with_delivered(result.order.day)
                 self._remember(progress.to_state())
-                self.logger.info(
-                    "%s delivered (%d of %d): %d rows, %d bytes, export %s ran %.0f s",
-                    result.order, number, len(due), result.proof, result.file_bytes, result.job, result.ready_at - result.created_at,
-                )  # fmt: skip
+                report.delivered(result, result.proof)
         if columns.unknown:
             self.logger.warning("Cometly sent columns that nobody asked for; dropped: %s", sorted(columns.unknown))
         if failures:

@@ -1,0 +1,136 @@
+"""What a run tells while it goes on: a bar on a terminal, a line per day elsewhere, a metric per export for programs."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sys
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from singer_sdk import metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from tap_cometly.client import EventExport
+    from tap_cometly.exports import Delivery
+
+Result = TypeVar("Result")
+
+NOTICEABLE_SECONDS: Final = 1.0
+"""A shorter wait is not worth a word."""
+
+
+class Report:
+    """Tells how the days of one run go.
+
+    Args:
+        days: How many days the run exports.
+        now: The engine's clock, in seconds.
+        log: Where the lines go.
+        metrics_log: Where the metrics go.
+        stream: Name of the stream, for the metrics.
+    """
+
+    def __init__(
+        self, *, days: int, now: Callable[[], float], log: logging.Logger, metrics_log: logging.Logger, stream: str
+    ) -> None:
+        self._days = days
+        self._now = now
+        self._log = log
+        self._metrics_log = metrics_log
+        self._stream = stream
+        self._began_at = now()
+        self._asked_at = self._arrived_at = self._began_at
+        self._done = 0
+        self._bar: Any = None
+
+    @contextlib.contextmanager
+    def on_terminal(self) -> Iterator[None]:
+        """In this context, show a bar instead of lines, if stderr is a terminal."""
+        if not (self._days and sys.stderr.isatty()):
+            yield
+            return
+        # Imported here because most runs have no terminal.
+        from tqdm import tqdm  # noqa: PLC0415
+        from tqdm.contrib.logging import logging_redirect_tqdm  # noqa: PLC0415
+
+        with logging_redirect_tqdm(), tqdm(total=self._days, unit="day", dynamic_ncols=True) as self._bar:
+            try:
+                yield
+            finally:
+                self._bar = None
+
+    def each(self, results: Iterable[Result]) -> Iterator[Result]:
+        """Yield results, and notice how long each was waited for."""
+        self._asked_at = self._now()
+        for result in results:
+            self._arrived_at = self._now()
+            yield result
+            self._asked_at = self._now()
+
+    def export_ended(self, order: EventExport, seconds: float, ready: bool) -> None:  # noqa: FBT001
+        """Log how long Cometly took for an export, as the SDK's metric `job_duration`."""
+        tags = {
+            metrics.Tag.STREAM.value: self._stream,
+            metrics.Tag.JOB_TYPE.value: "event_export",
+            metrics.Tag.STATUS.value: (metrics.Status.SUCCEEDED if ready else metrics.Status.FAILED).value,
+            "event_date": str(order),
+        }
+        metrics.log(self._metrics_log, metrics.Point("timer", metrics.Metric.JOB_DURATION, seconds, tags))
+
+    def failed(self) -> None:
+        """Count a day that will not be delivered; the engine has said why."""
+        self._step()
+
+    def delivered(self, delivery: Delivery[EventExport, Any], rows: int) -> None:
+        """Tell that a day is written.
+
+        Args:
+            delivery: The day.
+            rows: How many rows it has.
+        """
+        self._step()
+        if self._bar is not None:
+            self._bar.set_postfix_str(f"{delivery.order}: {rows:,} rows")
+            return
+        parts = [f"{rows:,} rows, {_size(delivery.file_bytes)}"]
+        waited = self._arrived_at - self._asked_at
+        if waited >= NOTICEABLE_SECONDS:
+            parts.append(f"waited {_duration(waited)} for {self._cause(delivery)}")
+        if left := self._days - self._done:
+            parts.append(f"about {_duration((self._now() - self._began_at) / self._done * left)} left")
+        self._log.info("%s delivered (%d of %d): %s", delivery.order, self._done, self._days, "; ".join(parts))
+
+    def _step(self) -> None:
+        self._done += 1
+        if self._bar is not None:
+            self._bar.update()
+
+    def _cause(self, delivery: Delivery[EventExport, Any]) -> str:
+        """Return what most of the last wait went into."""
+        moments = [self._asked_at, delivery.created_at, delivery.ready_at, self._arrived_at]
+        waits = {
+            name: max(min(end, self._arrived_at) - max(begin, self._asked_at), 0)
+            for name, begin, end in zip(_CAUSES, moments, moments[1:], strict=False)
+        }
+        return max(waits, key=lambda name: waits[name])
+
+
+_CAUSES: Final = ("the budget of new exports", "Cometly to make the export", "the download")
+
+
+def _size(count: int) -> str:
+    for unit in ("bytes", "kB", "MB"):
+        if count < 1000:
+            return f"{count} {unit}"
+        count = round(count / 1000)
+    return f"{count} GB"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    if seconds < 3600:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
