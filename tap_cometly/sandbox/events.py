@@ -152,9 +152,9 @@ class Events:
             event_id = first_id + index
             name = _NAMES[bits & 63]
             age = _CONTACT_AGES[bits >> 6 & 15]
-            contact = (bits >> 10 & 0xFFFFF) % (contacts_of_age.get(age) or 1)
-            anonymous = not contacts_of_age.get(age)
-            profile_id = None if anonymous else first_id - age * DAY_STRIDE + contact
+            contacts = contacts_of_age.get(age)
+            # Before the Space's first day there was nobody; who came from there stays anonymous.
+            profile_id = first_id - age * DAY_STRIDE + (bits >> 10 & 0xFFFFF) % contacts if contacts else None
             amount, order_id, order_name = Decimal(0), None, None
             if name in _PAID_EVENTS:
                 order_id = str(5_000_000_000_000 + event_id)
@@ -169,7 +169,7 @@ class Events:
                 event_name=name,
                 amount=amount,
                 profile_id=profile_id,
-                company_id=None if anonymous else company_of(profile_id),
+                company_id=company_of(profile_id),
                 is_upsell=name == "upsell_purchase",
                 order_id=order_id,
                 order_name=order_name,
