@@ -69,9 +69,8 @@ class Plan:
             return f"Nothing to export: every day from {first} to {last} is delivered"
         counts = ", ".join(f"{count} {_REASONS[reason]}" for reason, count in self._counts().items() if count)
         minutes = self.least_minutes(per_minute)
-        pace = f"at {per_minute} a minute this takes {minutes} minutes at least" if minutes else "all at once"
-        days = "1 day" if len(self.due) == 1 else f"{len(self.due)} days"
-        return f"Exporting {days} of {first} to {last} ({counts}), {pace}"
+        pace = f"; at {per_minute} new exports a minute this takes at least {_counted(minutes, 'minute')}"
+        return f"Exporting {_counted(len(self.due), 'day')} of {first} to {last} ({counts}){pace if minutes else ''}"
 
     def as_json(self, per_minute: int) -> dict[str, Any]:
         """Return the plan for programs."""
@@ -85,6 +84,10 @@ class Plan:
 
     def _counts(self) -> dict[str, int]:
         return {reason: sum(day.reason == reason for day in self.due) for reason in _REASONS}
+
+
+def _counted(count: int, thing: str) -> str:
+    return f"{count} {thing}{'' if count == 1 else 's'}"
 
 
 def _days(due: tuple[DueDay, ...], reason: str) -> Progress:

@@ -1,15 +1,15 @@
-"""What a run tells while it goes on: a bar on a terminal, a line per day elsewhere, a metric per export for programs."""
+"""What a run tells: a bar on a terminal, a line per day elsewhere, a metric per export for programs."""
 
 from __future__ import annotations
 
 import contextlib
-import logging
 import sys
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from singer_sdk import metrics
 
 if TYPE_CHECKING:
+    import logging
     from collections.abc import Callable, Iterable, Iterator
 
     from tap_cometly.client import EventExport
@@ -55,11 +55,10 @@ class Report:
         from tqdm import tqdm  # noqa: PLC0415
         from tqdm.contrib.logging import logging_redirect_tqdm  # noqa: PLC0415
 
-        with logging_redirect_tqdm(), tqdm(total=self._days, unit="day", dynamic_ncols=True) as self._bar:
-            try:
-                yield
-            finally:
-                self._bar = None
+        with logging_redirect_tqdm(), tqdm(total=self._days, unit="day", dynamic_ncols=True) as bar:
+            self._bar = bar
+            yield
+        self._bar = None
 
     def each(self, results: Iterable[Result]) -> Iterator[Result]:
         """Yield results, and notice how long each was waited for."""
