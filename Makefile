@@ -32,6 +32,9 @@ format: .venv/dev ## Put the code into its format, and fix what can be fixed
 	@.venv/bin/ruff format
 	@.venv/bin/ruff check --fix
 
+documents: .venv/dev ## Write the settings, as the code describes them, into meltano.yml and README.md
+	@.venv/bin/python .ci/documents.py
+
 matrix: .venv/dev ## Run the quick tests on every supported Python found here, and on the newest singer-sdk
 	@.venv/bin/python .ci/matrix.py
 
@@ -69,4 +72,4 @@ build/uv/bin/uv: | python
 	@build/uv/bin/python -m pip install --quiet --disable-pip-version-check uv \
 		|| { rm -rf build/uv; echo "pip could not install uv: is the package index reachable?"; exit 1; }
 
-.PHONY: help demo test unit lint types format matrix package clean python
+.PHONY: help demo test unit lint types format documents matrix package clean python

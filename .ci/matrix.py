@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -16,7 +15,7 @@ from typing import Final
 
 ROOT: Final = Path(__file__).parent.parent
 FOLDER: Final = ROOT / "build" / "matrix"
-UV: Final = shutil.which("uv") or str(ROOT / "build" / "uv" / "bin" / "uv")
+UV: Final = str(Path(sys.executable).with_name("uv"))
 NEWEST_SDK: Final = "singer-sdk[msgspec,testing]>=0.55.0a1,<0.56"
 """Naming a pre-release allows pre-releases of this package, and of no other."""
 

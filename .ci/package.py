@@ -13,7 +13,7 @@ from typing import Final
 
 ROOT: Final = Path(__file__).parent.parent
 DIST: Final = ROOT / "dist"
-UV: Final = shutil.which("uv") or str(ROOT / "build" / "uv" / "bin" / "uv")
+UV: Final = str(Path(sys.executable).with_name("uv"))
 NO_NETWORK: Final = {
     "ALL_PROXY": "http://127.0.0.1:9",
     "HTTPS_PROXY": "http://127.0.0.1:9",

@@ -1,0 +1,67 @@
+"""Writes what `tap_cometly.config_schema` says of the settings into meltano.yml and README.md."""
+
+from __future__ import annotations
+
+import re
+import sys
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from tap_cometly.config_schema import CONFIG_JSONSCHEMA
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ROOT: Final = Path(__file__).parent.parent
+SETTINGS: Final[Mapping[str, Any]] = CONFIG_JSONSCHEMA["properties"]
+
+
+def main() -> int:
+    """Rewrite both; tests/test_documents.py checks the result by itself."""
+    settings = "".join(_meltano_setting(name, schema) for name, schema in SETTINGS.items())
+    _replace("meltano.yml", after="    settings:\n", before="\n  loaders:", by=settings)
+    rows = "".join(_readme_row(name, schema) for name, schema in SETTINGS.items())
+    _replace("README.md", after="| setting | default | what it is |\n| --- | --- | --- |\n", before="\n", by=rows)
+    return 0
+
+
+def _replace(name: str, *, after: str, before: str, by: str) -> None:
+    file = ROOT / name
+    text = file.read_text(encoding="utf-8")
+    begin = text.index(after) + len(after)
+    end = re.compile(f"^{re.escape(before)}", re.MULTILINE).search(text, begin)
+    if end is None:
+        sys.exit(f"{name} has no {before!r} after {after!r}")
+    file.write_text(text[:begin] + by + text[end.start() :], encoding="utf-8")
+
+
+def _meltano_setting(name: str, schema: Mapping[str, Any]) -> str:
+    kind = next(each for each in schema["type"] if each != "null")
+    choices = [each for each in schema.get("enum", ()) if each is not None]
+    if schema.get("format") == "date":
+        kind = "date_iso8601"
+    elif choices and kind == "string":  # Meltano would hand over a number chosen in the environment as text
+        kind = "options"
+    lines = [f"- name: {name}", f"  kind: {kind}"]
+    if schema.get("secret"):
+        lines.append("  sensitive: true")
+    lines += [f"  label: {schema['title']}", "  description: >-"]
+    lines += ["    " + line for line in textwrap.wrap(schema["description"], 108, break_on_hyphens=False)]
+    if "default" in schema:
+        lines.append(f"  value: {schema['default']}")
+    if kind == "options":
+        lines.append("  options:")
+        lines += [line for choice in choices for line in (f"  - label: {choice}", f"    value: {choice}")]
+    return textwrap.indent("\n".join(lines) + "\n", "    ")
+
+
+def _readme_row(name: str, schema: Mapping[str, Any]) -> str:
+    default = "required" if name in CONFIG_JSONSCHEMA["required"] else ""
+    if "default" in schema:
+        default = f"`{schema['default']}`"
+    return f"| `{name}` | {default} | {re.split(r'(?<=[.]) ', schema['description'])[0]} |\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
