@@ -72,6 +72,13 @@ class Plan:
         pace = f"; at {per_minute} new exports a minute this takes at least {_counted(minutes, 'minute')}"
         return f"Exporting {_counted(len(self.due), 'day')} of {first} to {last} ({counts}){pace if minutes else ''}"
 
+    def text(self, per_minute: int) -> str:
+        """Return the plan for people, over several lines."""
+        stretches = {"delivered": self.progress}
+        stretches |= {words: _days(self.due, reason) for reason, words in _REASONS.items()}
+        lines = [f"{words:<11} {_described(days)}" for words, days in stretches.items()]
+        return "\n".join([*lines, "", self.summary(per_minute)])
+
     def as_json(self, per_minute: int) -> dict[str, Any]:
         """Return the plan for programs."""
         return {
@@ -92,6 +99,13 @@ def _counted(count: int, thing: str) -> str:
 
 def _days(due: tuple[DueDay, ...], reason: str) -> Progress:
     return Progress(tuple((day.day, day.day) for day in due if day.reason == reason))
+
+
+def _described(days: Progress) -> str:
+    if not days.count:
+        return "no day"
+    stretches = [f"{first}" if first == last else f"{first} to {last}" for first, last in days.intervals]
+    return f"{', '.join(stretches)} ({_counted(days.count, 'day')})"
 
 
 def _ranges(days: Progress) -> list[list[str]]:

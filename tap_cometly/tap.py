@@ -18,9 +18,11 @@ from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 from typing_extensions import override
 
+from tap_cometly.client import CREATES_PER_MINUTE
 from tap_cometly.config_schema import CONFIG_JSONSCHEMA
 from tap_cometly.exports import Limits, SystemClock
 from tap_cometly.interruption import Interruption
+from tap_cometly.planning import Plan
 from tap_cometly.settings import Settings, SettingsError
 from tap_cometly.streams import EventsStream
 
@@ -88,11 +90,39 @@ class TapCometly(Tap):
 
     @override
     @classmethod
-    def invoke(cls, *, state: IO[str] | None = None, catalog: IO[str] | None = None, **kwargs: Any) -> None:
-        """Run the sync.
+    def get_singer_command(cls) -> click.Command:
+        """Return the SDK's command line with our own option."""
+        command = super().get_singer_command()
+        plan = click.Option(
+            ["--plan"],
+            is_flag=False,
+            flag_value="text",
+            type=click.Choice(["text", "json"]),
+            help=(
+                "Print which days are delivered, which are due and why, and how long their exports take at least. "
+                "Asks Cometly nothing. --plan=json is for programs."
+            ),
+        )
+        command.params.append(plan)
+        return command
+
+    @override
+    @classmethod
+    def invoke(
+        cls,
+        *,
+        state: IO[str] | None = None,
+        catalog: IO[str] | None = None,
+        plan: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Run the sync, or print its plan.
 
         A STATE that is not one would otherwise pass for none, and reload everything.
         """
+        if plan is not None:
+            cls._print_plan(plan, kwargs["config"], _json_object("--state", state))
+            return
         try:
             super().invoke(state=_json_object("--state", state), catalog=_json_object("--catalog", catalog), **kwargs)
         except BrokenPipeError:
@@ -113,6 +143,23 @@ class TapCometly(Tap):
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
         """Ask the sync to stop, and write nothing: the handler may be running inside a blocked write."""
         self.interruption.request(signum)
+
+    @classmethod
+    def _print_plan(cls, form: str, config: Any, state: IO[str] | None) -> None:
+        tap = cls(
+            config=config.config,
+            parse_env_config=config.parse_env,
+            state=json.load(state) if state else None,
+            validate_config=False,
+            setup_mapper=False,
+        )
+        # A plan needs no key: it asks nobody.
+        settings = cls._checked({"api_key": "none", **tap.config})
+        plan = Plan.make(settings, tap.streams[EventsStream.name].stream_state, cls.now())
+        if form == "json":
+            click.echo(json.dumps(plan.as_json(CREATES_PER_MINUTE), indent=2))
+        else:
+            click.echo(plan.text(CREATES_PER_MINUTE))
 
     @classmethod
     def now(cls) -> datetime:

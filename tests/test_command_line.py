@@ -92,7 +92,7 @@ def test_about_needs_no_configuration(form):
 
 def test_help_names_every_option():
     done = run("--help")
-    for option in ("--config", "--catalog", "--state", "--discover", "--test", "--about", "--version"):
+    for option in ("--config", "--catalog", "--state", "--discover", "--test", "--about", "--version", "--plan"):
         assert option in done.stdout
 
 
@@ -139,6 +139,42 @@ def test_a_schema_test_spends_nothing(cometly, config):
     assert done.returncode == 0
     assert '"SCHEMA"' in done.stdout
     assert cometly.requests == []
+
+
+def test_a_plan_says_what_is_delivered_due_and_missing_and_asks_nothing(cometly, config, tmp_path):
+    start = YESTERDAY - timedelta(days=9)
+    delivered = [
+        [str(start), str(start + timedelta(days=1))],
+        [str(start + timedelta(days=3)), str(start + timedelta(days=6))],
+    ]
+    bookmark = {"replication_key_value": delivered[-1][-1], "delivered": delivered}
+    state = tmp_path / "state.json"
+    state.write_text(json.dumps({"bookmarks": {"events": bookmark}}))
+    arguments = ["--config", config(api_key=None, start_date=str(start), lookback_days=2), "--state", state]
+    done = run(*arguments, "--plan=json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {
+        "wanted": [str(start), str(YESTERDAY)],
+        "delivered": delivered,
+        "due": {
+            "new": [[str(start + timedelta(days=7)), str(YESTERDAY)]],
+            "missing": [[str(start + timedelta(days=2))] * 2],
+            "lookback": [[str(start + timedelta(days=5)), str(start + timedelta(days=6))]],
+        },
+        "exports": 6,
+        "least_minutes": 1,
+    }
+    text = run(*arguments, "--plan").stdout
+    assert f"missing     {start + timedelta(days=2)} (1 day)" in text
+    assert "Exporting 6 days" in text
+    assert cometly.requests == []
+
+
+def test_a_plan_is_no_excuse_for_a_wrong_setting(config):
+    done = run("--config", config(timezone="Mars/Olympus"), "--plan")
+    assert done.returncode == 1
+    assert "timezone" in done.stderr
+    assert done.stdout == ""
 
 
 @pytest.mark.parametrize("arguments", [[], ["--test"]], ids=["sync", "test"])

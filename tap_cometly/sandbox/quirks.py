@@ -14,7 +14,7 @@ class Quirks:
         unknown_names: An unknown event, source or field name is a 422, or is ignored.
         attribution_without_sources: A model or window without sources is ignored, or is a 422.
         future_day: A day that has not begun is a 422, or an empty file.
-        open_day: The running day holds what happened so far, is a 422, or an empty file.
+        open_day: The running day holds what happened so far, or is a 422.
         company_mode: ``query_mode=company`` changes nothing, or gives only rows with a company, without a profile.
         sources_apply: Multi-touch models see only the requested sources, or see all and then lose the others' shares.
         share_digits: Decimals to which shares are cut; the last touchpoint gets what is left over.
@@ -41,7 +41,7 @@ class Quirks:
     unknown_names: Literal["reject", "ignore"] = "reject"
     attribution_without_sources: Literal["ignore", "reject"] = "ignore"
     future_day: Literal["reject", "empty"] = "reject"
-    open_day: Literal["partial", "reject", "empty"] = "partial"
+    open_day: Literal["partial", "reject"] = "partial"
     company_mode: Literal["same", "companies"] = "same"
     sources_apply: Literal["before_credit", "after_credit"] = "before_credit"
     share_digits: int = 6

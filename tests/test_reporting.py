@@ -1,0 +1,104 @@
+"""What a run tells: enough to know what it does, what it waits for, and when it will be done."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import struct
+import subprocess
+import sys
+import termios
+from fcntl import ioctl
+
+import pytest
+
+from tap_cometly.sandbox import Fault, Sandbox
+from tap_cometly.streams import UndeliveredDaysError
+from tests.tapping import days_before, sync
+
+
+def lines(caplog, words):
+    return [record.getMessage() for record in caplog.records if words in record.getMessage()]
+
+
+def metrics(caplog, name):
+    points = [json.loads(line.partition("METRIC: ")[2]) for line in lines(caplog, "METRIC: ")]
+    return [point for point in points if point["metric"] == name]
+
+
+@pytest.fixture
+def two_weeks(clock, config):
+    return {**config, "start_date": days_before(clock, 14)[0].isoformat()}
+
+
+def test_the_plan_comes_before_the_first_request(cometly, two_weeks, tap, caplog):
+    caplog.set_level("DEBUG")
+    sync(two_weeks, tap=tap)
+    messages = [record.getMessage() for record in caplog.records]
+    plan = next(number for number, line in enumerate(messages) if "Exporting 14 days" in line)
+    first = next(number for number, line in enumerate(messages) if "POST /events/exports" in line)
+    assert plan < first
+    assert "(14 new); at 5 new exports a minute this takes at least 2 minutes" in messages[plan]
+
+
+def test_every_day_has_a_line_with_its_rows_its_wait_and_what_is_left(clock, two_weeks, tap, caplog):
+    caplog.set_level("INFO")
+    sync(two_weeks, tap=tap)
+    told = lines(caplog, " delivered (")
+    assert len(told) == 14
+    assert told[0].startswith(f"{days_before(clock, 14)[0]} delivered (1 of 14): ")
+    assert "waited 2" in told[0]  # some twenty seconds of virtual time, as long as a job takes
+    assert "for Cometly to make the export" in told[0]
+    assert any("for the budget of new exports" in line for line in told)
+    assert all("left" in line for line in told[:-1])
+    assert "left" not in told[-1]
+
+
+def test_every_export_has_a_metric_with_its_day_and_outcome(clock, cometly, config, tap, caplog):
+    caplog.set_level("INFO")
+    days = days_before(clock, 2)
+    cometly.inject(Fault("create", "failed", day=days[0], message="out of memory"))
+    sync({**config, "start_date": days[0].isoformat()}, tap=tap)
+    outcomes = {(point["tags"]["event_date"], point["tags"]["status"]) for point in metrics(caplog, "job_duration")}
+    assert outcomes == {(str(days[0]), "failed"), (str(days[0]), "succeeded"), (str(days[1]), "succeeded")}
+    assert all(point["value"] > 15 for point in metrics(caplog, "job_duration"))
+
+
+def test_what_went_wrong_is_told_when_it_happens_and_again_at_the_end(clock, cometly, config, tap, caplog):
+    days = days_before(clock, 2)
+    cometly.inject(Fault("create", "failed", day=days[0], message="out of memory", times=None))
+    output = sync({**config, "start_date": days[0].isoformat()}, tap=tap, catch=UndeliveredDaysError)
+    assert len(lines(caplog, "creating another export")) == 2
+    assert len(lines(caplog, "is not delivered: the export ended as 'failed': out of memory")) == 1
+    assert str(output.error).startswith("1 day was not delivered and will be tried again by the next run. ")
+    assert "unhandled" not in caplog.text
+
+
+def test_on_a_terminal_there_is_a_bar_instead_of_lines(tmp_path):
+    with Sandbox(events_per_day=5, creates_per_minute=600, polls_per_minute=600, job_seconds=0) as cometly:
+        config = tmp_path / "config.json"
+        config.write_text(json.dumps({"api_key": cometly.api_key, "api_url": cometly.api_url}))
+        ours, terminal = pty.openpty()
+        ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+        tap = subprocess.Popen(
+            [sys.executable, "-m", "tap_cometly", "--config", config], stdout=subprocess.DEVNULL, stderr=terminal
+        )
+        os.close(terminal)
+        shown = b""
+        while chunk := _read(ours):
+            shown += chunk
+        assert tap.wait(timeout=60) == 0
+        os.close(ours)
+    text = shown.decode(errors="replace")
+    assert "30/30" in text
+    assert "100%" in text
+    assert " delivered (" not in text
+    assert "Exporting 30 days" in text
+
+
+def _read(terminal):
+    try:
+        return os.read(terminal, 65536)
+    except OSError:  # Linux's way to say that the other side is closed
+        return b""
