@@ -150,6 +150,38 @@ CONFIG_JSONSCHEMA: Final[dict[str, Any]] = th.PropertiesList(
         ),
     ),
     th.Property(
+        "include_open_day",
+        th.BooleanType(),
+        default=False,
+        title="Include the open day",
+        description=(
+            "Also export the running day, as far as it has got, with every run. It is never marked delivered, and is "
+            "exported again once it has ended. Needs `timezone`, to know which day it is in the Space."
+        ),
+    ),
+    th.Property(
+        "backfill_order",
+        th.StringType(),
+        default="oldest_first",
+        allowed_values=["oldest_first", "newest_first"],
+        title="Backfill order",
+        description=(
+            "Order in which due days are delivered. `newest_first` brings yesterday before last year; a run that is "
+            "cut short goes on where it was either way."
+        ),
+    ),
+    th.Property(
+        "resync",
+        th.BooleanType(),
+        default=False,
+        title="Resync when the request changes",
+        description=(
+            "What to do when a setting changed that decides what rows mean (`sources`, `attribution_model`, "
+            "`attribution_window`, `query_mode`, `event_names`): `false` stops and explains, `true` forgets which days "
+            "are delivered and loads all wanted days again in the new way, once. Has no effect while nothing changed."
+        ),
+    ),
+    th.Property(
         "max_exports_in_flight",
         # At 5 new exports a minute, 20 keep the pipe full while one export takes up to 4 minutes.
         th.IntegerType(minimum=1, maximum=100),

@@ -131,6 +131,14 @@ class Progress:
         """How many days are delivered."""
         return sum(last.toordinal() - first.toordinal() + 1 for first, last in self.intervals)
 
+    def latest(self, count: int) -> set[date]:
+        """Return the latest ``count`` delivered days, or all if there are fewer."""
+        latest: set[date] = set()
+        for first, last in reversed(self.intervals):
+            begin = max(first.toordinal(), last.toordinal() - (count - len(latest)) + 1)
+            latest.update(calendar.days(date.fromordinal(begin), last))
+        return latest
+
     def due(self, first: date, last: date, lookback_days: int) -> list[DueDay]:
         """Return the days that a run must export, ascending, each once.
 

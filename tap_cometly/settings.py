@@ -91,6 +91,9 @@ class Settings:
     attribution_model: str | None
     attribution_window: int | None
     lookback_days: int
+    include_open_day: bool
+    backfill_order: str
+    resync: bool
     max_exports_in_flight: int
     export_timeout: timedelta
     api_url: str
@@ -211,6 +214,12 @@ def _choice(value: object, schema: Schema) -> Any:
     raise _RuleError(f"must be one of {_listed(allowed)}", found=repr(value), fix=hint)
 
 
+def _boolean(value: object, _schema: Schema) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise _RuleError("must be true or false", found=repr(value), fix="Write it without quotes.")
+
+
 def _whole_number(value: object, schema: Schema) -> int:
     least, most = schema["minimum"], schema["maximum"]
     if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
@@ -285,6 +294,9 @@ _READERS: Final[Mapping[str, Callable[[object, Schema], object]]] = {
     "attribution_model": _choice,
     "attribution_window": _choice,
     "lookback_days": _whole_number,
+    "include_open_day": _boolean,
+    "backfill_order": _choice,
+    "resync": _boolean,
     "max_exports_in_flight": _whole_number,
     "export_timeout": _minutes,
     "api_url": _api_url,
@@ -314,6 +326,9 @@ def _contradictions(given: Mapping[str, object], values: Mapping[str, Any], now:
         if not attributed and name in given:
             fix = f"Set `sources`, or remove `{name}`."
             yield f"{name}: {_RuleError('is allowed only with `sources`', found='no `sources`', fix=fix)}"
+    if values["include_open_day"] and "timezone" not in given:
+        fix = "Set `timezone` to what the Cometly app shows for the Space."
+        yield f"include_open_day: {_RuleError('needs `timezone`, to know which day it is', found='none', fix=fix)}"
     hierarchy = [name for name in values["fields"] or () if name in cometly.HIERARCHY_NAMES]
     if hierarchy and not attributed:
         found = f"{_listed(hierarchy)} without"

@@ -98,7 +98,7 @@ def test_the_readme_has_every_setting_with_its_default_and_the_first_sentence_ab
     for name, schema in SETTINGS.items():
         default = "required" if name in CONFIG_JSONSCHEMA["required"] else ""
         if "default" in schema:
-            default = f"`{schema['default']}`"
+            default = "`{}`".format(json.dumps(schema["default"]).strip('"'))
         expected.append((name, default, re.split(r"(?<=\.)\s", schema["description"])[0]))
     assert rows == expected
 

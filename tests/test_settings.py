@@ -59,6 +59,9 @@ class TestAKeyAlone:
             attribution_model=None,
             attribution_window=None,
             lookback_days=3,
+            include_open_day=False,
+            backfill_order="oldest_first",
+            resync=False,
             max_exports_in_flight=20,
             export_timeout=timedelta(minutes=30),
             api_url="https://app.cometly.com/public-api/v1",
@@ -403,8 +406,8 @@ class TestTheSchema:
     def test_names_the_settings_in_the_order_a_reader_needs_them(self):
         assert list(PROPERTIES) == [
             *("api_key", "start_date", "end_date", "timezone", "fields", "query_mode", "event_names"),
-            *("sources", "attribution_model", "attribution_window", "lookback_days", "max_exports_in_flight"),
-            *("export_timeout", "api_url", "user_agent"),
+            *("sources", "attribution_model", "attribution_window", "lookback_days", "include_open_day"),
+            *("backfill_order", "resync", "max_exports_in_flight", "export_timeout", "api_url", "user_agent"),
         ]
 
     @pytest.mark.parametrize("name", PROPERTIES)
@@ -417,7 +420,7 @@ class TestTheSchema:
 
     def test_holds_no_fractions(self):
         kinds = {kind for schema in PROPERTIES.values() for kind in schema["type"]}
-        assert kinds == {"string", "integer", "array", "null"}
+        assert kinds == {"string", "integer", "boolean", "array", "null"}
 
     def test_hides_the_key_and_nothing_else(self):
         assert [name for name, schema in PROPERTIES.items() if schema.get("secret")] == ["api_key"]
