@@ -9,12 +9,16 @@ Pages of the vendor's documentation are named relative to ``https://docs.cometly
 from __future__ import annotations
 
 import dataclasses
+import email.utils
+import json
 from datetime import date, datetime, timezone
 from typing import TYPE_CHECKING, Any, Final
 
 import requests
+import urllib3
 from typing_extensions import Self, override
 
+from tap_cometly.exports.download import READ_SECONDS
 from tap_cometly.exports.jobs import JobState, JobStatus, JobUnknown, Link, Refused, Throttled, Unavailable
 from tap_cometly.pacing import Budget, seconds_to_wait, whole_number
 
@@ -27,7 +31,7 @@ CREATES_PER_MINUTE: Final = 5
 POLLS_PER_MINUTE: Final = 30
 """Documented limit of ``GET /events/exports/{id}`` (endpoint/get-event-export)."""
 CONNECT_SECONDS: Final = 10.0
-ANSWER_SECONDS: Final = 30.0
+_CHUNK_BYTES: Final = 64 * 1024
 
 _STATES: Final = {"completed": JobState.READY, "failed": JobState.FAILED}
 _WHAT_TO_CHECK: Final = {
@@ -65,7 +69,7 @@ class CometlyClient:
         user_agent: How to introduce ourselves.
         now: The engine's clock, in seconds, for the budgets.
         log: Where to tell about requests (debug) and refusals.
-        answer_seconds: Longest silence before a request counts as lost.
+        answer_seconds: Longest silence, and longest answer, before a request counts as lost.
 
     Attributes:
         create_budget: How soon the next export may be created.
@@ -80,7 +84,7 @@ class CometlyClient:
         user_agent: str,
         now: Callable[[], float],
         log: logging.Logger,
-        answer_seconds: float = ANSWER_SECONDS,
+        answer_seconds: float = READ_SECONDS,
     ) -> None:
         self._api_url = api_url
         self._now = now
@@ -143,24 +147,35 @@ class CometlyClient:
 
     def _ask(self, method: str, path: str, budget: Budget, body: dict[str, Any] | None = None) -> dict[str, Any]:
         try:
-            response = self._session.request(
-                method, self._api_url + path, json=body, timeout=self._timeout, allow_redirects=False
-            )
-        except requests.RequestException as error:
+            with self._session.request(
+                method, self._api_url + path, json=body, timeout=self._timeout, allow_redirects=False, stream=True
+            ) as response:
+                content = self._read(response)
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             budget.answered(self._now())
             raise Unavailable(f"no answer from the Cometly API ({_kind(error)})") from None
         self._log.debug("%s %s: HTTP %d", method, path, response.status_code)
         limit = whole_number(response.headers.get("X-RateLimit-Limit"))
         if response.status_code == 429:
-            asked = seconds_to_wait(response.headers.get("Retry-After"), datetime.now(timezone.utc))
+            asked = seconds_to_wait(response.headers.get("Retry-After"), _server_time(response))
             pause = budget.refused(self._now(), asked, limit=limit)
             self._log.info("Cometly asks for a pause (429, %s %s): waiting %.0f s", method, path, pause)
             raise Throttled("the request budget is used up")
         remaining = whole_number(response.headers.get("X-RateLimit-Remaining"))
         budget.answered(self._now(), limit=limit, remaining=remaining)
         if response.ok and response.status_code < 300:
-            return _json_object(response)
-        raise _refusal(response, creating=method == "POST")
+            return _json_object(content)
+        raise _refusal(response.status_code, content, creating=method == "POST")
+
+    def _read(self, response: requests.Response) -> bytes:
+        """Read the answer; one that trickles in is as good as none."""
+        deadline = self._now() + self._timeout[1]
+        content = bytearray()
+        while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
+            content += chunk
+            if self._now() > deadline:
+                raise requests.Timeout
+        return bytes(content)
 
 
 def _bearer(api_key: str) -> Callable[[requests.PreparedRequest], requests.PreparedRequest]:
@@ -173,11 +188,11 @@ def _bearer(api_key: str) -> Callable[[requests.PreparedRequest], requests.Prepa
     return authenticate
 
 
-def _kind(error: requests.RequestException) -> str:
+def _kind(error: Exception) -> str:
     """Name a network error without its text, which may quote addresses."""
     if isinstance(error, requests.exceptions.SSLError):
         return "the TLS connection failed"
-    if isinstance(error, requests.Timeout):
+    if isinstance(error, (requests.Timeout, urllib3.exceptions.TimeoutError)):
         return "it took too long"
     cause = str(error)
     if "NameResolutionError" in cause or "getaddrinfo" in cause:
@@ -187,22 +202,33 @@ def _kind(error: requests.RequestException) -> str:
     return "the connection broke"
 
 
-def _json_object(response: requests.Response) -> dict[str, Any]:
+def _server_time(response: requests.Response) -> datetime:
+    """Return the present moment by the server's clock, which is the one that its dates are reckoned by."""
     try:
-        answer = response.json()
-    except ValueError:
-        answer = None
+        return email.utils.parsedate_to_datetime(response.headers["Date"]).astimezone(timezone.utc)
+    except (KeyError, ValueError):
+        return datetime.now(timezone.utc)
+
+
+def _json_object(content: bytes) -> dict[str, Any]:
+    answer = _parsed(content)
     if not isinstance(answer, dict):
         raise Unavailable("Cometly answered with something else than a JSON object")
     return answer
 
 
-def _refusal(response: requests.Response, *, creating: bool) -> Exception:
+def _parsed(content: bytes) -> Any:
+    try:
+        return json.loads(content)
+    except ValueError:
+        return None
+
+
+def _refusal(status: int, content: bytes, *, creating: bool) -> Exception:
     """Turn an answer that is neither success nor 429 into the error that says what it means."""
-    status = response.status_code
     if status >= 500 or status in {408, 425}:
         return Unavailable(f"the Cometly API answered HTTP {status}")
-    said = _explanation(response)
+    said = _explanation(_parsed(content))
     if status == 404 and not creating:
         return JobUnknown("Cometly does not know the export (HTTP 404)")
     if 300 <= status < 400:
@@ -214,12 +240,8 @@ def _refusal(response: requests.Response, *, creating: bool) -> Exception:
     return Refused(f"Cometly refuses the request (HTTP {status}: {said}). {advice}")
 
 
-def _explanation(response: requests.Response) -> str:
+def _explanation(answer: object) -> str:
     """Return the server's ``message``, and Laravel's ``errors`` by parameter where it gives them."""
-    try:
-        answer = response.json()
-    except ValueError:
-        return "no explanation given"
     if not isinstance(answer, dict):
         return "no explanation given"
     message = str(answer.get("message") or "no explanation given")

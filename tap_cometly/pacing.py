@@ -45,6 +45,7 @@ class Budget:
         self._in_flight = 0
         self._used_by_others = 0
         self._paused_until = -math.inf
+        self._refusals_in_a_row = 0
         self._last_answer = -math.inf
 
     @property
@@ -87,6 +88,7 @@ class Budget:
             self._in_flight -= 1
             self._answered.append(now)
             self._last_answer = now
+            self._refusals_in_a_row = 0
             self._forget(now)
             if limit is not None and limit > 0:
                 self._limit = limit
@@ -104,12 +106,16 @@ class Budget:
             limit: ``X-RateLimit-Limit`` of the answer, if any.
 
         Returns:
-            The seconds that will be waited: what was asked, but at least 1 and at most `LONGEST_PAUSE_SECONDS`.
+            The seconds that will be waited: what was asked, but at most `LONGEST_PAUSE_SECONDS`, and at least 1, then
+            2, 4 and so on up to a window, should a pause as short as was asked not help.
         """
         asked = WINDOW_SECONDS if retry_after is None else retry_after
-        pause = min(max(asked, 1.0), LONGEST_PAUSE_SECONDS)
         with self._lock:
             self._in_flight -= 1
+            shortest = min(2.0 ** min(self._refusals_in_a_row, 10), WINDOW_SECONDS)
+            pause = min(max(asked, shortest), LONGEST_PAUSE_SECONDS)
+            if now >= self._paused_until:  # not one of several that were refused together
+                self._refusals_in_a_row += 1
             if limit is not None and limit > 0:
                 self._limit = limit
             self._paused_until = max(self._paused_until, now + pause)

@@ -28,12 +28,13 @@ if TYPE_CHECKING:
 
 CHUNK_BYTES: Final = 256 * 1024
 CONNECT_SECONDS: Final = 10.0
-READ_SECONDS: Final = 60.0
+READ_SECONDS: Final = 30.0
 """Silence for this long means that the connection is dead."""
 SLOWEST_BYTES_PER_SECOND: Final = 1024
 """Slower than this over `READ_SECONDS` is as good as dead: a fresh connection may do better."""
 
-_CONTENT_RANGE: Final = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+_CONTENT_RANGE: Final = re.compile(r"bytes (?:(\d+)-\d+|\*)/(?:(\d+)|\*)")
+"""First byte of a part, and length of the whole, where they are told."""
 
 
 class _WithoutQueries(logging.Filter):
@@ -96,6 +97,7 @@ class Transfer:
         self._now = now
         self._read_seconds = read_seconds
         self._etag: str | None = None
+        self._length: int | None = None
         self.file = spool_file()
         self.received = 0
         self.complete = False
@@ -107,6 +109,7 @@ class Transfer:
     def start_over(self) -> None:
         """Forget what has arrived."""
         self._etag = None
+        self._length = None
         self.received = 0
         self.complete = False
         try:
@@ -139,6 +142,9 @@ class Transfer:
 
     def _take(self, response: requests.Response) -> None:
         status = response.status_code
+        if status == 416 and self._length is None and _whole_length(response) == self.received:
+            self.complete = True  # all that was missing is the end of a connection that did not say how long it is
+            return
         if status in {412, 416}:
             self.start_over()
             raise Unavailable("the file changed between two connections; starting over")
@@ -148,32 +154,33 @@ class Transfer:
             raise Unavailable(f"the file store answered HTTP {status}")
         if status == 206:
             self._check_range(response)
-        elif self.received:
+        else:
             self.start_over()
-        total = self._total(response)
+            self._length = _content_length(response)
         self._etag = response.headers.get("ETag")
         self._copy(response)
-        if total is not None and self.received != total:
-            raise Unavailable(f"the connection was cut after {self.received} of {total} bytes")
+        if self._length is not None and self.received != self._length:
+            raise Unavailable(f"the connection was cut after {self.received} of {self._length} bytes")
         self.complete = True
 
     def _check_range(self, response: requests.Response) -> None:
+        """See to it that the part continues what is there, of the same object."""
         announced = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
-        if announced is None or int(announced[1]) != self.received:
+        length = _whole_length(response)
+        if announced is None or announced[1] != str(self.received) or self._length not in {None, length}:
             self.start_over()
             raise Unavailable("the file store sent another part than was asked for; starting over")
-
-    def _total(self, response: requests.Response) -> int | None:
-        length = response.headers.get("Content-Length", "")
-        return self.received + int(length) if length.isdecimal() else None
+        if self.received and response.headers.get("ETag") != self._etag:
+            self.start_over()
+            raise Unavailable("the file changed between two connections; starting over")
+        self._length = length
 
     def _copy(self, response: requests.Response) -> None:
         try:
             self.file.seek(self.received)
         except OSError as error:
             raise _spool_error(error) from None
-        length = response.headers.get("Content-Length", "")
-        missing = int(length) if length.isdecimal() else None
+        missing = _content_length(response)
         watched_since, watched_bytes = self._now(), 0
         while missing is None or missing > 0:
             chunk = response.raw.read1(CHUNK_BYTES, decode_content=False)
@@ -196,3 +203,13 @@ class Transfer:
             self.file.flush()
         except OSError as error:
             raise _spool_error(error) from None
+
+
+def _content_length(response: requests.Response) -> int | None:
+    length = response.headers.get("Content-Length", "")
+    return int(length) if length.isdecimal() else None
+
+
+def _whole_length(response: requests.Response) -> int | None:
+    announced = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
+    return int(announced[2]) if announced and announced[2] else None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import IO, TYPE_CHECKING, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 Order = TypeVar("Order")
 """What one export is asked for; the engine only passes it on and prints it."""
 Order_contra = TypeVar("Order_contra", contravariant=True)
+Proof = TypeVar("Proof")
+"""What the consumer wants to know about the files of an export."""
 
 
 class JobState(enum.Enum):
@@ -136,6 +138,29 @@ class Unfit(ExportError):  # noqa: N818
 
 class SpoolError(ExportError):
     """The local disk does not take the file: the whole run must stop."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Delivery(Generic[Order, Proof]):
+    """A fulfilled order: its files are complete and were proven.
+
+    Attributes:
+        order: What was asked for.
+        job: The vendor's name of the export.
+        files: The files, from their beginning; closed when the next result is asked for.
+        proof: What the proof of the files returned.
+        file_bytes: What the files weigh, compressed.
+        created_at: When the vendor had accepted the export, in seconds of the engine's clock.
+        ready_at: When it was seen finished.
+    """
+
+    order: Order
+    job: Hashable
+    files: tuple[IO[bytes], ...]
+    proof: Proof
+    file_bytes: int
+    created_at: float
+    ready_at: float
 
 
 @dataclasses.dataclass(frozen=True)

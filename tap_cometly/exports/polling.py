@@ -15,6 +15,8 @@ GROWTH: Final = 0.5
 """Nothing known yet: the next gap is this part of the job's age, so that few polls find any duration."""
 EARLY: Final = 0.95
 """Part of the usual duration at which a job is first asked: a little early, so that a quicker vendor is noticed."""
+SURELY_RUNNING: Final = 0.6
+"""A job that was finished when first asked is taken to have run for this part of its age at least."""
 STEP: Final = 0.05
 """Gap between polls around the usual duration, as a part of it."""
 
@@ -30,10 +32,16 @@ class PollRhythm:
         """How long a job usually takes, or None before the first has finished."""
         return statistics.median(self._durations) if self._durations else None
 
-    def first(self) -> float:
-        """Return the age at which a new job is first asked."""
+    def first(self, *, finding_out: bool = True) -> float:
+        """Return the age at which a new job is first asked.
+
+        Args:
+            finding_out: Before any job has finished: whether this one is to find out how long jobs take, for all.
+        """
         usual = self.usual
-        return FIRST_POLL_SECONDS if usual is None else usual * EARLY
+        if usual is None:
+            return FIRST_POLL_SECONDS if finding_out else LONGEST_GAP_SECONDS
+        return usual * EARLY
 
     def gap(self, age: float) -> float:
         """Return the seconds until the next poll of a job that was still running at ``age``."""
@@ -46,6 +54,9 @@ class PollRhythm:
             gap = (age - usual) * GROWTH
         return min(max(gap, SHORTEST_GAP_SECONDS), LONGEST_GAP_SECONDS)
 
-    def finished(self, age: float) -> None:
-        """Learn that a job was seen finished at ``age``."""
-        self._durations.append(age)
+    def finished(self, age: float, running_age: float) -> None:
+        """Learn that a job was seen finished at ``age``, and last seen running at ``running_age`` (0: never).
+
+        In between it ended. After a job that was finished when first asked, the next is asked a good deal earlier.
+        """
+        self._durations.append((max(running_age, age * SURELY_RUNNING) + age) / 2)
