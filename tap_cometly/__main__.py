@@ -7,7 +7,9 @@ import sys
 
 from singer_sdk.exceptions import ConfigValidationError
 
+from tap_cometly.asked import ChangedRequestError
 from tap_cometly.exports.jobs import ExportError
+from tap_cometly.offsets import WrongTimezoneError
 from tap_cometly.progress import MalformedStateError
 from tap_cometly.streams import UndeliveredDaysError
 from tap_cometly.tap import TapCometly
@@ -26,7 +28,7 @@ def main() -> None:
         for problem in error.errors:
             log.error(problem)  # noqa: TRY400 - the user needs the problem, not our stack
         sys.exit(1)
-    except (ExportError, MalformedStateError, UndeliveredDaysError) as error:
+    except (ChangedRequestError, ExportError, MalformedStateError, UndeliveredDaysError, WrongTimezoneError) as error:
         log.error(error)  # noqa: TRY400 - as above
         sys.exit(1)
 

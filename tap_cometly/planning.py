@@ -7,15 +7,17 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
 from tap_cometly import calendar
+from tap_cometly.asked import ChangedRequestError, asked_for, changes_of_meaning, harmless_changes
+from tap_cometly.bookmark import Bookmark
 from tap_cometly.progress import DueDay, MalformedStateError, Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from datetime import datetime
 
     from tap_cometly.settings import Settings
 
-_REASONS: Final = {"new": "new", "missing": "missing", "lookback": "looked back"}
+_REASONS: Final = {"new": "new", "missing": "missing", "lookback": "looked back", "open": "still open"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,38 +25,49 @@ class Plan:
     """The days of one run.
 
     Attributes:
-        progress: What is delivered.
+        bookmark: What is delivered, and what is asked of Cometly from now on.
         wanted: First and last day that are wanted and have ended; None while there is none.
-        due: What this run exports, ascending.
+        due: What this run exports, in this order.
+        remarks: What the user should know about it.
     """
 
-    progress: Progress
+    bookmark: Bookmark
     wanted: tuple[date, date] | None
     due: tuple[DueDay, ...]
+    remarks: tuple[str, ...] = ()
 
     @classmethod
-    def make(cls, settings: Settings, state: Mapping[str, object], now: datetime) -> Plan:
+    def make(
+        cls, settings: Settings, state: Mapping[str, object], now: datetime, *, columns: Collection[str] = ()
+    ) -> Plan:
         """Plan a run.
 
         Args:
             settings: What is wanted.
             state: The stream's STATE.
             now: The present moment.
+            columns: The selected columns that come from Cometly.
 
         Raises:
             MalformedStateError: The STATE makes no sense.
+            ChangedRequestError: What is asked of Cometly no longer means what it did for the delivered days.
         """
         wanted = settings.wanted(now)
-        progress = Progress.from_state(state, start=wanted[0] if wanted else date.max)
-        today = calendar.today(now, None)
-        if progress.last and progress.last > today:
-            raise MalformedStateError(
-                "replication_key_value", str(progress.last), f"must not lie after today ({today})"
-            )
+        bookmark = Bookmark.from_state(state, start=wanted[0] if wanted else date.max)
+        last, today = bookmark.progress.last, calendar.today(now, None)
+        if last and last > today:
+            raise MalformedStateError("replication_key_value", str(last), f"must not lie after today ({today})")
+        bookmark, remarks = _asking(bookmark, settings, columns)
         # Without a start date the wanted range begins ever later; what was begun is still to be finished.
-        wanted = settings.wanted(now, since=progress.first)
-        due = progress.due(*wanted, settings.lookback_days) if wanted else []
-        return cls(progress, wanted, tuple(due))
+        wanted = settings.wanted(now, since=bookmark.since)
+        if wanted:
+            bookmark = dataclasses.replace(bookmark, since=min(bookmark.since or date.max, wanted[0]))
+        due = bookmark.progress.due(*wanted, settings.lookback_days) if wanted else []
+        if settings.include_open_day and _is_wanted(open_day := calendar.today(now, settings.timezone), settings):
+            due.append(DueDay(open_day, "open"))
+        if settings.backfill_order == "newest_first":
+            due.reverse()
+        return cls(bookmark, wanted, tuple(due), tuple(remarks))
 
     def least_minutes(self, per_minute: int) -> int:
         """Return for how long exports will be created at least, at ``per_minute`` of them."""
@@ -62,11 +75,11 @@ class Plan:
 
     def summary(self, per_minute: int) -> str:
         """Return the plan in one line."""
-        if self.wanted is None:
-            return "Nothing to export: no wanted day has ended yet"
-        first, last = self.wanted
         if not self.due:
-            return f"Nothing to export: every day from {first} to {last} is delivered"
+            if self.wanted is None:
+                return "Nothing to export: no wanted day has ended yet"
+            return f"Nothing to export: every day from {self.wanted[0]} to {self.wanted[1]} is delivered"
+        first, last = self.wanted or (self.due[0].day, self.due[0].day)
         counts = ", ".join(f"{count} {_REASONS[reason]}" for reason, count in self._counts().items() if count)
         minutes = self.least_minutes(per_minute)
         pace = f"; at {per_minute} new exports a minute this takes at least {_counted(minutes, 'minute')}"
@@ -74,7 +87,7 @@ class Plan:
 
     def text(self, per_minute: int) -> str:
         """Return the plan for people, over several lines."""
-        stretches = {"delivered": self.progress}
+        stretches = {"delivered": self.bookmark.progress}
         stretches |= {words: _days(self.due, reason) for reason, words in _REASONS.items()}
         lines = [f"{words:<11} {_described(days)}" for words, days in stretches.items()]
         return "\n".join([*lines, "", self.summary(per_minute)])
@@ -83,7 +96,7 @@ class Plan:
         """Return the plan for programs."""
         return {
             "wanted": [day.isoformat() for day in self.wanted] if self.wanted else None,
-            "delivered": _ranges(self.progress),
+            "delivered": _ranges(self.bookmark.progress),
             "due": {reason: _ranges(_days(self.due, reason)) for reason in _REASONS},
             "exports": len(self.due),
             "least_minutes": self.least_minutes(per_minute),
@@ -91,6 +104,22 @@ class Plan:
 
     def _counts(self) -> dict[str, int]:
         return {reason: sum(day.reason == reason for day in self.due) for reason in _REASONS}
+
+
+def _asking(bookmark: Bookmark, settings: Settings, columns: Collection[str]) -> tuple[Bookmark, list[str]]:
+    """Return the bookmark with what is asked now, and what changed since."""
+    asked = asked_for(settings, columns)
+    before = bookmark.asked if bookmark.asked is not None else asked
+    if changes := changes_of_meaning(before, asked):
+        if not settings.resync:
+            raise ChangedRequestError(changes)
+        return Bookmark(asked=asked), [f"Loading every day again (`resync`): {'; '.join(changes)}"]
+    remarks = [f"The request has changed: {told}" for told in harmless_changes(before, asked)]
+    return dataclasses.replace(bookmark, asked=asked), remarks
+
+
+def _is_wanted(day: date, settings: Settings) -> bool:
+    return (settings.start_date or day) <= day <= (settings.end_date or day)
 
 
 def _counted(count: int, thing: str) -> str:

@@ -27,8 +27,8 @@ REPLICATION_KEY: Final = "event_date"
 Interval = tuple[date, date]
 """A first and a last day, both included."""
 
-Reason = Literal["new", "missing", "lookback"]
-"""Why a day is exported: it follows the delivered days, is a hole among them, or may have changed since."""
+Reason = Literal["new", "missing", "lookback", "open"]
+"""Why a day is exported: it follows the delivered days, is a hole among them, may have changed since, or is running."""
 
 _BOOKMARK: Final = "replication_key_value"
 _DELIVERED: Final = "delivered"

@@ -82,12 +82,13 @@ class Report:
         """Count a day that will not be delivered; the engine has said why."""
         self._step()
 
-    def delivered(self, delivery: Delivery[EventExport, Any], rows: int) -> None:
-        """Tell that a day is written.
+    def delivered(self, delivery: Delivery[EventExport, Any], rows: int, *, changed: bool = True) -> None:
+        """Tell that a day is delivered.
 
         Args:
             delivery: The day.
             rows: How many rows it has.
+            changed: Whether they were written; if not, the target has them already.
         """
         self._step()
         if self._bar is not None:
@@ -99,7 +100,8 @@ class Report:
             parts.append(f"waited {_duration(waited)} for {self._cause(delivery)}")
         if left := self._days - self._done:
             parts.append(f"about {_duration((self._now() - self._began_at) / self._done * left)} left")
-        self._log.info("%s delivered (%d of %d): %s", delivery.order, self._done, self._days, "; ".join(parts))
+        done = "delivered" if changed else "unchanged"
+        self._log.info("%s %s (%d of %d): %s", delivery.order, done, self._done, self._days, "; ".join(parts))
 
     def _step(self) -> None:
         self._done += 1

@@ -16,6 +16,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from tap_cometly.content import Content, Tally
 from tap_cometly.exports.jobs import Unfit
 from tap_cometly.exports.ndjson import lines
 
@@ -44,12 +45,16 @@ class Columns:
 
     Attributes:
         unknown: Keys that rows held but the catalog does not know; they are dropped.
+        amounts: Whether `amount` is there, and a number.
+        times: Whether `event_time_utc` is there, and a timestamp.
     """
 
     def __init__(self, properties: Mapping[str, Mapping[str, Any]], *, keys: Sequence[str] = ()) -> None:
         self._fits = [(name, fit_for(schema, key=name in keys)) for name, schema in properties.items()]
         self._names = frozenset(properties)
         self.unknown: set[str] = set()
+        self.amounts = "number" in properties.get("amount", {}).get("type", ())
+        self.times = properties.get("event_time_utc", {}).get("format") == "date-time"
 
     def fit(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """Return the row with every column in its type; a column that the row lacks is null.
@@ -77,6 +82,23 @@ def read_rows(files: Sequence[IO[bytes]], columns: Columns) -> Iterator[dict[str
         Damaged: A file is not what the vendor wrote.
         Unfit: A line is no JSON object or holds a value that does not fit; names the line, never its content.
     """
+    return (row for _, row in _read(files, columns))
+
+
+def prove_rows(files: Sequence[IO[bytes]], columns: Columns) -> Content:
+    """Read an export's files to their end and return what they hold, if every row of them fits.
+
+    Raises:
+        Damaged: As `read_rows`.
+        Unfit: As `read_rows`.
+    """
+    tally = Tally(amounts=columns.amounts, times=columns.times)
+    for line, row in _read(files, columns):
+        tally.add(line, row)
+    return tally.content()
+
+
+def _read(files: Sequence[IO[bytes]], columns: Columns) -> Iterator[tuple[bytes, dict[str, Any]]]:
     for file in files:
         for number, line in lines(file):
             try:
@@ -86,7 +108,7 @@ def read_rows(files: Sequence[IO[bytes]], columns: Columns) -> Iterator[dict[str
             if not isinstance(row, dict):
                 raise Unfit(f"line {number} is not a JSON object but {_kind(row)}")
             try:
-                yield columns.fit(row)
+                yield line, columns.fit(row)
             except Unfit as error:
                 raise Unfit(f"line {number}: {error}") from None
 

@@ -17,10 +17,11 @@ from singer_sdk.streams import Stream
 from typing_extensions import override
 
 from tap_cometly.client import CREATES_PER_MINUTE, CometlyClient, EventExport
+from tap_cometly.days import DayDesk
 from tap_cometly.exports import Delivery, Pipeline
 from tap_cometly.planning import Plan
 from tap_cometly.reporting import Report
-from tap_cometly.rows import Columns, read_rows
+from tap_cometly.rows import Columns, prove_rows, read_rows
 from tap_cometly.schema import EVENT_DATE, EXPORT_ID, OWN_COLUMNS, event_key, event_schema, export_parameters
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from singer_sdk.helpers.types import Context, Record
 
+    from tap_cometly.content import Content
     from tap_cometly.exports import Failure
     from tap_cometly.settings import Settings
     from tap_cometly.tap import TapCometly
@@ -77,17 +79,18 @@ class EventsStream(Stream):
 
     # Days: due, exported, delivered
 
-    def _deliveries(self, columns: Columns) -> Iterator[Delivery[EventExport, int]]:
+    def _deliveries(self, columns: Columns) -> Iterator[Delivery[EventExport, Content]]:
         """Yield the due days, proven. Coming back for the next one says that the last one is written: then it counts.
 
         Raises:
             UndeliveredDaysError: After the last day, if some could not be exported.
         """
         settings = self.tap.settings
-        plan = Plan.make(settings, self.stream_state, self.tap.now())
-        self.logger.info(plan.summary(CREATES_PER_MINUTE))
+        plan = self.plan()
+        for remark in (*plan.remarks, plan.summary(CREATES_PER_MINUTE)):
+            self.logger.info(remark)
         # A connection test needs no more than one export to know.
-        due = plan.due if self.ABORT_AT_RECORD_COUNT is None else plan.due[-1:]
+        due = plan.due if self.ABORT_AT_RECORD_COUNT is None else sorted(plan.due)[-1:]
         parameters = export_parameters(settings, self._selected())
         client = CometlyClient(
             api_url=settings.api_url,
@@ -95,14 +98,15 @@ class EventsStream(Stream):
             user_agent=settings.user_agent,
             now=self.tap.clock.now,
             log=self.logger,
+            answer_seconds=self.tap.patience.read_seconds,
         )
         report = Report(
             days=len(due), now=self.tap.clock.now, log=self.logger, metrics_log=self.metrics_logger, stream=self.name
         )
-        pipeline: Pipeline[EventExport, int] = Pipeline(
+        pipeline: Pipeline[EventExport, Content] = Pipeline(
             client,
             [EventExport(day.day, parameters) for day in due],
-            prove=lambda _order, files: sum(1 for _ in read_rows(files, columns)),
+            prove=lambda _order, files: prove_rows(files, columns),
             log=self.logger,
             export_ended=report.export_ended,
             limits=dataclasses.replace(
@@ -112,7 +116,7 @@ class EventsStream(Stream):
             ),
             clock=self.tap.clock,
         )
-        progress = plan.progress
+        desk = DayDesk(plan, settings, now=self.tap.now, log=self.logger)
         failures: list[Failure[EventExport]] = []
         interruption = self.tap.interruption
         with client, report.on_terminal(), pipeline as results, interruption.passed_to(pipeline.interrupt):
@@ -121,14 +125,28 @@ class EventsStream(Stream):
                     failures.append(result)
                     report.failed()
                     continue
-                yield result
-                progress = progress.with_delivered(result.order.day)
-                self._remember(progress.to_state())
-                report.delivered(result, result.proof)
+                day = desk.inspect(result)
+                if day.changed:
+                    yield result
+                if self.tap.ledger.selected:
+                    self.tap.ledger.write(day.ledger_row())
+                self._remember(desk.delivered(day))
+                report.delivered(result, day.content.rows, changed=day.changed)
+        desk.close()
         if columns.unknown:
             self.logger.warning("Cometly sent columns that nobody asked for; dropped: %s", sorted(columns.unknown))
         if failures:
             raise UndeliveredDaysError(failures)
+
+    def plan(self) -> Plan:
+        """Return what a run has to do now.
+
+        Raises:
+            MalformedStateError: The STATE makes no sense.
+            ChangedRequestError: The STATE is about rows of another meaning.
+        """
+        columns = [name for name in self._selected() if name not in OWN_COLUMNS]
+        return Plan.make(self.tap.settings, self.stream_state, self.tap.now(), columns=columns)
 
     def _remember(self, bookmark: Mapping[str, object]) -> None:
         """Write the STATE that marks a day delivered: the one place where STATE moves."""
@@ -152,7 +170,7 @@ class EventsStream(Stream):
         vendors = {name: schema for name, schema in selected.items() if name not in OWN_COLUMNS}
         return Columns(vendors, keys=self.primary_keys or ())
 
-    def _own_values(self, delivery: Delivery[EventExport, int]) -> Record:
+    def _own_values(self, delivery: Delivery[EventExport, Content]) -> Record:
         selected = self._selected()
         values = {EVENT_DATE.name: delivery.order.day.isoformat(), EXPORT_ID.name: delivery.job}
         return Columns({name: selected[name] for name in OWN_COLUMNS if name in selected}).fit(values)

@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 from datetime import datetime, timezone
-from typing import IO, TYPE_CHECKING, Any, ClassVar
+from typing import IO, TYPE_CHECKING, Any, ClassVar, cast
 
 import click
 from singer_sdk import Tap
@@ -22,7 +22,7 @@ from tap_cometly.client import CREATES_PER_MINUTE
 from tap_cometly.config_schema import CONFIG_JSONSCHEMA
 from tap_cometly.exports import Limits, SystemClock
 from tap_cometly.interruption import Interruption
-from tap_cometly.planning import Plan
+from tap_cometly.ledger import EventDaysStream
 from tap_cometly.settings import Settings, SettingsError
 from tap_cometly.streams import EventsStream
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
+    from singer_sdk.streams import Stream
 
     from tap_cometly.exports import Clock
 
@@ -75,9 +76,19 @@ class TapCometly(Tap):
         return self._settings
 
     @override
-    def discover_streams(self) -> list[EventsStream]:
+    def discover_streams(self) -> list[Stream]:
         # The schema follows the settings, but nobody needs a key to look at it.
-        return [EventsStream(self, self._checked({"api_key": "none", **self.config}))]
+        return [EventDaysStream(self), EventsStream(self, self._checked({"api_key": "none", **self.config}))]
+
+    @property
+    def events(self) -> EventsStream:
+        """The events stream."""
+        return cast("EventsStream", self.streams[EventsStream.name])
+
+    @property
+    def ledger(self) -> EventDaysStream:
+        """The stream that says which export of a day is true."""
+        return cast("EventDaysStream", self.streams[EventDaysStream.name])
 
     @override
     @classmethod
@@ -154,8 +165,8 @@ class TapCometly(Tap):
             setup_mapper=False,
         )
         # A plan needs no key: it asks nobody.
-        settings = cls._checked({"api_key": "none", **tap.config})
-        plan = Plan.make(settings, tap.streams[EventsStream.name].stream_state, cls.now())
+        tap._settings = cls._checked({"api_key": "none", **tap.config})
+        plan = tap.events.plan()
         if form == "json":
             click.echo(json.dumps(plan.as_json(CREATES_PER_MINUTE), indent=2))
         else:

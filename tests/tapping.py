@@ -29,7 +29,15 @@ class Output:
 
     @property
     def records(self) -> list[dict[str, Any]]:
-        return [message["record"] for message in self.messages if message["type"] == "RECORD"]
+        return self.of("events")
+
+    @property
+    def ledger(self) -> list[dict[str, Any]]:
+        return self.of("event_days")
+
+    def of(self, stream: str) -> list[dict[str, Any]]:
+        records = (message for message in self.messages if message["type"] == "RECORD")
+        return [message["record"] for message in records if message["stream"] == stream]
 
     @property
     def states(self) -> list[dict[str, Any]]:
@@ -37,8 +45,8 @@ class Output:
 
     @property
     def schema(self) -> dict[str, Any]:
-        (schema,) = (message for message in self.messages if message["type"] == "SCHEMA")
-        return schema
+        schemas = (message for message in self.messages if message["type"] == "SCHEMA")
+        return next(schema for schema in schemas if schema["stream"] == "events")
 
     @property
     def state(self) -> dict[str, Any]:
@@ -78,8 +86,10 @@ def sync(config, *, state=None, catalog=None, tap=TapCometly, catch: type[BaseEx
     return Output(parse(stdout.buffer.getvalue().splitlines()), error)
 
 
-def catalog_of(config, *, tap=TapCometly) -> dict[str, Any]:
-    return tap(config=dict(config)).catalog_dict
+def catalog_of(config, *, tap=TapCometly) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the catalog, and in it the entry of the events stream."""
+    catalog = tap(config=dict(config)).catalog_dict
+    return catalog, next(entry for entry in catalog["streams"] if entry["tap_stream_id"] == "events")
 
 
 def days_before(clock: VirtualClock, count: int) -> list[date]:

@@ -46,13 +46,19 @@ class TestWhatTheStandardSuiteCannotSee:
 
     def test_final_state_holds_no_progress_markers(self, settings):
         output = sync({**CONFIG, **settings})
-        assert set(output.bookmark) == {"replication_key", "replication_key_value", "delivered"}
+        progress = {"replication_key", "replication_key_value", "delivered", "since"}
+        assert set(output.bookmark) == progress | {"asked", "days"}
+        assert not any(output.state["bookmarks"]["event_days"])
 
-    def test_replaying_the_final_state_emits_the_lookback_and_nothing_new(self, settings):
+    def test_replaying_the_final_state_emits_nothing_and_changes_nothing(self, settings):
         first = sync({**CONFIG, **settings})
-        again = sync({**CONFIG, **settings, "lookback_days": 0}, state=first.state)
+        again = sync({**CONFIG, **settings}, state=first.state)
         assert again.records == []
+        assert [row["event_date"] for row in again.ledger] == [row["event_date"] for row in first.ledger[-3:]]
         assert again.state == first.state
-        looked_back = sync({**CONFIG, **settings}, state=first.state)
-        assert looked_back.days == first.days[-3:]
-        assert looked_back.state == first.state
+
+    def test_state_of_another_tap_version_replays_the_lookback(self, settings):
+        first = sync({**CONFIG, **settings})
+        bookmark = {"replication_key": "event_date", "replication_key_value": first.days[-1]}
+        again = sync({**CONFIG, **settings}, state={"bookmarks": {"events": bookmark}})
+        assert again.days == first.days[-3:]

@@ -1,0 +1,112 @@
+"""The day ledger: one row per event date, saying which export of it is true now.
+
+Cometly has no feed of deletions or changes. But every event row carries the export that brought it, and this stream
+says for each day which export that is today. So ``events JOIN event_days USING (event_date, export_id)`` is the
+current truth: rows that vanished at Cometly fall out of it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any, Final
+
+from singer_sdk.streams import Stream
+from typing_extensions import override
+
+from tap_cometly.schema import EVENT_DATE, json_schema
+from tap_cometly.vocabulary import Field
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import date
+
+    from singer_sdk.helpers.types import Context, Record
+
+    from tap_cometly.bookmark import DayMemory
+    from tap_cometly.content import Content
+    from tap_cometly.tap import TapCometly
+
+FIELDS: Final = (
+    dataclasses.replace(EVENT_DATE, description="The calendar day, in the Space's timezone."),
+    Field("export_id", "integer", "The export whose rows are the truth about the day.", nullable=False),
+    Field("rows", "integer", "How many rows that export has.", nullable=False),
+    Field("amount_total", "decimal", "Exact sum of their `amount`; null where `amount` is not asked for."),
+    Field("first_event_time_utc", "timestamp", "Earliest event of the day; null for a day without events."),
+    Field("last_event_time_utc", "timestamp", "Latest event of the day; null for a day without events."),
+    Field("content_digest", "string", "Changes when any row of the day does, whatever their order.", nullable=False),
+    Field("exported_at", "timestamp", "When that export was taken.", nullable=False),
+    Field("checked_at", "timestamp", "When the day was last compared with Cometly.", nullable=False),
+    Field("revision", "integer", "1 when first delivered, and one more with every change.", nullable=False),
+    Field("is_open", "boolean", "Whether the day was still running when it was exported.", nullable=False),
+    Field("query_mode", "string", "What was asked of Cometly: the setting of that name."),
+    Field("attribution_model", "string", "What was asked of Cometly: the setting of that name."),
+    Field("attribution_window", "integer", "What was asked of Cometly: the setting of that name, in days."),
+    Field("sources", "string", "What was asked of Cometly: the setting of that name, separated by commas."),
+    Field("event_names", "string", "What was asked of Cometly: the setting of that name, separated by commas."),
+    Field("fields", "string", "What was asked of Cometly: the columns, separated by commas."),
+    Field("timezone", "string", "The setting of that name when the day was exported."),
+)
+
+
+class EventDaysStream(Stream):
+    """One row per event date: which export is true now, what it holds, what was asked."""
+
+    name = "event_days"
+    primary_keys = (EVENT_DATE.name,)
+    replication_key = EVENT_DATE.name
+
+    def __init__(self, tap: TapCometly) -> None:
+        super().__init__(tap, schema=json_schema(FIELDS))
+
+    @override
+    def get_records(self, context: Context | None) -> Iterable[Record]:
+        """Yield nothing: rows are written between the events of their day and its STATE, which speaks for both."""
+        return ()
+
+    def write(self, row: Record) -> None:
+        """Write the row of a day now."""
+        self._write_record_message(row)
+
+
+def ledger_row(
+    day: date, content: Content, memory: DayMemory, asked: Mapping[str, Any], *, checked_at: str, is_open: bool
+) -> Record:
+    """Return the row of a day.
+
+    Args:
+        day: The event date.
+        content: What Cometly says of it now.
+        memory: What the target holds of it.
+        asked: What was asked of Cometly.
+        checked_at: The present moment, RFC 3339 in UTC.
+        is_open: Whether the day has not ended yet.
+    """
+    return {
+        "event_date": day.isoformat(),
+        "export_id": memory.export_id,
+        "rows": content.rows,
+        "amount_total": content.amount_total,
+        "first_event_time_utc": content.first_event_time,
+        "last_event_time_utc": content.last_event_time,
+        "content_digest": content.digest,
+        "exported_at": memory.exported_at,
+        "checked_at": checked_at,
+        "revision": memory.revision,
+        "is_open": is_open,
+        **{name: _text(asked[name]) for name in ("query_mode", "attribution_model", "timezone")},
+        "attribution_window": asked["attribution_window"],
+        **{name: ",".join(asked[name]) or None for name in ("sources", "event_names", "fields")},
+    }
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def change(day: date, before: DayMemory, content: Content, revision: int) -> str:
+    """Return in words how a day changed since it was last delivered."""
+    parts = [f"{before.rows:,} → {content.rows:,} rows"]
+    if before.amount_total is not None and content.amount_total is not None:
+        parts.append(f"amount {before.amount_total:,} → {content.amount_total:,}")
+    since = before.exported_at[:16].replace("T", " ")
+    return f"{day} changed since {since} UTC: {', '.join(parts)} (revision {revision})"
