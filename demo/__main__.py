@@ -36,10 +36,12 @@ NAMES: Final = """
            sum(amount)::numeric(12, 2) as revenue
     from cometly.events group by 1 order by 2 desc, 1 limit 10
 """
-WRITTEN_SINCE: Final = """
-    select count(distinct event_date) as days, count(*) as events, min(event_date) as first, max(event_date) as last
-    from cometly.events where _sdc_batched_at >= %s
+LOOKED_AT: Final = """
+    select count(*) as days, min(event_date) as first, max(event_date) as last,
+           count(*) filter (where exported_at >= %(start)s) as new_or_changed
+    from cometly.event_days where checked_at >= %(start)s
 """
+WRITTEN: Final = "select count(*) as events from cometly.events where _sdc_batched_at >= %(start)s"
 TOTAL: Final = "select count(*) as rows, count(distinct id) as events from cometly.events"
 TO_TRY: Final = (
     "select event_date, count(*), sum(amount) from cometly.events where event_name = 'purchase' group by 1 order by 1"
@@ -73,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def tour() -> None:
-    """Load 30 days, show them, load again."""
+    """Load 30 days, show them, let something change, load again."""
     began = time.monotonic()
     postgres = Postgres(FOLDER / "postgres")
     postgres.erase()
@@ -103,7 +105,10 @@ def tour() -> None:
         print("\nThe most frequent events:\n")
         _show(postgres, NAMES)
 
-        print("\nThe same again. Closed days still change in Cometly, so the last 3 are looked at once more:")
+        print("\nClosed days still change in Cometly: now a purchase of 500.00 arrives late for yesterday.")
+        print("The same command again looks at the last 3 days once more:")
+        noon = dt.datetime.combine(last_day, dt.time(12), tzinfo=ZoneInfo(TIMEZONE))
+        cometly.history.add(noon, event_name="purchase", amount="500.00")
         _load(meltano, postgres)
     print(f"\nDone in {time.monotonic() - began:.0f} seconds. The database stays in demo-data/; ask it anything:\n")
     print(f'  .venv/bin/python -m demo query "{TO_TRY}"')
@@ -127,18 +132,19 @@ def open_psql() -> int:
 
 def _load(meltano: Meltano, postgres: Postgres) -> None:
     _say("meltano run tap-cometly target-postgres")
-    start = dt.datetime.now(dt.timezone.utc).replace(tzinfo=None)
+    start = dt.datetime.now(dt.timezone.utc).replace(tzinfo=None, microsecond=0)
     began = time.monotonic()
     meltano("run", "tap-cometly", "target-postgres")
     seconds = time.monotonic() - began
     with postgres.connect() as connection:
-        days, events, first, last = _row(connection, WRITTEN_SINCE, start)
+        days, first, last, changed = _row(connection, LOOKED_AT, start=start)
+        (events,) = _row(connection, WRITTEN, start=start)
         rows, distinct = _row(connection, TOTAL)
-    print(f"    {events:,} events of {days} days ({first} to {last}) in {seconds:.1f} seconds.")
-    print(f"    The table now has {rows:,} rows, {distinct:,} different events.")
+    print(f"    {days} days ({first} to {last}), {changed} of them new or changed, in {seconds:.1f} seconds.")
+    print(f"    {events:,} events written; the table now has {rows:,} rows, {distinct:,} different events.")
 
 
-def _row(connection: psycopg.Connection, sql: Any, *values: object) -> tuple[Any, ...]:
+def _row(connection: psycopg.Connection, sql: Any, **values: object) -> tuple[Any, ...]:
     row = connection.execute(sql, values).fetchone()
     return row or ()
 
