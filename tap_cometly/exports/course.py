@@ -18,6 +18,7 @@ from tap_cometly.exports.download import READ_SECONDS, Transfer
 from tap_cometly.exports.jobs import (
     Damaged,
     Delivery,
+    ExportError,
     Failure,
     JobState,
     JobStatus,
@@ -34,7 +35,7 @@ from tap_cometly.exports.polling import PollRhythm
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable, Hashable, Iterator, Sequence
+    from collections.abc import Callable, Hashable, Sequence
 
 MOST_EXPORTS_PER_ORDER: Final = 3
 """Jobs created for one order before it counts as failed."""
@@ -80,6 +81,20 @@ class Stage(enum.IntEnum):
     DONE = 4
 
 
+class Trouble:
+    """The same step failing again and again.
+
+    Attributes:
+        since: When it first did.
+        delays: The longest delays before the next attempts.
+    """
+
+    def __init__(self, since: float) -> None:
+        self.since = since
+        self.delays = backoff.expo(max_value=LONGEST_BACKOFF_SECONDS)
+        self.delays.send(None)  # the generator's protocol: the first value is no delay
+
+
 class Task(Generic[Order, Proof]):
     """One order on its way.
 
@@ -115,17 +130,22 @@ class Task(Generic[Order, Proof]):
 
     def _expect_the_best(self) -> None:
         """Forget the trouble of an earlier export."""
+        self.links_are_fresh = False
         self.links_refused = 0
         self.damaged = False
         self.unknown_since: float | None = None
         self.most_received = 0
-        self.trouble_is_over()
+        self._troubles: dict[tuple[Stage, type[ExportError]], Trouble] = {}
+
+    def trouble(self, error: ExportError, now: float) -> Trouble:
+        """Return the trouble of this kind that the order has had at its stage since a while, or from now on."""
+        return self._troubles.setdefault((self.stage, type(error)), Trouble(now))
 
     def trouble_is_over(self) -> None:
-        """Forget that nobody answered."""
-        self.troubled_since: float | None = None
-        self.throttled_since: float | None = None
-        self.delays = _backoff_delays()
+        """Forget the trouble at this stage."""
+        for stage, kind in list(self._troubles):
+            if stage is self.stage:
+                del self._troubles[stage, kind]
 
     def has_job(self, job: Hashable, now: float) -> None:
         """Begin to follow a new export."""
@@ -145,12 +165,6 @@ class Task(Generic[Order, Proof]):
         for transfer in self.transfers:
             transfer.close()
         self.transfers = []
-
-
-def _backoff_delays() -> Iterator[float]:
-    delays = backoff.expo(max_value=LONGEST_BACKOFF_SECONDS)
-    delays.send(None)  # the generator's protocol: the first value is no delay
-    return delays
 
 
 class Course(Generic[Order, Proof]):
@@ -183,15 +197,13 @@ class Course(Generic[Order, Proof]):
 
     def goes_on(self, task: Task[Order, Proof], outcome: object, now: float) -> None:
         """Send an order where the outcome of its last step wants it."""
-        if isinstance(outcome, Throttled):
-            self._wait_for_budget(task, now, str(outcome))
-            return
-        if isinstance(outcome, Unavailable):
-            self._try_later(task, now, str(outcome))
+        if isinstance(outcome, (Throttled, Unavailable)):
+            self._try_later(task, now, outcome)
             return
         if isinstance(outcome, BaseException) and not isinstance(outcome, _ABOUT_ONE_ORDER):
             raise outcome
-        task.trouble_is_over()
+        if not isinstance(outcome, LinkExpired):  # which may be trouble's doing
+            task.trouble_is_over()
         self._lost_in_a_row[task.stage] = 0
         if task.stage is Stage.CREATE:
             self._created(task, now, outcome)
@@ -247,6 +259,7 @@ class Course(Generic[Order, Proof]):
         if len(links) != len(task.links):
             task.drop_files()
         task.links = links
+        task.links_are_fresh = True
         task.needs(Stage.FETCH, now)
 
     def _plan_first_polls_anew(self) -> None:
@@ -260,7 +273,7 @@ class Course(Generic[Order, Proof]):
         elif isinstance(outcome, Unfit):
             self._fail(task, str(outcome))
         elif isinstance(outcome, LinkExpired):
-            task.links_refused += 1
+            task.links_refused = task.links_refused + 1 if task.links_are_fresh else 0
             if task.links_refused < MOST_LINKS_REFUSED:
                 self._log.info("%s: %s; asking for a fresh link", task.order, outcome)
                 task.needs(Stage.POLL, now)
@@ -279,46 +292,38 @@ class Course(Generic[Order, Proof]):
 
     # Trouble
 
-    def _wait_for_budget(self, task: Task[Order, Proof], now: float, reason: str) -> None:
-        """Send the same again as soon as the budget allows, which knows how long the vendor wants to be left alone."""
-        if task.throttled_since is None:
-            task.throttled_since = now
-        throttled = now - task.throttled_since
-        if throttled >= self._patience(task, self._limits.throttled_seconds):
-            self._give_up(task, f"{reason}, and so for {_minutes(throttled)}")
-        else:
-            task.due = now
-
-    def _try_later(self, task: Task[Order, Proof], now: float, reason: str) -> None:
-        """Wait ever longer and try the same again, unless it has not worked for too long."""
+    def _try_later(self, task: Task[Order, Proof], now: float, error: Throttled | Unavailable) -> None:
+        """Wait and try the same again, unless it has not worked for too long."""
         if self._progressed(task):
             task.trouble_is_over()
-        if task.troubled_since is None:
-            task.troubled_since = now
-        troubled = now - task.troubled_since
-        if troubled >= self._patience(task, self._limits.trouble_seconds):
-            self._give_up(task, f"{reason}, and so for {_minutes(troubled)}")
-            return
-        delay = self._jitter(next(task.delays))
-        self._log.warning("%s: %s; trying again in %.0f s", task.order, reason, delay)
-        task.due = now + delay
+        task.links_are_fresh = False
+        trouble = task.trouble(error, now)
+        lasted = now - trouble.since
+        throttled = isinstance(error, Throttled)
+        patience = self._limits.throttled_seconds if throttled else self._limits.trouble_seconds
+        if lasted >= patience * self._hope(task.stage):
+            self._give_up(task, f"{error}, and so for {_minutes(lasted)}")
+        elif throttled:
+            task.due = now  # the budget knows how long to wait
+        else:
+            delay = self._jitter(next(trouble.delays))
+            self._log.warning("%s: %s; trying again in %.0f s", task.order, error, delay)
+            task.due = now + delay
 
     def _progressed(self, task: Task[Order, Proof]) -> bool:
         """Whether the last attempt brought a good part of the file, so that another one is likely to help."""
         received = sum(transfer.received for transfer in task.transfers)
-        if received > task.most_received:
-            task.links_refused = 0  # the last one was honoured
         progressed = received >= task.most_received + PROGRESS_BYTES
         task.most_received = max(task.most_received, received)
         return progressed
 
-    def _patience(self, task: Task[Order, Proof], seconds: float) -> float:
-        """Return how long this order may try: with every order that was lost in vain there is less hope for the next.
+    def _hope(self, stage: Stage) -> float:
+        """Return the part of its patience that an order has left: less with every order that was lost before it.
 
         So an endpoint that is down does not cost the full patience for each of many orders.
         """
-        lost = self._lost_in_a_row[task.stage]
-        return seconds / 2**lost if lost < MOST_LOST_IN_A_ROW else 0.0
+        lost = self._lost_in_a_row[stage]
+        return 0.5**lost if lost < MOST_LOST_IN_A_ROW else 0.0
 
     def _give_up(self, task: Task[Order, Proof], reason: str) -> None:
         stage = task.stage
