@@ -63,6 +63,10 @@ class EventDaysStream(Stream):
         """Yield nothing: rows are written between the events of their day and its STATE, which speaks for both."""
         return ()
 
+    @override
+    def _write_state_message(self) -> None:
+        """Write no STATE: it comes at the ends of days only, from the events stream."""
+
     def write(self, row: Record) -> None:
         """Write the row of a day now."""
         self._write_record_message(row)
