@@ -104,7 +104,8 @@ class Transfer:
 
     def close(self) -> None:
         """Give the disk space back."""
-        self.file.close()
+        with contextlib.suppress(OSError):  # what is still in the buffer may not fit on the disk
+            self.file.close()
 
     def start_over(self) -> None:
         """Forget what has arrived."""
