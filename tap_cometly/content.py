@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import xxhash
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 _MODULUS: Final = 1 << 128
 # Sums stay exact: digits are never dropped, rather it would be an error.
@@ -79,6 +79,23 @@ class Tally:
             moment = moment[:-1]  # without the Z, a fraction sorts after its whole second
             self._first = moment if self._first is None or moment < self._first else self._first
             self._last = moment if self._last is None or moment > self._last else self._last
+
+    def add_all(self, lines: Sequence[bytes], amounts: Iterable[int | Decimal | None], times: Iterable[str]) -> None:
+        """Add many rows at once.
+
+        Args:
+            lines: Their lines in the file, without white space around them.
+            amounts: Their amounts, if they have an ``amount``.
+            times: Their times, each at least once, if they have an ``event_time_utc``.
+        """
+        self._rows += len(lines)
+        self._hashes += sum(map(xxhash.xxh3_128_intdigest, lines))
+        if self._total is not None:
+            with decimal.localcontext(_EXACT):
+                self._total += sum(amount for amount in amounts if amount)
+        if self._times and (moments := {moment[:-1] for moment in times}):
+            self._first = min(moments if self._first is None else {self._first, *moments})
+            self._last = max(moments if self._last is None else {self._last, *moments})
 
     def content(self) -> Content:
         """Return what was added up."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from singer_sdk.helpers.types import Record
 
+    from tap_cometly.blocks import Proof
     from tap_cometly.client import EventExport
     from tap_cometly.content import Content
     from tap_cometly.exports import Delivery
@@ -75,13 +76,13 @@ class DayDesk:
         self._offsets = offsets.OffsetRange()
         self._days_with_events = 0
 
-    def inspect(self, delivery: Delivery[EventExport, Content]) -> Day:
+    def inspect(self, delivery: Delivery[EventExport, Proof]) -> Day:
         """Look at a day before its rows are written.
 
         Raises:
             WrongTimezoneError: Its events do not lie within the day.
         """
-        event_date, content = delivery.order.day, delivery.proof
+        event_date, content = delivery.order.day, delivery.proof.content
         self._check_timezone(event_date, content)
         now = _utc_text(self._now())
         before = self._bookmark.days.get(event_date)

@@ -8,23 +8,29 @@ Decimals stay exact: no number ever passes through a float.
 
 from __future__ import annotations
 
+import dataclasses
 import decimal
 import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta, timezone
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
-from tap_cometly.content import Content, Tally
 from tap_cometly.exports.jobs import Unfit
 from tap_cometly.exports.ndjson import lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 Fit = Callable[[Any], Any]
 """Returns the value as the column's type; raises ValueError where it has no place in it."""
+
+Plain = Literal["integer", "number", "boolean", "string", "timestamp", "date"]
+"""What a column of one simple type holds."""
+
+MOST_LEVELS: Final = 500
+"""A value may be nested so deep: the interpreter's own limit is near, and no table needs more."""
 
 _DECODER: Final = msgspec.json.Decoder(float_hook=decimal.Decimal)
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
@@ -36,6 +42,40 @@ _TIMESTAMP: Final = re.compile(
 _BOOLEANS: Final = {"true": True, "false": False, "1": True, "0": False}
 
 
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """A column of the catalog in use.
+
+    Attributes:
+        name: Its name.
+        plain: What it holds, if its type is a simple one.
+        nullable: Whether null fits.
+        fit: Fits a value to its type.
+    """
+
+    name: str
+    plain: Plain | None
+    nullable: bool
+    fit: Fit
+
+    @classmethod
+    def declared(cls, name: str, schema: Mapping[str, Any], *, key: bool = False) -> Column:
+        """Return the column that a JSON Schema declares.
+
+        Args:
+            name: Its name.
+            schema: Its JSON Schema. Without a type it takes any value.
+            key: It is part of the key, so that null does not fit even where the type allows it.
+        """
+        declared = schema.get("type", [])
+        types = [declared] if isinstance(declared, str) else list(declared)
+        nullable = not key and ("null" in types or not types)
+        types = [type_name for type_name in types if type_name != "null"]
+        form = schema.get("format")
+        plain = _PLAIN.get((types[0], form), _PLAIN.get((types[0], None))) if len(types) == 1 else None
+        return cls(name, plain, nullable, fit_for(types, form, nullable=nullable))
+
+
 class Columns:
     """The columns of a stream: fits whole rows.
 
@@ -44,17 +84,19 @@ class Columns:
         keys: Columns that no row may lack.
 
     Attributes:
+        all: The columns.
         unknown: Keys that rows held but the catalog does not know; they are dropped.
-        amounts: Whether `amount` is there, and a number.
-        times: Whether `event_time_utc` is there, and a timestamp.
     """
 
     def __init__(self, properties: Mapping[str, Mapping[str, Any]], *, keys: Sequence[str] = ()) -> None:
-        self._fits = [(name, fit_for(schema, key=name in keys)) for name, schema in properties.items()]
-        self._names = frozenset(properties)
+        self.all = tuple(Column.declared(name, schema, key=name in keys) for name, schema in properties.items())
         self.unknown: set[str] = set()
-        self.amounts = "number" in properties.get("amount", {}).get("type", ())
-        self.times = properties.get("event_time_utc", {}).get("format") == "date-time"
+        self._fits = [(column.name, column.fit) for column in self.all]
+        self._names = frozenset(properties)
+
+    def holds(self, name: str, plain: Plain) -> bool:
+        """Tell whether there is such a column with values of this kind."""
+        return any(column.name == name and column.plain == plain for column in self.all)
 
     def fit(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """Return the row with every column in its type; a column that the row lacks is null.
@@ -75,87 +117,109 @@ class Columns:
         return fitted
 
 
-def read_rows(files: Sequence[IO[bytes]], columns: Columns) -> Iterator[dict[str, Any]]:
+def read_rows(files: Iterable[IO[bytes]], columns: Columns) -> Iterator[dict[str, Any]]:
     """Yield the fitted rows of an export's files.
 
     Raises:
         Damaged: A file is not what the vendor wrote.
         Unfit: A line is no JSON object or holds a value that does not fit; names the line, never its content.
     """
-    return (row for _, row in _read(files, columns))
-
-
-def prove_rows(files: Sequence[IO[bytes]], columns: Columns) -> Content:
-    """Read an export's files to their end and return what they hold, if every row of them fits.
-
-    Raises:
-        Damaged: As `read_rows`.
-        Unfit: As `read_rows`.
-    """
-    tally = Tally(amounts=columns.amounts, times=columns.times)
-    for line, row in _read(files, columns):
-        tally.add(line, row)
-    return tally.content()
-
-
-def _read(files: Sequence[IO[bytes]], columns: Columns) -> Iterator[tuple[bytes, dict[str, Any]]]:
     for file in files:
         for number, line in lines(file):
-            try:
-                row = _DECODER.decode(line)
-            except (msgspec.DecodeError, UnicodeDecodeError, ArithmeticError):
-                raise Unfit(f"line {number} is not JSON") from None
-            if not isinstance(row, dict):
-                raise Unfit(f"line {number} is not a JSON object but {_kind(row)}")
-            try:
-                yield line, columns.fit(row)
-            except Unfit as error:
-                raise Unfit(f"line {number}: {error}") from None
+            yield fit_line(decode_line(line, number), number, columns)
 
 
-def fit_for(schema: Mapping[str, Any], *, key: bool = False) -> Fit:
-    """Return what fits values to a JSON Schema type.
+def decode_line(line: bytes, number: int) -> dict[str, Any]:
+    """Return the JSON object in a line, with every number exact.
+
+    Raises:
+        Unfit: There is something else; names the line, never its content.
+    """
+    try:
+        row = _DECODER.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, ArithmeticError):
+        raise Unfit(f"line {number} is not JSON") from None
+    except RecursionError:
+        raise Unfit(f"line {number} is nested deeper than {MOST_LEVELS} levels") from None
+    if not isinstance(row, dict):
+        raise Unfit(f"line {number} is not a JSON object but {_kind(row)}")
+    if any(too_deep(value) for value in row.values()):
+        raise Unfit(f"line {number} is nested deeper than {MOST_LEVELS} levels")
+    return row
+
+
+def fit_line(row: Mapping[str, Any], number: int, columns: Columns) -> dict[str, Any]:
+    """Return the row fitted.
+
+    Raises:
+        Unfit: A value does not fit; names line and column, never the value.
+    """
+    try:
+        return columns.fit(row)
+    except Unfit as error:
+        raise Unfit(f"line {number}: {error}") from None
+
+
+def too_deep(value: object) -> bool:
+    """Tell whether a value is nested deeper than `MOST_LEVELS`."""
+    level = [value] if isinstance(value, (dict, list)) else []
+    for _ in range(MOST_LEVELS):
+        if not level:
+            return False
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, (dict, list))
+        ]
+    return bool(level)
+
+
+def fit_for(types: Sequence[str], form: str | None = None, *, nullable: bool = True) -> Fit:
+    """Return what fits values to one of the types.
 
     Args:
-        schema: The column's JSON Schema. Without a type it takes any value.
-        key: The column is part of the key, so that null does not fit even where the type allows it.
+        types: JSON Schema's names of the types, without null; none at all takes any value.
+        form: Format of the text, if it is text.
+        nullable: Whether null fits.
     """
-    declared = schema.get("type", [])
-    types = [declared] if isinstance(declared, str) else list(declared)
-    nullable = not key and ("null" in types or not types)
-    fits = [_fit_for_type(name, schema.get("format")) for name in types if name != "null"]
-    description = " or ".join(name for name in types if name != "null") or "any value"
+    fits = [_fit_for_type(name, form) for name in types]
+    description = " or ".join(types) or "any value"
 
     def fit(value: Any) -> Any:
         if value is None:
             if nullable:
                 return None
             raise ValueError(f"it is part of the key, or declared as {description} without null")
-        if not fits:
-            return value
         for fit_one in fits:
             try:
                 return fit_one(value)
             except ValueError:
                 continue
+        if not fits:
+            return value
         raise ValueError(f"the catalog declares it as {description}. Override the column's type in the catalog")
 
     return fit
 
 
+_PLAIN: Final[dict[tuple[str, str | None], Plain]] = {
+    ("integer", None): "integer",
+    ("number", None): "number",
+    ("boolean", None): "boolean",
+    ("string", None): "string",
+    ("string", "date-time"): "timestamp",
+    ("string", "date"): "date",
+}
+
+
 def _fit_for_type(name: str, form: str | None) -> Fit:
-    if name == "string":
-        return {"date-time": fit_timestamp, "date": fit_date}.get(form or "", fit_string)
-    fits: dict[str, Fit] = {
-        "integer": fit_integer,
-        "number": fit_number,
-        "boolean": fit_boolean,
-        "object": _fit_instance(dict),
-        "array": _fit_instance(list),
-    }
-    if name not in fits:
+    plain = _PLAIN.get((name, form), _PLAIN.get((name, None)))
+    if plain is not None:
+        return _FITS[plain]
+    if name not in _INSTANCES:
         raise ValueError(f"the catalog declares a type that JSON Schema does not know: {name!r}")
-    return fits[name]
+    return _fit_instance(_INSTANCES[name])
 
 
 def fit_integer(value: Any) -> int:
@@ -192,7 +256,10 @@ def fit_boolean(value: Any) -> bool:
 
 def fit_string(value: Any) -> str:
     """Take text, and anything else as the JSON text that it was."""
-    return value if isinstance(value, str) else _ENCODER.encode(value).decode()
+    if isinstance(value, str):
+        return value
+    # An integer is worth a short cut: identifiers often come as one.
+    return str(value) if type(value) is int else _ENCODER.encode(value).decode()
 
 
 def fit_timestamp(value: Any) -> str:
@@ -223,6 +290,17 @@ def _fit_instance(kind: type) -> Fit:
         return value
 
     return fit
+
+
+_FITS: Final[dict[Plain, Fit]] = {
+    "integer": fit_integer,
+    "number": fit_number,
+    "boolean": fit_boolean,
+    "string": fit_string,
+    "timestamp": fit_timestamp,
+    "date": fit_date,
+}
+_INSTANCES: Final = {"object": dict, "array": list}
 
 
 def _kind(value: object) -> str:

@@ -10,29 +10,36 @@ from __future__ import annotations
 import dataclasses
 import logging
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from singer_sdk.helpers.conform import TypeConformanceLevel
+from singer_sdk.mapper import SameRecordTransform
+from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL
 from singer_sdk.streams import Stream
 from typing_extensions import override
 
+from tap_cometly.blocks import prove, record_blocks, record_rows
 from tap_cometly.client import CREATES_PER_MINUTE, CometlyClient, EventExport
 from tap_cometly.days import DayDesk
 from tap_cometly.exports import Delivery, Pipeline
+from tap_cometly.messages import MessageWriter
 from tap_cometly.planning import Plan
 from tap_cometly.reporting import Report
-from tap_cometly.rows import Columns, prove_rows, read_rows
+from tap_cometly.rows import Columns
 from tap_cometly.schema import EVENT_DATE, EXPORT_ID, OWN_COLUMNS, event_key, event_schema, export_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from singer_sdk.helpers.types import Context, Record
+    from singer_sdk.metrics import Counter
 
-    from tap_cometly.content import Content
+    from tap_cometly.blocks import Proof
     from tap_cometly.exports import Failure
     from tap_cometly.settings import Settings
     from tap_cometly.tap import TapCometly
+
+_COLUMN_DEPTH: Final = len(("properties", "column"))
 
 
 class UndeliveredDaysError(Exception):
@@ -69,17 +76,42 @@ class EventsStream(Stream):
 
     @override
     def get_records(self, context: Context | None) -> Iterator[Record]:
-        """Yield the rows of every due day, in order of the days; STATE follows each day."""
+        """Write the rows of every due day, in order of the days, or have the SDK do it; STATE follows each day."""
         columns = self._columns()
+        writer = self._block_writer()
         for delivery in self._deliveries(columns):
-            own = self._own_values(delivery)
-            for row in read_rows(delivery.files, columns):
+            parts = delivery.files, delivery.proof, columns, self._own_values(delivery)
+            if writer is None:
+                for row in record_rows(*parts):
+                    self.tap.interruption.check()
+                    yield row
+                continue
+            for records in record_blocks(*parts):
                 self.tap.interruption.check()
-                yield row | own
+                writer.write_records(self.name, records)
+                self._records.increment(len(records))
+
+    def _block_writer(self) -> MessageWriter | None:
+        """Return what writes records by the block, or None where the SDK has something to do with each of them."""
+        plain = (
+            self.ABORT_AT_RECORD_COUNT is None
+            and self.replication_method == REPLICATION_INCREMENTAL
+            and all(type(stream_map) is SameRecordTransform for stream_map in self.stream_maps)
+            and not any(stream_map.flattening_enabled for stream_map in self.stream_maps)
+            and all(self.mask[breadcrumb] for breadcrumb in self.mask if len(breadcrumb) > _COLUMN_DEPTH)
+        )
+        writer = self.tap.message_writer
+        return writer if plain and isinstance(writer, MessageWriter) else None
+
+    @override
+    def get_record_counter(self, **kwargs: Any) -> Counter:
+        """Return the SDK's counter; what is written past the SDK is counted with it all the same."""
+        self._records = super().get_record_counter(**kwargs)
+        return self._records
 
     # Days: due, exported, delivered
 
-    def _deliveries(self, columns: Columns) -> Iterator[Delivery[EventExport, Content]]:
+    def _deliveries(self, columns: Columns) -> Iterator[Delivery[EventExport, Proof]]:
         """Yield the due days, proven. Coming back for the next one says that the last one is written: then it counts.
 
         Raises:
@@ -103,10 +135,10 @@ class EventsStream(Stream):
         report = Report(
             days=len(due), now=self.tap.clock.now, log=self.logger, metrics_log=self.metrics_logger, stream=self.name
         )
-        pipeline: Pipeline[EventExport, Content] = Pipeline(
+        pipeline: Pipeline[EventExport, Proof] = Pipeline(
             client,
             [EventExport(day.day, parameters) for day in due],
-            prove=lambda _order, files: prove_rows(files, columns),
+            prove=lambda _order, files: prove(files, columns),
             log=self.logger,
             export_ended=report.export_ended,
             limits=dataclasses.replace(
@@ -170,7 +202,7 @@ class EventsStream(Stream):
         vendors = {name: schema for name, schema in selected.items() if name not in OWN_COLUMNS}
         return Columns(vendors, keys=self.primary_keys or ())
 
-    def _own_values(self, delivery: Delivery[EventExport, Content]) -> Record:
+    def _own_values(self, delivery: Delivery[EventExport, Proof]) -> Record:
         selected = self._selected()
         values = {EVENT_DATE.name: delivery.order.day.isoformat(), EXPORT_ID.name: delivery.job}
         return Columns({name: selected[name] for name in OWN_COLUMNS if name in selected}).fit(values)

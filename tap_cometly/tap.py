@@ -13,7 +13,6 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar, cast
 
 import click
 from singer_sdk import Tap
-from singer_sdk.contrib.msgspec import MsgSpecWriter
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 from typing_extensions import override
@@ -23,6 +22,7 @@ from tap_cometly.config_schema import CONFIG_JSONSCHEMA
 from tap_cometly.exports import Limits, SystemClock
 from tap_cometly.interruption import Interruption
 from tap_cometly.ledger import EventDaysStream
+from tap_cometly.messages import MessageWriter
 from tap_cometly.settings import Settings, SettingsError
 from tap_cometly.streams import EventsStream
 
@@ -42,7 +42,7 @@ class TapCometly(Tap):
     name = "tap-cometly"
     package_name = "tap-cometly"
     config_jsonschema = copy.deepcopy(CONFIG_JSONSCHEMA)  # the SDK adds its own settings
-    message_writer_class = MsgSpecWriter
+    message_writer_class = MessageWriter
     capabilities: ClassVar[list[CapabilitiesEnum]] = [
         TapCapabilities.CATALOG,
         TapCapabilities.STATE,

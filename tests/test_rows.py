@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_cometly.exports.jobs import Unfit
-from tap_cometly.rows import Columns, fit_for, read_rows
+from tap_cometly.rows import Column, Columns, read_rows
 
 INTEGER = {"type": ["integer", "null"]}
 NUMBER = {"type": ["number", "null"]}
@@ -56,7 +56,7 @@ DATE = {"type": "string", "format": "date"}
     ],
 )
 def test_a_value_that_means_the_same_in_the_declared_type_is_taken(schema, value, fitted):
-    result = fit_for(schema)(value)
+    result = Column.declared("x", schema).fit(value)
     assert result == fitted
     assert type(result) is type(fitted)
 
@@ -87,7 +87,7 @@ def test_a_value_that_means_the_same_in_the_declared_type_is_taken(schema, value
 )
 def test_a_value_that_would_change_its_meaning_is_refused(schema, value):
     with pytest.raises(ValueError, match=r"declare"):
-        fit_for(schema)(value)
+        Column.declared("x", schema).fit(value)
 
 
 def test_a_timestamp_beyond_the_calendar_is_a_misfit_and_no_crash():

@@ -56,7 +56,7 @@ def altered(content: bytes, position: int) -> bytes:
         (gzip.compress(ROWS)[:5], "cut short"),
         (altered(gzip.compress(ROWS), -6), "altered"),
         (altered(gzip.compress(ROWS), -2), "altered"),
-        (gzip.compress(ROWS) + b"and more", "altered"),
+        (gzip.compress(ROWS) + b"and more than a header", "altered"),
         (b"<!doctype html><title>Sign in</title>", "neither gzip nor JSON"),
     ],
     ids=["empty", "no trailer", "half a trailer", "half a header", "checksum", "length", "trailing garbage", "html"],

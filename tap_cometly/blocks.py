@@ -1,0 +1,309 @@
+"""Whole blocks of lines to records: how a million rows become messages without a line of Python per value.
+
+The trick is to let the JSON decoder do all the work, twice, a few hundred lines per call. The first pass proves: it
+decodes a block into Structs whose fields have exactly the catalog's types and which know no other keys, so a block
+that decodes has been checked, every value of it. The second pass writes: it decodes the same block into Structs whose
+fields are raw, pieces of the vendor's own text, and encodes these again. What comes out has the declared columns in
+the catalog's order and no others, and each value to the digit as it was, without ever having been a Python object.
+
+That is exact because the strict types of the first pass take just those values that `rows` would leave as they are.
+Where a block does not decode, its lines go the slow way of `rows`, one by one, which either names the misfit, or
+fits every value and so shows which columns of this file hold something that must be converted (identifiers as
+numbers, amounts as text). From there on these columns, and only these, are fitted value by value, in both passes.
+What has been learnt is the file's `Shape`. The property tests hold both ways against each other.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import decimal
+import itertools
+import keyword
+import re
+from operator import attrgetter
+from typing import IO, TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from tap_cometly.content import Content, Tally
+from tap_cometly.exports.ndjson import ahead, line_blocks
+from tap_cometly.rows import decode_line, fit_line, read_rows, too_deep
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from tap_cometly.rows import Column, Columns, Plain
+
+ROWS_AT_ONCE: Final = 500
+"""Rows that are handed on together when they were read one by one."""
+
+_STRICT: Final[dict[str, Any]] = {"integer": int, "boolean": bool, "string": str, "timestamp": str, "date": str}
+_NUMBERS: Final = frozenset({int, decimal.Decimal})
+MOST_TEXTS_KNOWN: Final = 100_000
+"""Times that were found well-written are not looked at again: so many, and a day has 86,400 seconds."""
+_ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
+_NULL: Final = msgspec.Raw(b"null")
+# A newline anywhere but between two objects. (Text cannot hold one: JSON wants it escaped there.)
+_STRAY_NEWLINE: Final = re.compile(rb"\n(?:(?<!\}\n)|(?!\{|\Z))")
+
+
+class _OddError(Exception):
+    """A block is not of the shape that was expected."""
+
+
+class Shape:
+    """What the rows of one export look like.
+
+    Args:
+        columns: The declared columns.
+        fitted: Those whose values must be fitted one by one.
+        unknown: Keys that are not declared but were seen.
+
+    Raises:
+        ValueError: A name cannot be a field of a Struct.
+    """
+
+    def __init__(
+        self, columns: Sequence[Column], *, fitted: frozenset[str] = frozenset(), unknown: frozenset[str] = frozenset()
+    ) -> None:
+        self.columns = columns
+        self.fitted = fitted | {column.name for column in columns if column.plain is None}
+        self.unknown = unknown
+        self._fits = [(column.name, column.fit) for column in columns if column.name in self.fitted]
+        self._numbers = [
+            (attrgetter(column.name), _NUMBERS | {type(None)} if column.nullable else _NUMBERS)
+            for column in self._plain("number")
+        ]
+        self._texts = [(column.name, column.fit) for column in self._plain("timestamp", "date")]
+        self._decoder = _decoder(
+            *((column.name, *self._strict(column)) for column in columns),
+            *((name, Any, None) for name in unknown),
+            forbid_unknown_fields=True,
+        )
+
+    def relaxed(self, fitted: set[str], unknown: set[str]) -> Shape:
+        """Return the shape that takes more."""
+        return Shape(self.columns, fitted=self.fitted | fitted, unknown=self.unknown | unknown)
+
+    def check(self, block: bytes, known: dict[str, set[str]]) -> tuple[list[bytes], list[Any]]:
+        """Return lines and fitted rows of a block in which everything fits.
+
+        Args:
+            block: Lines, each of them ended.
+            known: Texts by column that were found well-written before; is added to.
+
+        Raises:
+            _OddError: Something does not fit, or would be changed by fitting it.
+        """
+        lines = block.split(b"\n")
+        lines.pop()
+        if not block.startswith(b"{") or _STRAY_NEWLINE.search(block):
+            raise _OddError
+        try:
+            rows = self._decoder.decode_lines(block)
+            # Every newline stands between two rows, and there are as many rows as lines: one on each.
+            if len(rows) != len(lines):
+                raise _OddError
+            self._check_numbers(rows)
+            self._check_texts(rows, known)
+            self.fit(rows)
+        except (msgspec.DecodeError, ValueError, ArithmeticError, RecursionError):
+            raise _OddError from None
+        for name in self.fitted | self.unknown:
+            if any(map(too_deep, map(attrgetter(name), rows))):
+                raise _OddError
+        return lines, rows
+
+    def _check_numbers(self, rows: list[Any]) -> None:
+        for number_of, types in self._numbers:
+            if not types.issuperset(map(type, map(number_of, rows))):
+                raise _OddError
+
+    def _check_texts(self, rows: list[Any], known: dict[str, set[str]]) -> None:
+        for name, fit in self._texts:
+            new = set(map(attrgetter(name), rows)) - known.setdefault(name, set())
+            if any(fit(text) != text for text in new):
+                raise _OddError
+            if len(known[name]) < MOST_TEXTS_KNOWN:
+                known[name] |= new
+
+    def fit(self, rows: Iterable[Any]) -> None:
+        """Fit the values that need it, in place."""
+        for name, fit in self._fits:
+            for row in rows:
+                setattr(row, name, fit(getattr(row, name)))
+
+    def _plain(self, *kinds: Plain) -> list[Column]:
+        return [column for column in self.columns if column.plain in kinds and column.name not in self.fitted]
+
+    def _strict(self, column: Column) -> tuple[Any, ...]:
+        """Return type and default of a column; no default where it may not be missing."""
+        strict = None if column.name in self.fitted or column.plain is None else _STRICT.get(column.plain)
+        if strict is None:
+            return (Any, None) if column.nullable or column.name in self.fitted else (Any,)
+        return (strict | None, None) if column.nullable else (strict,)
+
+
+class Records:
+    """Makes the records of one export, block by block: the declared columns and the tap's own.
+
+    Args:
+        shape: What the rows were proven to look like.
+        own: The tap's own columns, with the same values in every record.
+        raw: Whether values stay pieces of the vendor's text, ready to be encoded; otherwise they become Python values.
+    """
+
+    def __init__(self, shape: Shape, own: dict[str, Any], *, raw: bool) -> None:
+        self._shape = shape
+        names = [column.name for column in shape.columns]
+        values = {name: msgspec.Raw(_ENCODER.encode(value)) for name, value in own.items()} if raw else own
+        self._decoder = _decoder(
+            *((name, msgspec.Raw, _NULL) if raw and name not in shape.fitted else (name, Any, None) for name in names),
+            *((name, Any, value) for name, value in values.items()),
+        )
+        self._overwrite = [(name, value) for name, value in values.items() if name in shape.unknown]
+
+    def of(self, block: bytes) -> list[Any]:
+        """Return the records of a block."""
+        rows = self._decoder.decode_lines(block)
+        self._shape.fit(rows)
+        for name, value in self._overwrite:
+            for row in rows:
+                setattr(row, name, value)
+        return rows
+
+
+def _decoder(*fields: tuple[Any, ...], forbid_unknown_fields: bool = False) -> msgspec.json.Decoder[list[Any]]:
+    for name, *_ in fields:
+        if not name.isidentifier() or name.startswith("__") or keyword.iskeyword(name):
+            raise ValueError(f"{name!r} cannot be a field")
+    row = msgspec.defstruct("Row", fields, kw_only=True, gc=False, forbid_unknown_fields=forbid_unknown_fields)
+    return msgspec.json.Decoder(row, float_hook=decimal.Decimal)
+
+
+@dataclasses.dataclass(frozen=True)
+class Proof:
+    """What the first pass found.
+
+    Attributes:
+        content: What the files hold.
+        shape: What their rows look like; None where they can only be read one by one.
+    """
+
+    content: Content
+    shape: Shape | None
+
+
+def prove(files: Iterable[IO[bytes]], columns: Columns) -> Proof:
+    """Read an export's files to their end and return what they hold, if every value of every row fits.
+
+    Raises:
+        Damaged: A file is not what the vendor wrote.
+        Unfit: A line is no JSON object or holds a value that does not fit; names the line, never its content.
+    """
+    prover = _Prover(columns)
+    for file in files:
+        line = 1
+        for block in ahead(line_blocks(file)):
+            line += prover.take(block, line)
+    return Proof(prover.tally.content(), prover.shape)
+
+
+class _Prover:
+    """Takes block after block, and learns their shape."""
+
+    def __init__(self, columns: Columns) -> None:
+        self._columns = columns
+        self._amount_of = attrgetter("amount") if columns.holds("amount", "number") else None
+        self._time_of = attrgetter("event_time_utc") if columns.holds("event_time_utc", "timestamp") else None
+        self._known: dict[str, set[str]] = {}
+        self.tally = Tally(amounts=self._amount_of is not None, times=self._time_of is not None)
+        self.shape: Shape | None = None
+        with contextlib.suppress(ValueError):
+            self.shape = Shape(columns.all)
+
+    def take(self, block: bytes, first: int) -> int:
+        """Add a block that begins with this line; return how many lines it has."""
+        for form in (block, *_tidied(block)):
+            try:
+                self._add(form)
+                break
+            except _OddError:
+                continue
+        else:
+            self._add_line_by_line(block, first)
+        return block.count(b"\n")
+
+    def _add(self, block: bytes) -> None:
+        if self.shape is None:
+            raise _OddError
+        lines, rows = self.shape.check(block, self._known)
+        amounts = map(self._amount_of, rows) if self._amount_of else ()
+        times = set(map(self._time_of, rows)) if self._time_of else ()
+        self.tally.add_all(lines, amounts, times)
+
+    def _add_line_by_line(self, block: bytes, first: int) -> None:
+        fitted: set[str] = set()
+        unknown: set[str] = set()
+        names = {column.name for column in self._columns.all}
+        for number, line in enumerate(block.split(b"\n"), first):
+            if not (stripped := line.strip()):
+                continue
+            row = decode_line(stripped, number)
+            values = fit_line(row, number, self._columns)
+            self.tally.add(stripped, values)
+            unknown |= row.keys() - names
+            fitted |= {name for name, value in values.items() if not _same(value, row.get(name))}
+        self._learn(fitted, unknown, block)
+
+    def _learn(self, fitted: set[str], unknown: set[str], block: bytes) -> None:
+        """Relax the shape so that it takes the block; without any way to do that, do without a shape."""
+        try:
+            shape = self.shape and self.shape.relaxed(fitted, unknown)
+            if shape is not None:
+                shape.check(next(_tidied(block), block), self._known)
+            self.shape = shape
+        except (ValueError, _OddError):
+            self.shape = None
+
+
+def _tidied(block: bytes) -> Iterator[bytes]:
+    """Yield the block without blank lines and white space around lines, if it has any."""
+    lines = [stripped for line in block.split(b"\n") if (stripped := line.strip())]
+    tidy = b"\n".join([*lines, b""])
+    if tidy != block:
+        yield tidy
+
+
+def _same(value: object, other: object) -> bool:
+    return type(value) is type(other) and value == other
+
+
+def record_blocks(
+    files: Iterable[IO[bytes]], proof: Proof, columns: Columns, own: dict[str, Any]
+) -> Iterator[Sequence[Any]]:
+    """Yield the records of proven files, many at once and ready to be encoded: fields stand in the catalog's order."""
+    if proof.shape is None:
+        rows = (row | own for row in read_rows(files, columns))
+        while some := list(itertools.islice(rows, ROWS_AT_ONCE)):
+            yield some
+        return
+    records = Records(proof.shape, own, raw=True)
+    for file in files:
+        for block in ahead(line_blocks(file)):
+            yield records.of(block)
+
+
+def record_rows(
+    files: Iterable[IO[bytes]], proof: Proof, columns: Columns, own: dict[str, Any]
+) -> Iterator[dict[str, Any]]:
+    """Yield the same records one by one as Python values."""
+    if proof.shape is None:
+        for row in read_rows(files, columns):
+            yield row | own
+        return
+    records = Records(proof.shape, own, raw=False)
+    for file in files:
+        for block in ahead(line_blocks(file)):
+            yield from map(msgspec.structs.asdict, records.of(block))
