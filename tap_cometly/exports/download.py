@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
+import pathlib
 import re
 import tempfile
 from typing import IO, TYPE_CHECKING, Final
@@ -53,20 +55,27 @@ for _name in ("urllib3.connectionpool", "urllib3.util.retry"):
 
 
 def spool_file() -> IO[bytes]:
-    """Open a private, nameless file in the system's folder for temporary files (``TMPDIR``).
+    """Open a private, nameless file in the folder for temporary files: ``TMPDIR``, or the system's.
 
     Raises:
-        SpoolError: There is no usable folder.
+        SpoolError: The folder is not usable.
     """
     try:
-        return tempfile.TemporaryFile(prefix="tap-cometly-")
+        return tempfile.TemporaryFile(dir=_spool_folder())
     except OSError as error:
         raise _spool_error(error) from None
 
 
+def _spool_folder() -> str:
+    """Return the folder, and unlike `tempfile.gettempdir` write nothing to try it, nor take another than was named."""
+    named = filter(None, map(os.environ.get, ("TMPDIR", "TEMP", "TMP")))
+    usual = pathlib.Path("/tmp")  # noqa: S108 - files in it have no name
+    return next(named, str(usual) if usual.is_dir() else tempfile.gettempdir())
+
+
 def _spool_error(error: OSError) -> SpoolError:
     try:
-        folder = tempfile.gettempdir()
+        folder = _spool_folder()
     except OSError:
         folder = "none usable"
     reason = error.strerror or str(error)

@@ -81,7 +81,7 @@ def test_a_full_disk_stops_the_run_and_the_next_one_brings_what_is_missing(world
 @pytest.mark.parametrize("folder", ["missing", "file"])
 def test_without_a_folder_for_spool_files_the_run_stops_with_the_reason(world, monkeypatch, tmp_path, folder):
     (tmp_path / "file").touch()
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / folder))
+    monkeypatch.setenv("TMPDIR", str(tmp_path / folder))
     stops_and_leaves_the_rest_to_the_next_run(world, str(tmp_path / folder))
 
 
@@ -89,13 +89,15 @@ def test_no_usable_folder_at_all_is_told_too(world, monkeypatch):
     def nowhere():
         raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']")
 
-    monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: nowhere())
+    for name in ("TMPDIR", "TEMP", "TMP"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pathlib.Path.is_dir", lambda _: False)
     monkeypatch.setattr(tempfile, "gettempdir", nowhere)
     stops_and_leaves_the_rest_to_the_next_run(world, "No usable temporary directory")
 
 
 def test_spool_files_are_private_and_have_no_name(tmp_path, monkeypatch):
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     with download.spool_file() as file:
         assert os.fstat(file.fileno()).st_mode & 0o077 == 0
         assert list(tmp_path.iterdir()) == []

@@ -10,7 +10,7 @@ import pytest
 
 from tap_cometly.sandbox import Fault
 from tap_cometly.streams import UndeliveredDaysError
-from tests.faults.world import by_id
+from tests.faults.world import Case, by_id
 
 STEPS = {"create": "create", "status": "status", "link": "status"}
 WHOLE_WINDOW = 60
@@ -26,6 +26,12 @@ PAUSES = {
     "years": (lambda _now: "100000000", LONGEST),
     "a date in years": (lambda now: email.utils.formatdate(now + 1e8, usegmt=True), LONGEST),
 }
+
+
+@pytest.fixture
+def case():
+    """A Space that refuses nothing by itself."""
+    return Case("generous limits", options={"creates_per_minute": 1000, "polls_per_minute": 1000})
 
 
 @pytest.mark.parametrize("step", STEPS)

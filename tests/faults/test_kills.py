@@ -1,0 +1,258 @@
+"""The installed program, stopped at any moment in any way: the next run completes what the first began.
+
+What a target got from both runs is the truth, each row once; the first run says by its exit status that it was cut
+short; what it wrote ends with a whole line, unless it was killed or its reader stood still; no file stays behind.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import logging
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import termios
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.faults.world import World, by_id
+from tests.tapping import parse
+
+PROGRAM = shutil.which("tap-cometly", path=str(Path(sys.executable).parent))
+KILL, TERM, INT = signal.SIGKILL, signal.SIGTERM, signal.SIGINT
+slow = pytest.mark.slow
+
+
+@pytest.fixture
+def world(monkeypatch, caplog):
+    """Three days in real time, each too large for any pipe."""
+    caplog.set_level(logging.DEBUG)
+    world = World(None, monkeypatch, events_per_day=400)
+    with world.cometly:
+        yield world
+        world.assert_secrets_are_kept(caplog.text)
+
+
+class Run:
+    """The program at work; ``lines`` is what its target has been given."""
+
+    def __init__(self, world, folder, **environment):
+        self.spool = folder / "spool"
+        self.spool.mkdir(exist_ok=True)
+        config = folder / "config.json"
+        config.write_text(json.dumps(world.config))
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("TAP_COMETLY")}
+        self.errors = (folder / "stderr").open("w+")
+        self.process = subprocess.Popen(
+            [PROGRAM, "--config", str(config)],
+            env=clean | {"TMPDIR": str(self.spool), "TAP_COMETLY_LOGLEVEL": "DEBUG"} | environment,
+            stdout=subprocess.PIPE,
+            stderr=self.errors,
+        )
+        self.written = b""
+
+    def read_lines(self, count):
+        for _ in range(count):
+            self.written += self.process.stdout.readline()
+
+    def read_to_the_end(self):
+        self.written += self.process.stdout.read()
+        self.process.stdout.close()
+        return self.process.wait(timeout=60)
+
+    def wait_until_the_pipe_is_full(self):
+        """Wait until nothing more comes into the pipe: the program stands in the middle of a write."""
+        held, before = 1, 0
+        while held > before or held < 32_000:
+            before = held
+            threading.Event().wait(0.05)
+            held = int.from_bytes(fcntl.ioctl(self.process.stdout, termios.FIONREAD, b"\0" * 4), sys.byteorder)
+
+    @property
+    def told(self):
+        self.errors.seek(0)
+        return self.errors.read()
+
+    @property
+    def whole_lines(self):
+        return self.written[: self.written.rfind(b"\n") + 1].splitlines()
+
+    @property
+    def records(self):
+        messages = parse(self.whole_lines)
+        return [each["record"] for each in messages if each["type"] == "RECORD" and each["stream"] == "events"]
+
+    @property
+    def state(self):
+        states = [message["value"] for message in parse(self.whole_lines) if message["type"] == "STATE"]
+        return states[-1] if states else None
+
+
+@contextlib.contextmanager
+def run(world, folder, **environment):
+    running = Run(world, folder, **environment)
+    try:
+        yield running
+    finally:
+        running.process.kill()
+        running.process.wait()
+        running.process.stdout.close()
+        running.errors.close()
+
+
+def assert_resumed(world, cut):
+    """The next run completes the table, from the last STATE that arrived whole."""
+    told = cut.told
+    assert "Fatal Python error" not in told
+    assert "Traceback" not in told
+    assert not any(secret in told + cut.written.decode(errors="replace") for secret in world.secrets)
+    assert list(cut.spool.iterdir()) == []
+    rows = {record["id"]: record for record in cut.records}
+    rest = world.run(state=cut.state)
+    assert rest.error is None
+    rows |= {record["id"]: record for record in rest.records}
+    assert by_id(rows.values()) == world.truth()
+    assert len(rest.records) == len(by_id(rest.records))
+    if cut.state:  # and nothing that STATE called delivered came again
+        delivered = {day for first, last in cut.state["bookmarks"]["events"]["delivered"] for day in (first, last)}
+        assert not delivered & set(rest.days)
+
+
+def expected(signals):
+    """Return the exit status as Python sees it."""
+    return {-KILL} if KILL in signals else {128 + number for number in signals}
+
+
+@pytest.mark.parametrize(
+    ("signals", "endpoint", "number"),
+    [
+        *(pytest.param([KILL], endpoint, 2) for endpoint in ("create", "status", "file")),
+        *(pytest.param([TERM], endpoint, 1) for endpoint in ("create", "status", "file")),
+        pytest.param([INT], "status", 2),
+        *(
+            pytest.param(signals, endpoint, number, marks=slow)
+            for signals in ([KILL], [TERM], [INT], [INT, TERM], [TERM, INT])
+            for endpoint in ("create", "status", "file")
+            for number in (1, 2, 3)
+        ),
+    ],
+)
+def test_stopped_at_a_step_of_the_protocol(world, monkeypatch, tmp_path, signals, endpoint, number):
+    asked = []
+    ready = threading.Event()
+
+    def stop(entry):
+        asked.extend([entry] if entry.endpoint == endpoint else [])
+        if len(asked) == number and entry is asked[-1]:
+            ready.wait(30)
+            for each in signals:
+                stopped.process.send_signal(each)
+
+    monkeypatch.setattr(world.cometly, "_on_request", stop)
+    with run(world, tmp_path) as stopped:
+        ready.set()
+        assert stopped.read_to_the_end() in expected(signals)
+        if KILL not in signals:
+            assert stopped.written == b"" or stopped.written.endswith(b"\n")
+        monkeypatch.undo()
+        assert_resumed(world, stopped)
+
+
+@pytest.mark.parametrize(
+    ("signals", "lines"),
+    [
+        pytest.param([KILL], 1),
+        pytest.param([KILL], 700),
+        pytest.param([INT], 500),
+        pytest.param([TERM], 1),
+        pytest.param([INT, TERM], 600),
+        *(pytest.param([KILL], lines, marks=slow) for lines in random.Random(1).sample(range(1200), 12)),  # noqa: S311
+        *(
+            pytest.param(signals, lines, marks=slow)
+            for signals in ([INT], [TERM], [TERM, INT])
+            for lines in (2, 390, 410, 800, 1150)
+        ),
+    ],
+)
+def test_stopped_while_rows_are_written(world, tmp_path, signals, lines):
+    with run(world, tmp_path) as stopped:
+        stopped.read_lines(lines)
+        for each in signals:
+            stopped.process.send_signal(each)
+        assert stopped.read_to_the_end() in expected(signals)
+        if KILL not in signals:
+            assert stopped.written.endswith(b"\n")
+        assert_resumed(world, stopped)
+
+
+@pytest.mark.parametrize(
+    "signals",
+    [[KILL], [TERM], *(pytest.param(signals, marks=slow) for signals in ([INT], [INT, TERM], [TERM, INT]))],
+    ids=str,
+)
+def test_stopped_while_the_reader_stands_still(world, tmp_path, signals):
+    with run(world, tmp_path) as stopped:
+        stopped.wait_until_the_pipe_is_full()
+        for each in signals:
+            stopped.process.send_signal(each)
+        assert stopped.process.wait(timeout=30) in expected(signals)
+        stopped.read_to_the_end()
+        assert_resumed(world, stopped)
+
+
+def test_a_reader_that_goes_on_in_time_gets_the_line_that_was_being_written(world, tmp_path):
+    with run(world, tmp_path) as stopped:
+        stopped.wait_until_the_pipe_is_full()
+        stopped.process.send_signal(TERM)
+        assert stopped.read_to_the_end() == 128 + TERM
+        assert stopped.written.endswith(b"\n")
+        assert_resumed(world, stopped)
+
+
+@pytest.mark.parametrize("lines", [0, 1, 450])
+def test_the_reader_goes_away(world, tmp_path, lines):
+    with run(world, tmp_path) as stopped:
+        stopped.read_lines(lines)
+        stopped.process.stdout.close()
+        assert stopped.process.wait(timeout=60) == 128 + signal.SIGPIPE
+        assert_resumed(world, stopped)
+
+
+def test_a_spool_file_larger_than_the_system_allows_stops_the_run(world, tmp_path):
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps(world.config))
+    done = subprocess.run(
+        ["/bin/sh", "-c", 'ulimit -f 4; exec "$0" --config "$1"', PROGRAM, str(config)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "cannot write an export to the folder for temporary files" in done.stderr.splitlines()[-1]
+    assert "File too large" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    assert '"RECORD"' not in done.stdout
+
+
+@slow
+def test_two_runs_on_one_space_at_once_both_finish(monkeypatch, tmp_path):
+    world = World(None, monkeypatch, events_per_day=50, creates_per_minute=4, polls_per_minute=12)
+    folders = [tmp_path / "one", tmp_path / "two"]
+    for folder in folders:
+        folder.mkdir()
+    began = time.monotonic()
+    with world.cometly, run(world, folders[0]) as one, run(world, folders[1]) as two:
+        for each in (one, two):
+            assert each.read_to_the_end() == 0, each.told
+            assert by_id(each.records) == world.truth()
+            assert len(each.state["bookmarks"]["events"]["delivered"]) == 1
+    assert time.monotonic() - began > 60  # the second minute was needed: they did share one budget
