@@ -20,8 +20,7 @@ import dataclasses
 import decimal
 import itertools
 import keyword
-import re
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import IO, TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -44,8 +43,12 @@ MOST_TEXTS_KNOWN: Final = 100_000
 """Times that were found well-written are not looked at again: so many, and a day has 86,400 seconds."""
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 _NULL: Final = msgspec.Raw(b"null")
-# A newline anywhere but between two objects. (Text cannot hold one: JSON wants it escaped there.)
-_STRAY_NEWLINE: Final = re.compile(rb"\n(?:(?<!\}\n)|(?!\{|\Z))")
+_CONTAINERS: Final = frozenset({dict, list})
+_FIRST: Final = itemgetter(0)
+_LAST: Final = itemgetter(-1)
+_OPENING: Final = set(b"{")
+_CLOSING: Final = set(b"}")
+_INTEGERS: Final = {int}
 
 
 class _OddError(Exception):
@@ -70,12 +73,17 @@ class Shape:
         self.columns = columns
         self.fitted = fitted | {column.name for column in columns if column.plain is None}
         self.unknown = unknown
-        self._fits = [(column.name, column.fit) for column in columns if column.name in self.fitted]
+        self._fits = [
+            (column.name, attrgetter(column.name), column.fit, column.plain)
+            for column in columns
+            if column.name in self.fitted
+        ]
         self._numbers = [
             (attrgetter(column.name), _NUMBERS | {type(None)} if column.nullable else _NUMBERS)
             for column in self._plain("number")
         ]
         self._texts = [(column.name, column.fit) for column in self._plain("timestamp", "date")]
+        self._loose = [attrgetter(name) for name in (*self.fitted, *unknown)]
         self._decoder = _decoder(
             *((column.name, *self._strict(column)) for column in columns),
             *((name, Any, None) for name in unknown),
@@ -98,21 +106,19 @@ class Shape:
         """
         lines = block.split(b"\n")
         lines.pop()
-        if not block.startswith(b"{") or _STRAY_NEWLINE.search(block):
-            raise _OddError
         try:
             rows = self._decoder.decode_lines(block)
-            # Every newline stands between two rows, and there are as many rows as lines: one on each.
-            if len(rows) != len(lines):
+            # As many objects as lines, and every line begins with one: so there is exactly one on each.
+            if len(rows) != len(lines) or set(map(_FIRST, lines)) != _OPENING:
                 raise _OddError
+            for value_of in self._loose:
+                if not _CONTAINERS.isdisjoint(map(type, map(value_of, rows))):
+                    _check_nested(map(value_of, rows), lines)
             self._check_numbers(rows)
             self._check_texts(rows, known)
             self.fit(rows)
-        except (msgspec.DecodeError, ValueError, ArithmeticError, RecursionError):
+        except (msgspec.DecodeError, ValueError, ArithmeticError, RecursionError, IndexError):
             raise _OddError from None
-        for name in self.fitted | self.unknown:
-            if any(map(too_deep, map(attrgetter(name), rows))):
-                raise _OddError
         return lines, rows
 
     def _check_numbers(self, rows: list[Any]) -> None:
@@ -128,11 +134,14 @@ class Shape:
             if len(known[name]) < MOST_TEXTS_KNOWN:
                 known[name] |= new
 
-    def fit(self, rows: Iterable[Any]) -> None:
+    def fit(self, rows: Sequence[Any]) -> None:
         """Fit the values that need it, in place."""
-        for name, fit in self._fits:
-            for row in rows:
-                setattr(row, name, fit(getattr(row, name)))
+        for name, value_of, fit, plain in self._fits:
+            values = list(map(value_of, rows))
+            # Identifiers that come as numbers are so usual that they are worth a short cut.
+            fitted = map(str if plain == "string" and set(map(type, values)) == _INTEGERS else fit, values)
+            for row, value in zip(rows, fitted, strict=True):
+                setattr(row, name, value)
 
     def _plain(self, *kinds: Plain) -> list[Column]:
         return [column for column in self.columns if column.plain in kinds and column.name not in self.fitted]
@@ -143,6 +152,12 @@ class Shape:
         if strict is None:
             return (Any, None) if column.nullable or column.name in self.fitted else (Any,)
         return (strict | None, None) if column.nullable else (strict,)
+
+
+def _check_nested(values: Iterable[Any], lines: list[bytes]) -> None:
+    """Check a block with values that are objects or lists: none too deep, and none that goes over several lines."""
+    if any(map(too_deep, values)) or set(map(_LAST, lines)) != _CLOSING:
+        raise _OddError
 
 
 class Records:
@@ -225,55 +240,48 @@ class _Prover:
 
     def take(self, block: bytes, first: int) -> int:
         """Add a block that begins with this line; return how many lines it has."""
-        for form in (block, *_tidied(block)):
-            try:
-                self._add(form)
-                break
-            except _OddError:
-                continue
-        else:
+        if not (self._add(block) or self._add(_tidied(block))):
             self._add_line_by_line(block, first)
         return block.count(b"\n")
 
-    def _add(self, block: bytes) -> None:
+    def _add(self, block: bytes) -> bool:
+        """Add a block if it has the shape that is known by now."""
         if self.shape is None:
-            raise _OddError
-        lines, rows = self.shape.check(block, self._known)
-        amounts = map(self._amount_of, rows) if self._amount_of else ()
-        times = set(map(self._time_of, rows)) if self._time_of else ()
-        self.tally.add_all(lines, amounts, times)
+            return False
+        try:
+            lines, rows = self.shape.check(block, self._known)
+        except _OddError:
+            return False
+        self.tally.add_all(
+            lines,
+            amounts=map(self._amount_of, rows) if self._amount_of else (),
+            times=map(self._time_of, rows) if self._time_of else (),
+        )
+        return True
 
     def _add_line_by_line(self, block: bytes, first: int) -> None:
+        """Add a block whatever its shape, and find a shape that takes it; if there is none, do without."""
         fitted: set[str] = set()
         unknown: set[str] = set()
-        names = {column.name for column in self._columns.all}
         for number, line in enumerate(block.split(b"\n"), first):
             if not (stripped := line.strip()):
                 continue
             row = decode_line(stripped, number)
             values = fit_line(row, number, self._columns)
             self.tally.add(stripped, values)
-            unknown |= row.keys() - names
             fitted |= {name for name, value in values.items() if not _same(value, row.get(name))}
-        self._learn(fitted, unknown, block)
-
-    def _learn(self, fitted: set[str], unknown: set[str], block: bytes) -> None:
-        """Relax the shape so that it takes the block; without any way to do that, do without a shape."""
+            unknown |= row.keys() - values.keys()
         try:
-            shape = self.shape and self.shape.relaxed(fitted, unknown)
-            if shape is not None:
-                shape.check(next(_tidied(block), block), self._known)
-            self.shape = shape
+            self.shape = self.shape and self.shape.relaxed(fitted, unknown)
+            if self.shape is not None:
+                self.shape.check(_tidied(block), self._known)
         except (ValueError, _OddError):
             self.shape = None
 
 
-def _tidied(block: bytes) -> Iterator[bytes]:
-    """Yield the block without blank lines and white space around lines, if it has any."""
-    lines = [stripped for line in block.split(b"\n") if (stripped := line.strip())]
-    tidy = b"\n".join([*lines, b""])
-    if tidy != block:
-        yield tidy
+def _tidied(block: bytes) -> bytes:
+    """Return the block without blank lines and without white space around lines."""
+    return b"\n".join([*filter(None, map(bytes.strip, block.split(b"\n"))), b""])
 
 
 def _same(value: object, other: object) -> bool:

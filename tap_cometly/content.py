@@ -80,22 +80,25 @@ class Tally:
             self._first = moment if self._first is None or moment < self._first else self._first
             self._last = moment if self._last is None or moment > self._last else self._last
 
-    def add_all(self, lines: Sequence[bytes], amounts: Iterable[int | Decimal | None], times: Iterable[str]) -> None:
+    def add_all(
+        self, lines: Sequence[bytes], amounts: Iterable[int | Decimal | None], times: Iterable[str | None]
+    ) -> None:
         """Add many rows at once.
 
         Args:
             lines: Their lines in the file, without white space around them.
             amounts: Their amounts, if they have an ``amount``.
-            times: Their times, each at least once, if they have an ``event_time_utc``.
+            times: Their times, if they have an ``event_time_utc``.
         """
         self._rows += len(lines)
         self._hashes += sum(map(xxhash.xxh3_128_intdigest, lines))
         if self._total is not None:
             with decimal.localcontext(_EXACT):
-                self._total += sum(amount for amount in amounts if amount)
-        if self._times and (moments := {moment[:-1] for moment in times}):
-            self._first = min(moments if self._first is None else {self._first, *moments})
-            self._last = max(moments if self._last is None else {self._last, *moments})
+                self._total += sum([amount for amount in amounts if amount])
+        if self._times and (moments := [moment[:-1] for moment in times if moment]):
+            first, last = min(moments), max(moments)
+            self._first = first if self._first is None else min(first, self._first)
+            self._last = last if self._last is None else max(last, self._last)
 
     def content(self) -> Content:
         """Return what was added up."""
