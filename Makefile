@@ -10,7 +10,7 @@ unexport VIRTUAL_ENV
 export UV_PROJECT_ENVIRONMENT := .venv
 
 help: ## List the chores
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: .venv/demo ## Load a month of events from a local Cometly into PostgreSQL, with Meltano
 	@.venv/bin/python -m demo
@@ -27,6 +27,9 @@ lint: .venv/dev ## Check style and format
 
 types: .venv/dev ## Check types
 	@.venv/bin/mypy
+
+bench-backfill: .venv/dev ## Measure a backfill against the rate limit, beside one export at a time (five minutes)
+	@.venv/bin/python -m benchmarks.backfill
 
 format: .venv/dev ## Put the code into its format, and fix what can be fixed
 	@.venv/bin/ruff format
@@ -72,4 +75,4 @@ build/uv/bin/uv: | python
 	@build/uv/bin/python -m pip install --quiet --disable-pip-version-check uv \
 		|| { rm -rf build/uv; echo "pip could not install uv: is the package index reachable?"; exit 1; }
 
-.PHONY: help demo test unit lint types format documents matrix package clean python
+.PHONY: help demo test unit lint types bench-backfill format documents matrix package clean python

@@ -28,14 +28,18 @@ from tests.tapping import parse
 
 PROGRAM = shutil.which("tap-cometly", path=str(Path(sys.executable).parent))
 KILL, TERM, INT = signal.SIGKILL, signal.SIGTERM, signal.SIGINT
+ROWS_A_DAY = 2500
+"""More than a pipe holds, which may be a megabyte."""
+MOST_ROWS = 4500
+"""When so many rows are read, the last ones cannot all be in the pipe: the program is still at work."""
 slow = pytest.mark.slow
 
 
 @pytest.fixture
 def world(monkeypatch, caplog):
-    """Three days in real time, each too large for any pipe."""
+    """Three days in real time, each larger than any pipe."""
     caplog.set_level(logging.DEBUG)
-    world = World(None, monkeypatch, events_per_day=400)
+    world = World(None, monkeypatch, events_per_day=ROWS_A_DAY)
     with world.cometly:
         yield world
         world.assert_secrets_are_kept(caplog.text)
@@ -120,23 +124,23 @@ def assert_resumed(world, cut):
     assert rest.error is None
     rows |= {record["id"]: record for record in rest.records}
     assert by_id(rows.values()) == world.truth()
-    assert len(rest.records) == len(by_id(rest.records))
+    assert len(rest.records) == len({record["id"] for record in rest.records})
     if cut.state:  # and nothing that STATE called delivered came again
         delivered = {day for first, last in cut.state["bookmarks"]["events"]["delivered"] for day in (first, last)}
         assert not delivered & set(rest.days)
 
 
 def expected(signals):
-    """Return the exit status as Python sees it."""
-    return {-KILL} if KILL in signals else {128 + number for number in signals}
+    """Return the exit statuses that say so; a second signal may come when Python has already begun to leave."""
+    died = {-number for number in signals} if KILL in signals or len(signals) > 1 else set()
+    return died | {128 + number for number in signals}
 
 
 @pytest.mark.parametrize(
     ("signals", "endpoint", "number"),
     [
-        *(pytest.param([KILL], endpoint, 2) for endpoint in ("create", "status", "file")),
-        *(pytest.param([TERM], endpoint, 1) for endpoint in ("create", "status", "file")),
-        pytest.param([INT], "status", 2),
+        pytest.param([KILL], "file", 2),
+        pytest.param([TERM], "status", 1),
         *(
             pytest.param(signals, endpoint, number, marks=slow)
             for signals in ([KILL], [TERM], [INT], [INT, TERM], [TERM, INT])
@@ -169,16 +173,14 @@ def test_stopped_at_a_step_of_the_protocol(world, monkeypatch, tmp_path, signals
 @pytest.mark.parametrize(
     ("signals", "lines"),
     [
-        pytest.param([KILL], 1),
-        pytest.param([KILL], 700),
-        pytest.param([INT], 500),
-        pytest.param([TERM], 1),
-        pytest.param([INT, TERM], 600),
-        *(pytest.param([KILL], lines, marks=slow) for lines in random.Random(1).sample(range(1200), 12)),  # noqa: S311
+        pytest.param([KILL], ROWS_A_DAY + 10),
+        pytest.param([INT, TERM], ROWS_A_DAY + 10),
+        pytest.param([INT, TERM], MOST_ROWS, marks=slow),
+        *(pytest.param([KILL], lines, marks=slow) for lines in random.Random(1).sample(range(MOST_ROWS), 12)),  # noqa: S311
         *(
             pytest.param(signals, lines, marks=slow)
             for signals in ([INT], [TERM], [TERM, INT])
-            for lines in (2, 390, 410, 800, 1150)
+            for lines in (1, ROWS_A_DAY - 10, ROWS_A_DAY + 10, MOST_ROWS)
         ),
     ],
 )
@@ -195,7 +197,7 @@ def test_stopped_while_rows_are_written(world, tmp_path, signals, lines):
 
 @pytest.mark.parametrize(
     "signals",
-    [[KILL], [TERM], *(pytest.param(signals, marks=slow) for signals in ([INT], [INT, TERM], [TERM, INT]))],
+    [[KILL], *(pytest.param(signals, marks=slow) for signals in ([TERM], [INT], [INT, TERM], [TERM, INT]))],
     ids=str,
 )
 def test_stopped_while_the_reader_stands_still(world, tmp_path, signals):
@@ -217,7 +219,7 @@ def test_a_reader_that_goes_on_in_time_gets_the_line_that_was_being_written(worl
         assert_resumed(world, stopped)
 
 
-@pytest.mark.parametrize("lines", [0, 1, 450])
+@pytest.mark.parametrize("lines", [pytest.param(0, marks=slow), 1, pytest.param(MOST_ROWS, marks=slow)])
 def test_the_reader_goes_away(world, tmp_path, lines):
     with run(world, tmp_path) as stopped:
         stopped.read_lines(lines)

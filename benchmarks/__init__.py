@@ -1,0 +1,1 @@
+"""Measurements, each started by one command: ``python -m benchmarks.NAME``."""
