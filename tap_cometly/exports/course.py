@@ -109,7 +109,12 @@ class Task(Generic[Order, Proof]):
         running_at: When it was last seen unfinished.
         ready_at: When it was first seen finished.
         links: Where its files are, as of the last poll.
+        links_are_fresh: Whether nobody has tried them yet.
+        links_refused: How often in a row fresh ones were refused.
+        unknown_since: Since when the vendor does not know the export, or not where its files are.
         transfers: Its files, as far as they have arrived.
+        most_received: The most bytes that had arrived when a download broke off.
+        damaged: Whether they were fetched before, in vain.
         result: What became of it, once it is done.
     """
 
@@ -138,7 +143,7 @@ class Task(Generic[Order, Proof]):
         self._troubles: dict[tuple[Stage, type[ExportError]], Trouble] = {}
 
     def trouble(self, error: ExportError, now: float) -> Trouble:
-        """Return the trouble of this kind that the order has had at its stage since a while, or from now on."""
+        """Return the trouble of this kind that the order has at its stage, be it old or new."""
         return self._troubles.setdefault((self.stage, type(error)), Trouble(now))
 
     def trouble_is_over(self) -> None:
@@ -264,7 +269,8 @@ class Course(Generic[Order, Proof]):
 
     def _plan_first_polls_anew(self) -> None:
         for task in self._tasks:
-            if task.stage is Stage.POLL and not task.busy and task.ready_at is task.running_at is None:
+            never_asked = task.running_at is None and task.ready_at is None
+            if task.stage is Stage.POLL and never_asked and not task.busy:
                 task.due = min(task.due, task.created_at + self._rhythm.first())
 
     def _fetched(self, task: Task[Order, Proof], now: float, outcome: object) -> None:

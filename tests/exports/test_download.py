@@ -1,0 +1,94 @@
+"""Transfers from stores with other manners than the sandbox's: what is joined is always of one and the same object."""
+
+from __future__ import annotations
+
+import pytest
+import requests
+import requests_mock as rm
+
+from tap_cometly.exports.download import Transfer
+from tap_cometly.exports.jobs import Link, Unavailable
+
+LINK = Link("https://files.test/a")
+OLD, NEW = b"0123456789", b"abcdefghij"
+
+
+def whole(content, **headers):
+    return {"status_code": 200, "content": content, "headers": {"ETag": '"old"', **headers}}
+
+
+def part(content, content_range, **headers):
+    return {
+        "status_code": 206,
+        "content": content,
+        "headers": {"ETag": '"old"', "Content-Range": content_range, **headers},
+    }
+
+
+CUT = whole(OLD[:4], **{"Content-Length": "10"})
+
+
+@pytest.fixture
+def fetch():
+    """Fetch until the store has no more answers; return what arrived and which ranges were asked for."""
+
+    def fetching(*answers):
+        with rm.Mocker() as store, requests.Session() as session:
+            store.get(LINK.url, list(answers))
+            transfer = Transfer(session, now=lambda: 0.0)
+            for _ in answers[:-1]:
+                with pytest.raises(Unavailable):
+                    transfer.fetch(LINK)
+                assert not transfer.complete
+            transfer.fetch(LINK)
+            assert transfer.complete
+            transfer.file.seek(0)
+            content = transfer.file.read()
+            assert len(content) == transfer.received
+            transfer.close()
+            return content, [request.headers.get("Range") for request in store.request_history]
+
+    return fetching
+
+
+def test_the_rest_of_the_same_object_is_joined_on(fetch):
+    content, ranges = fetch(CUT, part(OLD[4:], "bytes 4-9/10"))
+    assert content == OLD
+    assert ranges == [None, "bytes=4-"]
+
+
+def test_a_rest_that_comes_in_several_parts_is_asked_for_part_by_part(fetch):
+    content, ranges = fetch(CUT, part(OLD[4:6], "bytes 4-5/10"), part(OLD[6:], "bytes 6-9/10"))
+    assert content == OLD
+    assert ranges == [None, "bytes=4-", "bytes=6-"]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        part(NEW[4:], "bytes 4-9/10", ETag='"new"'),
+        part(NEW[4:], "bytes 4-11/12"),
+        part(NEW[5:], "bytes 5-9/10"),
+        part(NEW[4:], "bytes 4-9/*"),
+        part(NEW[4:], "nonsense"),
+        {"status_code": 412},
+        {"status_code": 416, "headers": {"Content-Range": "bytes */4"}},
+    ],
+    ids=["another tag", "another length", "another part", "no length", "no range", "changed", "shorter than it was"],
+)
+def test_the_rest_of_anything_else_is_not_joined_on(fetch, other):
+    content, ranges = fetch(CUT, other, whole(NEW, **{"Content-Length": "10"}))
+    assert content == NEW
+    assert ranges == [None, "bytes=4-", None]
+
+
+def test_a_store_that_sends_everything_again_is_taken_at_its_word(fetch):
+    content, _ = fetch(CUT, whole(NEW, **{"Content-Length": "10"}))
+    assert content == NEW
+
+
+def test_an_object_without_a_tag_is_fetched_from_the_beginning(fetch):
+    untagged = {"status_code": 200, "content": OLD[:4], "headers": {"Content-Length": "10"}}
+    content, ranges = fetch(untagged, whole(NEW))
+    assert content == NEW
+    assert ranges == [None, None]
