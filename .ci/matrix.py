@@ -10,8 +10,13 @@ import re
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT: Final = Path(__file__).parent.parent
 FOLDER: Final = ROOT / "build" / "matrix"
@@ -21,19 +26,19 @@ NEWEST_SDK: Final = "singer-sdk[msgspec,testing]>=0.55.0a1,<0.56"
 
 
 def main() -> int:
-    """Run them all; a failure does not keep the others from running."""
-    results = {}
+    """Run them all, as many at a time as there are processors; a failure does not keep the others from running."""
+    runs: dict[str, Callable[[], str]] = {}
     for version in supported():
         interpreter = find(version)
-        if interpreter:
-            results[f"Python {version}"] = on_python(version, interpreter)
-        else:
-            results[f"Python {version}"] = "not on this machine; " + resolved(version)
-    results[f"Python {sys.version_info.major}.{sys.version_info.minor}, {NEWEST_SDK}"] = on_newest_sdk()
-    print("\nQuick tests, by Python:")
-    for name, result in results.items():
-        print(f"  {name}: {result}")
-    return any("FAILED" in result for result in results.values())
+        runs[f"Python {version}"] = (
+            partial(on_python, version, interpreter) if interpreter else partial(resolved, version)
+        )
+    runs[f"Python {sys.version_info.major}.{sys.version_info.minor}, {NEWEST_SDK}"] = on_newest_sdk
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        results = {pool.submit(run): name for name, run in runs.items()}
+        for result in as_completed(results):
+            print(f"{results[result]}: {result.result()}", flush=True)
+    return any("FAILED" in result.result() for result in results)
 
 
 def supported() -> list[str]:
@@ -82,13 +87,11 @@ def on_newest_sdk() -> str:
 def resolved(version: str) -> str:
     """Return whether the dependencies can be installed on a Python that is not here."""
     command = [UV, "pip", "compile", "--quiet", f"--python-version={version}", "--only-binary=:all:", "pyproject.toml"]
-    return (
-        "its dependencies resolve to wheels" if _succeeds(*command, "--output-file=/dev/null") else "FAILED to resolve"
-    )
+    fine = _succeeds(*command, "--output-file=/dev/null")
+    return "not on this machine; its dependencies " + ("resolve to wheels" if fine else "FAILED to resolve")
 
 
 def _tested(environment: Path) -> str:
-    print(f"\n==> {environment.name}", flush=True)
     began = time.monotonic()
     pytest = [
         str(environment / "bin" / "python"),
@@ -105,7 +108,18 @@ def _tested(environment: Path) -> str:
 
 
 def _succeeds(*command: str, **environment: str) -> bool:
-    result = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, env={**os.environ, **environment}, check=False)
+    """Run a command; what it says is shown, in one piece, if it fails."""
+    result = subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
+    if result.returncode:
+        print(f"$ {' '.join(command)}\n{result.stdout.decode(errors='replace')}", flush=True)
     return result.returncode == 0
 
 
