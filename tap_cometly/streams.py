@@ -12,12 +12,14 @@ import logging
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
+from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL
 from singer_sdk.streams import Stream
 from typing_extensions import override
 
+from tap_cometly.batches import BatchFolder
 from tap_cometly.blocks import prove, record_blocks, record_rows
 from tap_cometly.client import CREATES_PER_MINUTE, CometlyClient, EventExport
 from tap_cometly.days import DayDesk
@@ -29,8 +31,9 @@ from tap_cometly.rows import Columns
 from tap_cometly.schema import EVENT_DATE, EXPORT_ID, OWN_COLUMNS, event_key, event_schema, export_parameters
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from singer_sdk.helpers._batch import BaseBatchFileEncoding, BatchConfig
     from singer_sdk.helpers.types import Context, Record
     from singer_sdk.metrics import Counter
 
@@ -78,7 +81,7 @@ class EventsStream(Stream):
     def get_records(self, context: Context | None) -> Iterator[Record]:
         """Write the rows of every due day, in order of the days, or have the SDK do it; STATE follows each day."""
         columns = self._columns()
-        writer = self._block_writer()
+        writer = self._block_writer
         for delivery in self._deliveries(columns):
             parts = delivery.files, delivery.proof, columns, self._own_values(delivery)
             if writer is None:
@@ -86,22 +89,59 @@ class EventsStream(Stream):
                     self.tap.interruption.check()
                     yield row
                 continue
-            for records in record_blocks(*parts):
-                self.tap.interruption.check()
+            for records in self._interruptible(record_blocks(*parts)):
                 writer.write_records(self.name, records)
                 self._records.increment(len(records))
 
+    @override
+    def get_batches(
+        self, batch_config: BatchConfig, context: Context | None = None
+    ) -> Iterator[tuple[BaseBatchFileEncoding, list[str]]]:
+        """Write the rows of every due day to files, in order of the days; STATE follows each day's files.
+
+        Raises:
+            ConfigValidationError: The configuration asks for files that cannot be written.
+        """
+        if not self._untouched:
+            raise ConfigValidationError(
+                "`batch_config` cannot be combined with `stream_maps`, flattening or deselected parts of a column: "
+                "files are written as Cometly's rows are. Remove the one or the other"
+            )
+        folder = BatchFolder(batch_config)
+        columns = self._columns()
+        with self.get_record_counter() as counter, self.get_sync_timer():
+            for delivery in self._deliveries(columns):
+                name = f"{self.name}-{delivery.order.day}-export-{delivery.job}"
+                blocks = record_blocks(delivery.files, delivery.proof, columns, self._own_values(delivery))
+                for url, rows in folder.parts(name, self._interruptible(blocks)):
+                    counter.increment(rows)
+                    yield batch_config.encoding, [url]
+
+    @override
+    def get_batch_config(self, config: Mapping[str, Any]) -> BatchConfig | None:
+        """Return the setting, but write no files for a connection test."""
+        return super().get_batch_config(config) if self.ABORT_AT_RECORD_COUNT is None else None
+
+    @property
     def _block_writer(self) -> MessageWriter | None:
-        """Return what writes records by the block, or None where the SDK has something to do with each of them."""
-        plain = (
-            self.ABORT_AT_RECORD_COUNT is None
-            and self.replication_method == REPLICATION_INCREMENTAL
-            and all(type(stream_map) is SameRecordTransform for stream_map in self.stream_maps)
+        """What writes records by the block; None where the SDK has something to do with each of them."""
+        writer = self.tap.message_writer
+        as_usual = self.ABORT_AT_RECORD_COUNT is None and self.replication_method == REPLICATION_INCREMENTAL
+        return writer if as_usual and self._untouched and isinstance(writer, MessageWriter) else None
+
+    @property
+    def _untouched(self) -> bool:
+        """Whether the SDK leaves records as they are: no stream maps, no flattening, no parts of columns deselected."""
+        return (
+            all(type(stream_map) is SameRecordTransform for stream_map in self.stream_maps)
             and not any(stream_map.flattening_enabled for stream_map in self.stream_maps)
             and all(self.mask[breadcrumb] for breadcrumb in self.mask if len(breadcrumb) > _COLUMN_DEPTH)
         )
-        writer = self.tap.message_writer
-        return writer if plain and isinstance(writer, MessageWriter) else None
+
+    def _interruptible(self, blocks: Iterable[Sequence[Any]]) -> Iterator[Sequence[Any]]:
+        for block in blocks:
+            self.tap.interruption.check()
+            yield block
 
     @override
     def get_record_counter(self, **kwargs: Any) -> Counter:
