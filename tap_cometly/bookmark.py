@@ -6,10 +6,13 @@
      "delivered": [["2025-01-01", "2025-03-10"]], "since": "2025-01-01",
      "asked": {"query_mode": "profile", "fields": ["amount", "event_name"], ...},
      "days": {"2025-03-10": {"export_id": 40718, "digest": "9f...", "rows": 412, "amount_total": "18230.50",
-                             "exported_at": "2025-03-11T06:00:04Z", "revision": 1}, ...}}
+                             "exported_at": "2025-03-11T06:00:04Z", "revision": 1}, ...},
+     "again": ["2025-03-09"]}
 
 The first three keys are the days (`tap_cometly.progress`). ``days`` remembers only those that a lookback still
-reaches, so that STATE stays small for ever.
+reaches, so that STATE stays small for ever. ``again`` is missing after a run in which all went well: it names the
+delivered days of which the target may hold something else than ``days`` says, because a run was stopped while it
+rewrote them, or could not look at them after it had rewritten others.
 """
 
 from __future__ import annotations
@@ -85,12 +88,14 @@ class Bookmark:
         since: First day of the range that was wanted when the stream began; None before the first delivery.
         asked: What was asked of Cometly for these days; None where an older version wrote the STATE.
         days: What the latest days held.
+        again: Delivered days that must be exported and written again, whatever they hold.
     """
 
     progress: Progress = dataclasses.field(default_factory=Progress)
     since: date | None = None
     asked: Mapping[str, Any] | None = None
     days: Mapping[date, DayMemory] = dataclasses.field(default_factory=dict)
+    again: frozenset[date] = frozenset()
 
     @classmethod
     def from_state(cls, state: Mapping[str, object], *, start: date) -> Self:
@@ -100,11 +105,13 @@ class Bookmark:
             MalformedStateError: It makes no sense. It never passes for an empty one.
         """
         progress = Progress.from_state(state, start=start)
-        asked, days, since = (state.get(key) for key in ("asked", "days", "since"))
+        asked, days, since, again = (state.get(key) for key in ("asked", "days", "since", "again"))
         if asked is not None and not isinstance(asked, Mapping):
             raise MalformedStateError("asked", asked, "must be an object, or be left out")
         if days is not None and not isinstance(days, Mapping):
             raise MalformedStateError("days", days, "must be an object, or be left out")
+        if again is not None and not isinstance(again, (list, tuple)):
+            raise MalformedStateError("again", again, "must be a list of days, or be left out")
         memories = {
             _day(day, "days"): DayMemory.from_state(found, f"days.{day}") for day, found in (days or {}).items()
         }
@@ -113,6 +120,7 @@ class Bookmark:
             progress.first if since is None else _day(since, "since"),
             asked,
             {day: memory for day, memory in memories.items() if day in progress},
+            frozenset(day for text in again or () if (day := _day(text, "again")) in progress),
         )
 
     def to_state(self) -> dict[str, object]:
@@ -124,6 +132,8 @@ class Bookmark:
             state["asked"] = dict(self.asked)
         if self.days:
             state["days"] = {day.isoformat(): self.days[day].to_state() for day in sorted(self.days)}
+        if self.again:
+            state["again"] = [day.isoformat() for day in sorted(self.again)]
         return state
 
     def with_delivered(self, day: date, memory: DayMemory, *, lookback_days: int) -> Self:
@@ -135,11 +145,14 @@ class Bookmark:
             lookback_days: How many of the latest days are remembered.
         """
         progress = self.progress.with_delivered(day)
-        reached: Collection[date] = progress.latest(lookback_days)
-        days = {**self.days, day: memory}
-        return dataclasses.replace(
-            self, progress=progress, days={day: memory for day, memory in days.items() if day in reached}
-        )
+        again = self.again - {day}
+        kept = progress.latest(lookback_days) | again
+        days = {each: known for each, known in {**self.days, day: memory}.items() if each in kept}
+        return dataclasses.replace(self, progress=progress, days=days, again=again)
+
+    def with_again(self, days: Collection[date]) -> Self:
+        """Return the bookmark after some delivered days came into doubt; others in ``days`` play no part."""
+        return dataclasses.replace(self, again=self.again.union(day for day in days if day in self.progress))
 
 
 def _day(found: object, key: str) -> date:

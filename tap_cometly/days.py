@@ -1,4 +1,10 @@
-"""Each day as it is delivered: compared with what the target holds, checked against the time zone, remembered."""
+"""Each day as it is delivered: compared with what the target holds, checked against the time zone, remembered.
+
+A day whose content is the same as before is not written again, so it must be certain that the target still holds what
+was written. Three things can take it away: a run that is stopped while it rewrites the day, a row that another day
+took over (the key is the event, and events can move between days) while this day could not be looked at, and an event
+that moves while the run is under way. In all three the day is noted in STATE, and the next run writes it again.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +15,15 @@ from typing import TYPE_CHECKING, Any, Final
 from tap_cometly import offsets
 from tap_cometly.bookmark import DayMemory
 from tap_cometly.ledger import change, ledger_row
+from tap_cometly.moves import Moves
+from tap_cometly.progress import Progress
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Set as AbstractSet
     from datetime import date, datetime
+    from typing import IO
 
     from singer_sdk.helpers.types import Record
 
@@ -36,7 +46,7 @@ class Day:
         event_date: Which day.
         content: What it holds now.
         memory: What the target holds of it, once the day is written.
-        changed: Whether there is anything to write.
+        changed: Whether its rows must be written.
         is_open: Whether it has not ended yet.
         asked: What was asked of Cometly.
         checked_at: When it was compared, RFC 3339 in UTC.
@@ -75,6 +85,9 @@ class DayDesk:
         self._log = log
         self._offsets = offsets.OffsetRange()
         self._days_with_events = 0
+        self._again = plan.bookmark.again
+        self._unseen = set(plan.bookmark.days)
+        self._moves = Moves(_remembered_after(plan, settings.lookback_days))
 
     def inspect(self, delivery: Delivery[EventExport, Proof]) -> Day:
         """Look at a day before its rows are written.
@@ -86,36 +99,64 @@ class DayDesk:
         self._check_timezone(event_date, content)
         now = _utc_text(self._now())
         before = self._bookmark.days.get(event_date)
-        changed = before is None or before.digest != content.digest
-        if before is None or changed:
-            revision = 1 if before is None else before.revision + 1
+        same = before is not None and before.digest == content.digest
+        if before is not None and same and event_date not in self._again:
+            memory = before
+        else:
             memory = DayMemory(
                 export_id=int(str(delivery.job)),
                 digest=content.digest,
                 rows=content.rows,
                 amount_total=content.amount_total,
                 exported_at=now,
-                revision=revision,
+                revision=1 if before is None else before.revision + (not same),
             )
-            if before is not None:
-                self._log.info(change(event_date, before, content, revision))
-        else:
-            memory = before
+            self._tell(event_date, before, content, memory)
         asked = self._bookmark.asked or {}
-        return Day(event_date, content, memory, changed, event_date in self._open_days, asked, now)
+        return Day(event_date, content, memory, memory is not before, event_date in self._open_days, asked, now)
 
-    def delivered(self, day: Day) -> dict[str, object]:
-        """Take note that a day is written; return the new STATE of the stream."""
+    def before_writing(self) -> dict[str, object] | None:
+        """Take note that rows are about to be written; return the new STATE of the stream, if that changes it.
+
+        From here on, a delivered day that this run has not looked at may lose rows to another day.
+        """
+        return self._doubt(self._unseen)
+
+    def failed(self, event_date: date) -> dict[str, object] | None:
+        """Take note that a day could not be exported; return the new STATE of the stream, if that changes it."""
+        return self._doubt({event_date})
+
+    def delivered(self, day: Day, files: Iterable[IO[bytes]]) -> dict[str, object]:
+        """Take note that a day is written, or need not be; return the new STATE of the stream.
+
+        Args:
+            day: The day.
+            files: Its proven files.
+        """
         if not day.is_open:
+            self._unseen.discard(day.event_date)
             self._bookmark = self._bookmark.with_delivered(
                 day.event_date, day.memory, lookback_days=self._settings.lookback_days
             )
+        if day.changed:
+            self._doubt(self._moves.robbed_by(day.event_date, files))
         return self._bookmark.to_state()
 
     def close(self) -> None:
         """Tell what the days showed, if there were too few to tell it earlier."""
         if self._settings.timezone is None and 0 < self._days_with_events < ENOUGH_DAYS:
             self._log.info(offsets.suggestion(self._offsets))
+
+    def _doubt(self, days: AbstractSet[date]) -> dict[str, object] | None:
+        """Have the next run write these days again, those of them that are delivered."""
+        before, self._bookmark = self._bookmark, self._bookmark.with_again(days)
+        return None if self._bookmark == before else self._bookmark.to_state()
+
+    def _tell(self, day: date, before: DayMemory | None, content: Content, memory: DayMemory) -> None:
+        if before is not None and memory.revision > before.revision:
+            self._log.info(change(day, before, content, memory.revision))
+        elif day in self._again:
+            self._log.info("%s is written again: the last run could not make sure that the target still holds it", day)
 
     def _check_timezone(self, event_date: date, content: Content) -> None:
         span = content.span
@@ -128,6 +169,12 @@ class DayDesk:
         self._days_with_events += 1
         if self._days_with_events == ENOUGH_DAYS:
             self._log.info(offsets.suggestion(self._offsets))
+
+
+def _remembered_after(plan: Plan, lookback_days: int) -> AbstractSet[date]:
+    """Return the days that STATE will remember if the whole plan succeeds."""
+    due = Progress(tuple((due.day, due.day) for due in plan.due if due.reason != "open"))
+    return Progress((*plan.bookmark.progress.intervals, *due.intervals)).latest(lookback_days)
 
 
 def _utc_text(moment: datetime) -> str:

@@ -8,6 +8,7 @@ current truth: rows that vanished at Cometly fall out of it.
 from __future__ import annotations
 
 import dataclasses
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from singer_sdk.streams import Stream
@@ -109,8 +110,16 @@ def _text(value: object) -> str | None:
 
 def change(day: date, before: DayMemory, content: Content, revision: int) -> str:
     """Return in words how a day changed since it was last delivered."""
-    parts = [f"{before.rows:,} → {content.rows:,} rows"]
+    parts = [f"{_grouped(before.rows)} → {_grouped(content.rows)} rows"]
     if before.amount_total is not None and content.amount_total is not None:
-        parts.append(f"amount {before.amount_total:,} → {content.amount_total:,}")
+        parts.append(f"amount {_grouped(before.amount_total)} → {_grouped(content.amount_total)}")
     since = before.exported_at[:16].replace("T", " ")
     return f"{day} changed since {since} UTC: {', '.join(parts)} (revision {revision})"
+
+
+def _grouped(number: int | Decimal) -> str:
+    """Return a number with spaces between thousands, and an amount with cents at least."""
+    text = f"{number:,}"
+    if isinstance(number, Decimal):
+        text = f"{number:,f}" if number % 1 and number.as_tuple().exponent not in {-1, -2} else f"{number:,.2f}"
+    return text.replace(",", " ")

@@ -62,7 +62,7 @@ class Plan:
         wanted = settings.wanted(now, since=bookmark.since)
         if wanted:
             bookmark = dataclasses.replace(bookmark, since=min(bookmark.since or date.max, wanted[0]))
-        due = bookmark.progress.due(*wanted, settings.lookback_days) if wanted else []
+        due = bookmark.progress.due(*wanted, settings.lookback_days, again=bookmark.again) if wanted else []
         if settings.include_open_day and _is_wanted(open_day := calendar.today(now, settings.timezone), settings):
             due.append(DueDay(open_day, "open"))
         if settings.backfill_order == "newest_first":
@@ -113,7 +113,9 @@ def _asking(bookmark: Bookmark, settings: Settings, columns: Collection[str]) ->
     if changes := changes_of_meaning(before, asked):
         if not settings.resync:
             raise ChangedRequestError(changes)
-        return Bookmark(asked=asked), [f"Loading every day again (`resync`): {'; '.join(changes)}"]
+        return Bookmark(since=bookmark.since, asked=asked), [
+            f"Loading every day again (`resync`): {'; '.join(changes)}"
+        ]
     remarks = [f"The request has changed: {told}" for told in harmless_changes(before, asked)]
     return dataclasses.replace(bookmark, asked=asked), remarks
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 from tap_cometly import calendar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
 REPLICATION_KEY: Final = "event_date"
 
@@ -139,18 +139,19 @@ class Progress:
             latest.update(calendar.days(date.fromordinal(begin), last))
         return latest
 
-    def due(self, first: date, last: date, lookback_days: int) -> list[DueDay]:
+    def due(self, first: date, last: date, lookback_days: int, *, again: Collection[date] = ()) -> list[DueDay]:
         """Return the days that a run must export, ascending, each once.
 
         Args:
             first: First day wanted.
             last: Last day wanted.
             lookback_days: How many of the latest delivered days in this range are exported again.
+            again: Delivered days that are exported again in any case, if they are wanted.
         """
         wanted = list(calendar.days(first, last))
         delivered = [day for day in wanted if day in self]
-        again = set(delivered[-lookback_days:]) if lookback_days > 0 else set()
-        return [DueDay(day, self._reason(day)) for day in wanted if day in again or day not in self]
+        looked_back = {*(delivered[-lookback_days:] if lookback_days > 0 else ()), *again}
+        return [DueDay(day, self._reason(day)) for day in wanted if day in looked_back or day not in self]
 
     def _reason(self, day: date) -> Reason:
         if self.last is None or day > self.last:

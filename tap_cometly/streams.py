@@ -195,14 +195,16 @@ class EventsStream(Stream):
             for result in report.each(results):
                 if not isinstance(result, Delivery):
                     failures.append(result)
+                    self._remember(desk.failed(result.order.day))
                     report.failed()
                     continue
                 day = desk.inspect(result)
                 if day.changed:
+                    self._remember(desk.before_writing())
                     yield result
                 if self.tap.ledger.selected:
                     self.tap.ledger.write(day.ledger_row())
-                self._remember(desk.delivered(day))
+                self._remember(desk.delivered(day, result.files))
                 report.delivered(result, day.content.rows, changed=day.changed)
         desk.close()
         if columns.unknown:
@@ -220,9 +222,9 @@ class EventsStream(Stream):
         columns = [name for name in self._selected() if name not in OWN_COLUMNS]
         return Plan.make(self.tap.settings, self.stream_state, self.tap.now(), columns=columns)
 
-    def _remember(self, bookmark: Mapping[str, object]) -> None:
-        """Write the STATE that marks a day delivered: the one place where STATE moves."""
-        if self.ABORT_AT_RECORD_COUNT is None:
+    def _remember(self, bookmark: Mapping[str, object] | None) -> None:
+        """Write a STATE that marks a day delivered, or in doubt: the one place where STATE moves."""
+        if bookmark is not None and self.ABORT_AT_RECORD_COUNT is None:
             self.stream_state.clear()
             self.stream_state.update(bookmark)
             self.tap.state_writer.write_state(self.tap_state)

@@ -1,0 +1,443 @@
+"""Whatever happens at Cometly and to the runs: the view `events JOIN event_days` is what Cometly says now.
+
+Real runs against the sandbox over sockets, in virtual time, into a warehouse in memory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+from datetime import date, datetime, time, timedelta, timezone
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tap_cometly import calendar, vocabulary
+from tap_cometly.progress import Progress
+from tap_cometly.sandbox import Fault, Sandbox
+from tap_cometly.streams import UndeliveredDaysError
+from tests.tapping import sync, tap_class
+from tests.virtual_time import VirtualClock
+from tests.warehouses import Warehouse, truth
+
+ATTRIBUTED = {
+    "sources": ["google_ads", "facebook_ads", "email", "direct"],
+    "attribution_model": "linear",
+    "attribution_window": 30,
+}
+WAYS = {
+    "plain": ({}, [name for name in vocabulary.REQUESTABLE_NAMES if name not in vocabulary.HIERARCHY_NAMES]),
+    "attributed": (ATTRIBUTED, list(vocabulary.REQUESTABLE_NAMES)),
+}
+FIRST_DAYS = 4
+LONGEST = 12
+"""More days than any of these histories has: with this lookback every day is looked at by every run."""
+
+
+class Space:
+    """A Space, its warehouse, and the runs between them."""
+
+    def __init__(self, way="plain", *, events_per_day=6, job_seconds=5, **config):
+        asked, fields = WAYS[way]
+        self.clock = VirtualClock()
+        self.cometly = Sandbox(
+            clock=self.clock.time,
+            events_per_day=events_per_day,
+            job_seconds=job_seconds,
+            creates_per_minute=60,
+            polls_per_minute=600,
+            on_request=self._on_request,
+        )
+        self.start = self.yesterday - timedelta(days=FIRST_DAYS - 1)
+        self.config = {
+            "api_key": self.cometly.api_key,
+            "api_url": self.cometly.api_url,
+            "timezone": "UTC",
+            "start_date": self.start.isoformat(),
+            **asked,
+            **config,
+        }
+        self.asked = {**asked, "fields": fields}
+        self.warehouse = Warehouse()
+        self.tap = tap_class(self.clock)
+        self.moved: dict[int, int] = {}
+        self._while_running = []
+
+    def __enter__(self):
+        self.cometly.start()
+        return self
+
+    def __exit__(self, *_):
+        self.cometly.stop()
+
+    @property
+    def yesterday(self):
+        return datetime.fromtimestamp(self.clock.now(), timezone.utc).date() - timedelta(days=1)
+
+    @property
+    def days(self):
+        return list(calendar.days(self.start, self.yesterday))
+
+    @property
+    def delivered(self):
+        return Progress.from_state(self.warehouse.bookmark, start=self.start)
+
+    def run(self, *, taken=1.0, failing=(), racing=(), **config):
+        """Run the tap; the target takes this share of its messages in, and then the machine goes down.
+
+        Args:
+            taken: That share.
+            failing: Days whose exports fail.
+            racing: Pairs of a number and what is done at Cometly after so many requests of the run.
+        """
+        for day in failing:
+            self.cometly.inject(Fault("create", "failed", day=day, times=None))
+        self._while_running = sorted(((len(self.cometly.requests) + after, act) for after, act in racing), key=_first)
+        output = sync({**self.config, **config}, state=self.warehouse.state, tap=self.tap, catch=UndeliveredDaysError)
+        assert bool(output.error) == bool(set(failing))
+        self.cometly.faults.clear()
+        self._while_running = []
+        self.warehouse.take(output.messages[: round(taken * len(output.messages))])
+        return output
+
+    def _on_request(self, _request):
+        while self._while_running and len(self.cometly.requests) > self._while_running[0][0]:
+            self._while_running.pop(0)[1]()
+
+    def sleep(self, days):
+        self.clock.advance(days * 86_400)
+
+    def view_is_true(self):
+        """Whether every day that can be delivered is, and the view shows exactly what Cometly says now."""
+        assert self.delivered == Progress(((self.start, self.yesterday),))
+        shown = [row for row in self.warehouse.view() if row["event_date"] <= self.yesterday.isoformat()]
+        assert shown == truth(self.cometly, self.days, **self.asked)
+        closed = {day: row for day, row in self.warehouse.days.items() if day <= self.yesterday.isoformat()}
+        assert sorted(closed) == [day.isoformat() for day in self.days]
+        for day, row in closed.items():
+            rows = [each for each in shown if each["event_date"] == day]
+            assert row["rows"] == len(rows)
+            assert row["amount_total"] == sum(each["amount"] or 0 for each in rows)
+            times = [each["event_time_utc"] for each in rows] or [None]
+            assert (row["first_event_time_utc"], row["last_event_time_utc"]) == (min(times), max(times))
+            assert not row["is_open"]
+        return True
+
+    # What happens at Cometly
+
+    def event(self, day, number):
+        """Return an event of a day; None if it has none."""
+        events = sorted({row["id"] for row in self.cometly.truth(day)})
+        return events[number % len(events)] if events else None
+
+    def moment(self, day, number):
+        return datetime.combine(day, time(1), timezone.utc) + timedelta(minutes=number)
+
+    def move(self, event, day, number=0):
+        self.moved.setdefault(event, self.cometly.history.find(event).time)
+        self.cometly.history.back_date(event, self.moment(day, number))
+
+    def moved_within(self, days):
+        """Return the moved events that are now in one of these days and were in one."""
+        found = []
+        for event, before in sorted(self.moved.items()):
+            with contextlib.suppress(LookupError):  # it was deleted meanwhile
+                times = before, self.cometly.history.find(event).time
+                if all(datetime.fromtimestamp(moment, timezone.utc).date() in days for moment in times):
+                    found.append(event)
+        return found
+
+    def put_back(self, event):
+        self.cometly.history.back_date(event, self.moved.pop(event))
+
+
+def _first(pair):
+    return pair[0]
+
+
+# What each remedy is for
+
+
+@pytest.fixture
+def space():
+    with Space(lookback_days=3) as space:
+        yield space
+
+
+def test_deleted_events_fall_out_of_the_view_and_stay_in_the_plain_table(space):
+    space.run()
+    gone = space.event(space.days[-1], 0)
+    space.cometly.history.delete(gone)
+    space.run()
+    assert space.view_is_true()
+    assert (gone,) in space.warehouse.events
+
+
+def test_a_touchpoint_that_lost_its_credit_falls_out_of_the_view():
+    with Space("attributed", lookback_days=3) as space:
+        space.run()
+        before = set(space.warehouse.events)
+        for number in range(6):
+            space.cometly.history.reattribute(space.event(space.days[-1], number), seed=1)
+        space.run()
+        assert space.view_is_true()
+        assert set(space.warehouse.events) > before
+        assert len(space.warehouse.view()) < len(space.warehouse.events)
+
+
+def test_a_lookback_that_finds_nothing_changed_writes_no_event_and_leaves_the_state_as_it_was(space):
+    space.run()
+    bookmark, written = space.warehouse.bookmark, space.warehouse.written
+    output = space.run()
+    assert space.warehouse.written == written
+    assert all(state["bookmarks"]["events"] == bookmark for state in output.states)
+    assert len(output.ledger) == 3
+
+
+def test_an_event_that_moves_to_another_day_and_back_is_not_lost_when_its_own_day_could_not_be_looked_at(space):
+    space.run()
+    old, new = space.days[-2:]
+    event = space.event(new, 0)
+    space.move(event, old)
+    space.run(failing=[new])
+    space.put_back(event)
+    space.run()
+    assert space.view_is_true()
+
+
+def test_a_day_that_changes_back_after_a_run_was_stopped_while_rewriting_it_is_whole_again(space):
+    space.run()
+    event = space.event(space.days[-1], 0)
+    amount = space.cometly.history.find(event).amount
+    space.cometly.history.edit(event, amount="77.70")
+    output = space.run(taken=0)
+    last_row = max(number for number, each in enumerate(output.messages) if each.get("stream") == "events")
+    space.warehouse.take(output.messages[:last_row])
+    space.cometly.history.edit(event, amount=amount)
+    space.run()
+    assert space.view_is_true()
+
+
+def test_an_event_that_moves_while_the_run_is_under_way_is_not_lost():
+    days: list[date] = []
+    with Space(lookback_days=3, job_seconds=lambda day, _attempt: 60 if day == days[0] else 1) as space:
+        days += space.days[-2:]
+        space.run()
+        older, newer = days
+        event = space.event(newer, 0)
+        space.cometly.history.edit(event, amount="1.00")
+
+        def move_once():
+            taken = [request.date for request in space.cometly.requests if request.endpoint == "file"]
+            if taken.count(newer) == 2 and not space.moved:
+                space.move(event, older)
+
+        output = space.run(racing=[(number, move_once) for number in range(100)])
+        assert space.moved
+        both = [record["event_date"] for record in output.records if record["id"] == event]
+        assert both == [older.isoformat(), newer.isoformat()], "two exports of this run hold the event"
+        assert space.warehouse.bookmark["again"] == [older.isoformat()]
+        space.run()
+        assert space.view_is_true()
+        assert "again" not in space.warehouse.bookmark
+
+
+def test_a_looked_back_day_that_fails_is_tried_again_though_the_lookback_has_moved_on(space):
+    space.run()
+    failing = space.days[-3]
+    space.cometly.history.delete(space.event(failing, 0))
+    space.sleep(1)
+    space.run(failing=[failing])
+    assert space.warehouse.bookmark["again"] == [failing.isoformat()]
+    space.sleep(1)
+    space.run()
+    assert space.view_is_true()
+    assert "again" not in space.warehouse.bookmark
+
+
+def test_a_run_that_is_stopped_after_the_newest_day_still_owes_the_oldest_looked_back_day(space):
+    space.config["backfill_order"] = "newest_first"
+    space.run()
+    space.cometly.history.delete(space.event(space.days[-3], 0))
+    space.sleep(1)
+    output = space.run(taken=0)
+    newest = {"stream": "event_days", "event_date": space.yesterday.isoformat()}
+    end_of_newest = 1 + next(
+        number
+        for number, each in enumerate(output.messages)
+        if newest.items() <= {**each, **each.get("record", {})}.items()
+    )
+    space.warehouse.take(output.messages[: end_of_newest + 1])
+    assert space.delivered.last == space.yesterday
+    space.run()
+    assert space.view_is_true()
+
+
+def test_the_revision_counts_changes_and_not_what_had_to_be_written_again(space, caplog):
+    caplog.set_level("INFO")
+    space.run()
+    day = space.days[-1]
+    space.run(failing=[day])
+    space.run()
+    row = space.warehouse.days[day.isoformat()]
+    assert row["revision"] == 1
+    assert f"{day} is written again" in caplog.text
+    assert " changed since " not in caplog.text
+    assert space.view_is_true()
+
+
+# Any history
+
+
+@dataclasses.dataclass(frozen=True)
+class Change:
+    """Something that happens at Cometly; days and events are counted among those that there are."""
+
+    kind: str
+    day: int
+    event: int
+    other: int
+
+    def happen(self, space: Space, days: list[date]) -> None:
+        history = space.cometly.history
+        day, other = days[self.day % len(days)], days[self.other % len(days)]
+        event = space.event(day, self.event)
+        if self.kind == "late":
+            history.add(space.moment(day, self.other), amount=f"{self.event}.{self.other:02}", profile_id=self.event)
+        elif self.kind == "rename":
+            history.rename_custom_event(1, f"label {self.other % 2}")
+        elif self.kind == "put back":
+            if moved := space.moved_within(days):
+                space.put_back(moved[self.event % len(moved)])
+        elif event is not None and self.kind == "edit":
+            history.edit(event, amount=f"{self.other % 3}.50")
+        elif event is not None and self.kind == "delete":
+            history.delete(event)
+        elif event is not None and self.kind == "move":
+            space.move(event, other, self.other % 2)
+        elif event is not None and self.kind == "reattribute":
+            history.reattribute(event, seed=1 + self.other % 2)
+        elif event is not None and self.kind == "merge":
+            profile, into = (history.find(each).profile_id for each in (event, space.event(day, self.other)))
+            if profile and into and profile != into:
+                history.merge_contacts(profile, into)
+
+
+OF_ONE_DAY = ("late", "edit", "delete", "move", "put back", "reattribute")
+OF_ALL_DAYS = (*OF_ONE_DAY, "rename", "merge")
+
+
+def changes(kinds):
+    numbers = st.integers(0, 20)
+    return st.lists(st.builds(Change, st.sampled_from(kinds), numbers, numbers, numbers), max_size=4)
+
+
+@dataclasses.dataclass(frozen=True)
+class Episode:
+    """What happens, and the run after it."""
+
+    changes: list[Change]
+    sleep: int
+    taken: float
+    failing: list[int]
+    racing: list[Change]
+    race_at: int
+
+
+def episodes(kinds, *, races):
+    return st.lists(
+        st.builds(
+            Episode,
+            changes(kinds),
+            sleep=st.sampled_from([0, 0, 1, 2]),
+            taken=st.one_of(st.just(1.0), st.floats(0, 1)),
+            failing=st.lists(st.integers(0, 6), max_size=2),
+            racing=changes(kinds) if races else st.just([]),
+            race_at=st.integers(0, 20),
+        ),
+        min_size=1,
+        max_size=4,
+    )
+
+
+def play(space: Space, history: list[Episode], *, reach=None):
+    """Let a history happen, then run once more undisturbed.
+
+    Args:
+        space: Where.
+        history: What.
+        reach: How many of the latest delivered days change at most; None: all days do. Others are out of any lookback.
+    """
+    space.run()
+    for episode in history:
+        for change in episode.changes:
+            days = space.days
+            if reach is not None:
+                latest = space.delivered.latest(reach)
+                days = [day for day in days if day in latest or day not in space.delivered]
+            change.happen(space, days)
+        space.sleep(episode.sleep)
+        days = space.days
+        space.run(
+            taken=episode.taken,
+            failing={days[number] for number in episode.failing if number < len(days) and _due(space, days[number])},
+            racing=[(episode.race_at, functools.partial(each.happen, space, days)) for each in episode.racing],
+        )
+    space.run()
+    assert space.view_is_true()
+
+
+def _due(space, day):
+    lookback = space.config["lookback_days"]
+    again = space.warehouse.bookmark.get("again", [])
+    return day not in space.delivered or day in space.delivered.latest(lookback) or day.isoformat() in again
+
+
+def property_test(examples):
+    return settings(max_examples=examples, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+
+
+orders = st.sampled_from(["oldest_first", "newest_first"])
+QUICK, LONG = 15, 250
+
+
+def all_days_change(way, history, order, open_day):
+    config: dict[str, Any] = {"lookback_days": LONGEST, "backfill_order": order, "include_open_day": open_day}
+    with Space(way, **config) as space:
+        play(space, history)
+
+
+def days_in_reach_change(history, order, lookback):
+    with Space(lookback_days=lookback, backfill_order=order) as space:
+        play(space, history, reach=lookback)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@property_test(QUICK)
+@given(history=episodes(OF_ALL_DAYS, races=True), order=orders, open_day=st.booleans())
+def test_any_history_and_any_runs_end_in_the_truth(way, history, order, open_day):
+    all_days_change(way, history, order, open_day)
+
+
+@property_test(QUICK)
+@given(history=episodes(OF_ONE_DAY, races=False), order=orders, lookback=st.integers(1, 3))
+def test_a_short_lookback_sees_every_change_of_the_days_that_it_reaches(history, order, lookback):
+    days_in_reach_change(history, order, lookback)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", WAYS)
+@property_test(LONG)
+@given(history=episodes(OF_ALL_DAYS, races=True), order=orders, open_day=st.booleans())
+def test_many_histories_and_runs_end_in_the_truth(way, history, order, open_day):
+    all_days_change(way, history, order, open_day)
+
+
+@pytest.mark.slow
+@property_test(LONG)
+@given(history=episodes(OF_ONE_DAY, races=False), order=orders, lookback=st.integers(1, 3))
+def test_a_short_lookback_sees_many_changes_of_the_days_that_it_reaches(history, order, lookback):
+    days_in_reach_change(history, order, lookback)
