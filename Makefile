@@ -31,6 +31,10 @@ types: .venv/dev ## Check types
 bench-backfill: .venv/dev ## Measure a backfill against the rate limit, beside one export at a time (five minutes)
 	@.venv/bin/python -m benchmarks.backfill
 
+bench-lookback: .venv/dev ## Measure what looking back costs, beside writing every row again (ten minutes), and STATE
+	@.venv/bin/python -m benchmarks.state_size
+	@.venv/bin/python -m benchmarks.lookback
+
 format: .venv/dev ## Put the code into its format, and fix what can be fixed
 	@.venv/bin/ruff format
 	@.venv/bin/ruff check --fix
@@ -75,4 +79,4 @@ build/uv/bin/uv: | python
 	@build/uv/bin/python -m pip install --quiet --disable-pip-version-check uv \
 		|| { rm -rf build/uv; echo "pip could not install uv: is the package index reachable?"; exit 1; }
 
-.PHONY: help demo test unit lint types bench-backfill format documents matrix package clean python
+.PHONY: help demo test unit lint types bench-backfill bench-lookback format documents matrix package clean python

@@ -302,9 +302,8 @@ class Change:
     other: int
 
     def happen(self, space: Space, days: list[date]) -> None:
-        history = space.cometly.history
         day, other = days[self.day % len(days)], days[self.other % len(days)]
-        event = space.event(day, self.event)
+        history = space.cometly.history
         if self.kind == "late":
             history.add(space.moment(day, self.other), amount=f"{self.event}.{self.other:02}", profile_id=self.event)
         elif self.kind == "rename":
@@ -312,18 +311,21 @@ class Change:
         elif self.kind == "put back":
             if moved := space.moved_within(days):
                 space.put_back(moved[self.event % len(moved)])
-        elif event is not None and self.kind == "edit":
+        elif (event := space.event(day, self.event)) is not None:
+            self._happen_to(event, space, other)
+
+    def _happen_to(self, event: int, space: Space, other: date) -> None:
+        history = space.cometly.history
+        if self.kind == "edit":
             history.edit(event, amount=f"{self.other % 3}.50")
-        elif event is not None and self.kind == "delete":
+        elif self.kind == "delete":
             history.delete(event)
-        elif event is not None and self.kind == "move":
+        elif self.kind == "move":
             space.move(event, other, self.other % 2)
-        elif event is not None and self.kind == "reattribute":
+        elif self.kind == "reattribute":
             history.reattribute(event, seed=1 + self.other % 2)
-        elif event is not None and self.kind == "merge":
-            profile, into = (history.find(each).profile_id for each in (event, space.event(day, self.other)))
-            if profile and into and profile != into:
-                history.merge_contacts(profile, into)
+        elif self.kind == "merge" and (profile := history.find(event).profile_id):
+            history.merge_contacts(profile, profile + 1)
 
 
 OF_ONE_DAY = ("late", "edit", "delete", "move", "put back", "reattribute")

@@ -1,0 +1,180 @@
+"""What it costs to look back: ``python -m benchmarks.lookback``.
+
+A real PostgreSQL holds 30 days of 100,000 events. One event of one day changes at Cometly, and then all days are looked
+at again, twice from the same beginning: as the tap does it, and with every row written again, as a tap must that does
+not know what it wrote. Then: how much of the time of reading a file the digest takes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import xxhash
+
+from demo.meltano import PROJECT, Meltano
+from demo.postgres import Postgres
+from tap_cometly.blocks import prove
+from tap_cometly.exports.ndjson import line_blocks
+from tap_cometly.rows import Columns
+from tap_cometly.sandbox import Sandbox
+from tap_cometly.schema import OWN_COLUMNS
+from tap_cometly.tap import TapCometly
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+DAYS: Final = 30
+ROWS: Final = 100_000
+ROUNDS: Final = 5
+
+
+class Lane:
+    """A database, and what the tap remembers of it."""
+
+    def __init__(self, folder: Path, postgres: Postgres, settings: dict[str, Any]) -> None:
+        self.schema = folder.name
+        folder.mkdir()
+        self._folder = folder
+        self._postgres = postgres
+        self.state: dict[str, Any] = {}
+        self._config = folder / "tap.json"
+        self._config.write_text(json.dumps(settings), encoding="utf-8")
+        self._target = folder / "target.json"
+        target = {"sqlalchemy_url": postgres.url, "default_target_schema": self.schema, "use_copy": True}
+        self._target.write_text(json.dumps({**target, "validate_records": False}), encoding="utf-8")
+
+    def run(self) -> tuple[float, int]:
+        """Pipe the tap into the target; return seconds, and how many rows of events were written."""
+        begin = datetime.now(timezone.utc).replace(tzinfo=None)
+        began = time.monotonic()
+        state = self._folder / "state.json"
+        state.write_text(json.dumps(self.state), encoding="utf-8")
+        tap = [sys.executable, "-m", "tap_cometly", f"--config={self._config}", f"--state={state}"]
+        target = PROJECT / ".meltano/loaders/target-postgres/venv/bin/target-postgres"
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("TAP_COMETLY")}
+        with (
+            (self._folder / "log").open("ab") as log,
+            subprocess.Popen(tap, env=environment, stdout=subprocess.PIPE, stderr=log, cwd=PROJECT) as source,
+        ):
+            done = subprocess.run(
+                [str(target), f"--config={self._target}"],
+                stdin=source.stdout,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                check=True,
+            )
+        self.state = json.loads(done.stdout.splitlines()[-1])
+        seconds = time.monotonic() - began
+        written = f"select count(*) from {self.schema}.events where _sdc_batched_at >= %s"  # noqa: S608 - our own name
+        with self._postgres.connect() as connection:
+            answer = connection.execute(written.encode(), [begin]).fetchone()
+        return seconds, answer[0] if answer else 0
+
+
+def side_by_side(days: int, rows: int) -> None:
+    """Look back both ways, and print what it took."""
+    last = datetime.now(timezone.utc).date() - timedelta(days=1)
+    first = last - timedelta(days=days - 1)
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        Meltano(folder, {})("install", "target-postgres")
+        cometly = stack.enter_context(
+            Sandbox(
+                timezone="UTC",
+                first_day=first,
+                events_per_day=lambda _day: rows,
+                creates_per_minute=6000,
+                polls_per_minute=60000,
+                job_seconds=0,
+            )
+        )
+        postgres = stack.enter_context(Postgres(folder / "postgres"))
+        lane = Lane(
+            folder / "cometly",
+            postgres,
+            {
+                "api_url": cometly.api_url,
+                "api_key": cometly.api_key,
+                "timezone": "UTC",
+                "start_date": first.isoformat(),
+                "lookback_days": days,
+            },
+        )
+        tell(f"first load of {days} days of {rows:,} rows", *lane.run())
+        tell("looked back, nothing changed", *lane.run())
+        event = next(cometly.truth(last - timedelta(days=days // 2)))["id"]
+        for amount, way in enumerate(("looked back", "every row written again"), 1):
+            cometly.history.edit(event, amount=amount)
+            if way != "looked back":
+                del lane.state["bookmarks"]["events"]["days"]  # nothing to compare with
+            tell(f"{way}, 1 day of {days} changed", *lane.run())
+
+
+def digest_share(rows: int) -> None:
+    """Print how much of the time of reading a proven file its digest takes."""
+    day = datetime.now(timezone.utc).date() - timedelta(days=1)
+    with Sandbox(timezone="UTC", first_day=day, events_per_day=lambda _day: rows, job_seconds=0) as cometly:
+        tap = TapCometly(config={"api_key": cometly.api_key, "api_url": cometly.api_url})
+        schema = tap.events.schema["properties"]
+        columns = Columns({name: each for name, each in schema.items() if name not in OWN_COLUMNS}, keys=["id"])
+        with tempfile.TemporaryFile() as file:
+            file.write(_export(cometly, day.isoformat()))
+            lines = [line for block in line_blocks(file) for line in block.splitlines()]
+            reading = _best(lambda: prove([file], columns))
+    digesting = _best(lambda: sum(map(xxhash.xxh3_128_intdigest, lines)))
+    each = 1e6 / rows
+    print(
+        f"\nReading and proving {rows:,} rows: {reading:.3f} s ({reading * each:.2f} µs a row), of which the digest "
+        f"{digesting:.3f} s ({digesting * each:.2f} µs a row): {digesting / reading:.1%}"
+    )
+
+
+def _export(cometly: Sandbox, day: str) -> bytes:
+    import requests  # noqa: PLC0415
+
+    headers = {"Authorization": f"Bearer {cometly.api_key}", "Accept": "application/json"}
+    url = f"{cometly.api_url}/events/exports"
+    fields = ["profile_id", "company_id", "space_id", "event_name", "configured_name", "amount", "is_upsell"]
+    asked = {"date": day, "fields": [*fields, "order_id", "order_name", "event_url"]}
+    export = requests.post(url, json=asked, headers=headers, timeout=60).json()["export_id"]
+    link = requests.get(f"{url}/{export}", headers=headers, timeout=60).json()["download_url"]
+    return requests.get(link, timeout=60).content
+
+
+def _best(work: Callable[[], object]) -> float:
+    seconds = []
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - began)
+    return min(seconds)
+
+
+def tell(what: str, seconds: float, rows: int) -> None:
+    """Print a result."""
+    print(f"  {what:<48} {seconds:7.1f} s {rows:10,} rows written", flush=True)
+
+
+def main() -> None:
+    """Measure both."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.lookback", description=__doc__)
+    parser.add_argument("--days", type=int, default=DAYS)
+    parser.add_argument("--rows", type=int, default=ROWS, help="of each day")
+    options = parser.parse_args()
+    print(f"Lookback of {options.days} days into PostgreSQL ({os.cpu_count()} processors):")
+    side_by_side(options.days, options.rows)
+    digest_share(options.rows)
+
+
+if __name__ == "__main__":
+    main()
