@@ -73,6 +73,15 @@ def meltano(plugins, cometly, tmp_path):
     return with_settings
 
 
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory):
+    """A server whose sessions are in New York unless they ask for another zone."""
+    from demo.postgres import Postgres  # noqa: PLC0415
+
+    with Postgres(tmp_path_factory.mktemp("postgres") / "data", timezone="America/New_York") as server:
+        yield server
+
+
 def _zone():
     from zoneinfo import ZoneInfo  # noqa: PLC0415
 

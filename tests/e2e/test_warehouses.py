@@ -86,15 +86,6 @@ class DuckDBTable:
             return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
 
 
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory):
-    """A server whose sessions are in New York unless they ask for another zone."""
-    from demo.postgres import Postgres  # noqa: PLC0415
-
-    with Postgres(tmp_path_factory.mktemp("postgres") / "data", timezone="America/New_York") as server:
-        yield server
-
-
 @pytest.fixture(params=["postgres", "duckdb"])
 def table(request, tmp_path):
     if request.param == "postgres":

@@ -1,0 +1,90 @@
+"""A run of Meltano whose tap is killed in the middle: reported as failed, and made good by the next run."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import datetime as dt
+import os
+import signal
+import subprocess
+import threading
+
+import pytest
+
+from tap_cometly.sandbox import Sandbox
+from tests.e2e.conftest import KEY, TIMEZONE
+from tests.e2e.test_warehouses import REQUESTS, PostgresTable, between, comparable, truth
+
+DAYS = 20
+QUICK_DAYS = 12
+"""The tap is killed when it has these and waits for the others."""
+
+
+class Trigger:
+    """Is set when the files of so many exports have been asked for."""
+
+    def __init__(self):
+        self.set = threading.Event()
+        self.files = 0
+
+    def __call__(self, request):
+        self.files += request.endpoint == "file"
+        if self.files >= QUICK_DAYS:
+            self.set.set()
+
+
+@pytest.fixture
+def trigger():
+    return Trigger()
+
+
+@pytest.fixture
+def cometly(trigger, yesterday):
+    def job_seconds(day, attempt):
+        return 0.5 if attempt > 1 or (yesterday - day).days >= DAYS - QUICK_DAYS else 30
+
+    with Sandbox(
+        timezone=TIMEZONE,
+        api_key=KEY,
+        events_per_day=400,
+        creates_per_minute=6000,
+        polls_per_minute=60000,
+        job_seconds=job_seconds,
+        on_request=trigger,
+    ) as sandbox:
+        yield sandbox
+
+
+def tap_of(meltano):
+    """Return the process of the tap that this Meltano has started."""
+    listing = subprocess.run(["ps", "-A", "-ww", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True)
+    processes = [line.split(maxsplit=2) for line in listing.stdout.splitlines()]
+    family = {pid for pid, _, command in processes if f"--env-file={meltano.env_file}" in command}
+    for pid, parent, command in processes:
+        if parent in family and "tap-cometly" in command and pid not in family:
+            return int(pid)
+    raise AssertionError("no tap is running")
+
+
+@pytest.mark.parametrize("kill", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "terminated"])
+def test_after_a_tap_killed_in_the_middle_the_next_run_completes_the_table(
+    kill, trigger, cometly, meltano, postgres, yesterday
+):
+    from demo.meltano import MeltanoError  # noqa: PLC0415 - the quick tests run without Meltano
+
+    days = [yesterday - dt.timedelta(days=age) for age in range(DAYS - 1, -1, -1)]
+    table = PostgresTable(postgres)
+    run = meltano(**table.settings, **between(days[0], days[-1]))
+    expected = comparable(truth(cometly, days, REQUESTS["no attribution"].query))
+
+    with concurrent.futures.ThreadPoolExecutor() as background:
+        first = background.submit(run, "run", "tap-cometly", "target-postgres")
+        assert trigger.set.wait(timeout=120)
+        os.kill(tap_of(run), kill)
+        with pytest.raises(MeltanoError, match="Extractor failed"):
+            first.result(timeout=120)
+    begun = table.rows()
+    assert 0 < len(begun) < len(expected)
+
+    run("run", "tap-cometly", "target-postgres")
+    assert comparable(table.rows()) == expected
