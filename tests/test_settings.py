@@ -370,7 +370,7 @@ class TestAWarning:
 
         schema = {"properties": {}}
         AnyTap.append_builtin_config(schema)
-        assert set(schema["properties"]) <= set(BUILT_IN_SETTINGS)
+        assert set(schema["properties"]) <= {*BUILT_IN_SETTINGS, *PROPERTIES}
 
 
 class TestTheWantedDays:
