@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from typing_extensions import Self
@@ -61,17 +61,21 @@ class DayMemory:
         """
         values = found if isinstance(found, Mapping) else {}
         try:
-            total = values["amount_total"]
-            return cls(
+            digest, total = values["digest"], values["amount_total"]
+            memory = cls(
                 export_id=int(values["export_id"]),
-                digest=str(values["digest"]),
+                digest=digest,
                 rows=int(values["rows"]),
                 amount_total=None if total is None else Decimal(str(total)),
-                exported_at=str(values["exported_at"]),
+                exported_at=values["exported_at"],
                 revision=int(values["revision"]),
             )
-        except (KeyError, TypeError, ValueError, InvalidOperation):
-            raise MalformedStateError(key, found, "must be what this tap wrote about a day, or be left out") from None
+            calendar.parse_day(memory.exported_at)
+            if isinstance(digest, str) and (memory.amount_total is None or memory.amount_total.is_finite()):
+                return memory
+        except (KeyError, TypeError, ValueError, ArithmeticError):
+            pass
+        raise MalformedStateError(key, found, "must be what this tap wrote about a day, or be left out")
 
     def to_state(self) -> dict[str, object]:
         """Return it as it is written to STATE."""
@@ -108,6 +112,7 @@ class Bookmark:
         asked, days, since, again = (state.get(key) for key in ("asked", "days", "since", "again"))
         if asked is not None and not isinstance(asked, Mapping):
             raise MalformedStateError("asked", asked, "must be an object, or be left out")
+        _refuse_unless_names((asked or {}).get("fields"), "asked.fields")
         if days is not None and not isinstance(days, Mapping):
             raise MalformedStateError("days", days, "must be an object, or be left out")
         if again is not None and not isinstance(again, (list, tuple)):
@@ -153,6 +158,11 @@ class Bookmark:
     def with_again(self, days: Collection[date]) -> Self:
         """Return the bookmark after some delivered days came into doubt; others in ``days`` play no part."""
         return dataclasses.replace(self, again=self.again.union(day for day in days if day in self.progress))
+
+
+def _refuse_unless_names(found: object, key: str) -> None:
+    if found is not None and not (isinstance(found, (list, tuple)) and all(isinstance(name, str) for name in found)):
+        raise MalformedStateError(key, found, "must be a list of names, or be left out")
 
 
 def _day(found: object, key: str) -> date:

@@ -58,10 +58,13 @@ class EventDaysStream(Stream):
 
     def __init__(self, tap: TapCometly) -> None:
         super().__init__(tap, schema=json_schema(FIELDS))
+        self.tap = tap
 
     @override
     def get_records(self, context: Context | None) -> Iterable[Record]:
         """Yield nothing: rows are written between the events of their day and its STATE, which speaks for both."""
+        if not self.tap.events.selected:
+            self.logger.warning("`event_days` is written together with `events`, which is not selected: nothing to do")
         return ()
 
     @override

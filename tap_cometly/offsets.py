@@ -95,11 +95,9 @@ def suggestion(shown: OffsetRange) -> str:
     offsets = shown.candidates
     if not offsets:
         return "The events agree with no UTC offset"
-    earlier = (offsets[0] - _WEST).total_seconds() / 3600
-    return (
-        f"The events show {shown}. With the setting `timezone` each day would arrive "
-        f"{f'at least {earlier:g}' if len(offsets) > 1 else f'{earlier:g}'} hours earlier"
-    )
+    hours = [f"{(offset - _WEST).total_seconds() / 3600:g}" for offset in (offsets[0], offsets[-1])]
+    earlier = " to ".join(dict.fromkeys(hours))
+    return f"The events show {shown}. With the setting `timezone` each day would arrive {earlier} hours earlier"
 
 
 def _moment(moment: datetime) -> str:
