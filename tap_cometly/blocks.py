@@ -46,8 +46,7 @@ _NULL: Final = msgspec.Raw(b"null")
 _CONTAINERS: Final = frozenset({dict, list})
 _FIRST: Final = itemgetter(0)
 _LAST: Final = itemgetter(-1)
-_OPENING: Final = set(b"{")
-_CLOSING: Final = set(b"}")
+_BRACES: Final = (set(b"{"), set(b"}"))
 _INTEGERS: Final = {int}
 
 
@@ -108,18 +107,21 @@ class Shape:
         lines.pop()
         try:
             rows = self._decoder.decode_lines(block)
-            # As many objects as lines, and every line begins with one: so there is exactly one on each.
-            if len(rows) != len(lines) or set(map(_FIRST, lines)) != _OPENING:
+            # As many objects as lines, and each line begins and ends with one: so there is exactly one on each.
+            if len(rows) != len(lines) or (set(map(_FIRST, lines)), set(map(_LAST, lines))) != _BRACES:
                 raise _OddError
-            for value_of in self._loose:
-                if not _CONTAINERS.isdisjoint(map(type, map(value_of, rows))):
-                    _check_nested(map(value_of, rows), lines)
+            self._check_loose(rows)
             self._check_numbers(rows)
             self._check_texts(rows, known)
             self.fit(rows)
         except (msgspec.DecodeError, ValueError, ArithmeticError, RecursionError, IndexError):
             raise _OddError from None
         return lines, rows
+
+    def _check_loose(self, rows: list[Any]) -> None:
+        for value_of in self._loose:
+            if not _CONTAINERS.isdisjoint(map(type, map(value_of, rows))) and any(map(too_deep, map(value_of, rows))):
+                raise _OddError
 
     def _check_numbers(self, rows: list[Any]) -> None:
         for number_of, types in self._numbers:
@@ -152,12 +154,6 @@ class Shape:
         if strict is None:
             return (Any, None) if column.nullable or column.name in self.fitted else (Any,)
         return (strict | None, None) if column.nullable else (strict,)
-
-
-def _check_nested(values: Iterable[Any], lines: list[bytes]) -> None:
-    """Check a block with values that are objects or lists: none too deep, and none that goes over several lines."""
-    if any(map(too_deep, values)) or set(map(_LAST, lines)) != _CLOSING:
-        raise _OddError
 
 
 class Records:

@@ -1,0 +1,148 @@
+"""What the target is given: whole lines, at once, in the SDK's form."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import io
+import os
+import select
+import subprocess
+import sys
+import termios
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from singer_sdk.contrib.msgspec import MsgSpecWriter
+from singer_sdk.singerlib import RecordMessage, StateMessage
+
+from tap_cometly.messages import MessageWriter
+from tests.tapping import parse
+
+RECORD = {"id": 1, "amount": Decimal("1.50"), "name": "Müller ☕", "missing": None}
+
+
+class Pipe:
+    """A pipe in the place of stdout."""
+
+    def __init__(self, reading, writing):
+        self.reading = reading
+        self.stdout = open(writing, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - `piped` closes it
+
+    def waiting(self):
+        return int.from_bytes(fcntl.ioctl(self.reading, termios.FIONREAD, b"\0" * 4), sys.byteorder)
+
+    def read_to_the_end(self):
+        chunks = []
+        while chunk := os.read(self.reading, 65536):
+            chunks.append(chunk)
+        return b"".join(chunks)
+
+
+@contextlib.contextmanager
+def piped():
+    pipe = Pipe(*os.pipe())
+    with contextlib.redirect_stdout(pipe.stdout):
+        yield pipe
+    with contextlib.suppress(OSError):
+        pipe.stdout.close()
+    with contextlib.suppress(OSError):
+        os.close(pipe.reading)
+
+
+def written(write):
+    stdout = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    with contextlib.redirect_stdout(stdout):
+        write()
+    return stdout.buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        RecordMessage(stream="events", record=RECORD, time_extracted=datetime(2025, 3, 1, 9, tzinfo=timezone.utc)),
+        StateMessage(value={"bookmarks": {"events": {"delivered": [["2025-01-01", "2025-02-11"]]}}}),
+    ],
+)
+def test_messages_have_the_form_that_the_sdk_gives_them(message):
+    assert written(lambda: MessageWriter().write_message(message)) == bytes(MsgSpecWriter().format_message(message))
+
+
+def test_records_by_the_block_have_the_form_of_single_ones():
+    by_block = parse(written(lambda: MessageWriter().write_records("events", [RECORD, RECORD])).splitlines())
+    message = RecordMessage(stream="events", record=RECORD, time_extracted=datetime.now(timezone.utc))
+    (single,) = parse(written(lambda: MessageWriter().write_message(message)).splitlines())
+    assert [list(message) for message in by_block] == [list(single)] * 2
+    for message in by_block:
+        assert datetime.fromisoformat(message["time_extracted"][:-1])
+        assert {**message, "time_extracted": single["time_extracted"]} == single
+
+
+def test_each_message_has_left_the_process_when_the_call_returns():
+    with piped() as pipe:
+        MessageWriter().write_message(StateMessage(value={}))
+        assert pipe.waiting() == len('{"type":"STATE","value":{}}\n')
+
+
+def test_what_others_have_printed_stays_before_it():
+    with piped() as pipe:
+        sys.stdout.write("first\n")
+        MessageWriter().write_lines(b"second\n")
+        assert os.read(pipe.reading, 100) == b"first\nsecond\n"
+
+
+def test_a_stdout_that_is_put_in_its_place_later_is_used():
+    writer = MessageWriter()
+    assert written(lambda: writer.write_lines(b"a\n")) == b"a\n"
+    assert written(lambda: writer.write_lines(b"b\n")) == b"b\n"
+
+
+@given(st.lists(st.integers(1, 3 * select.PIPE_BUF), min_size=1, max_size=400))
+def test_everything_arrives_in_order_through_a_slow_pipe(lengths):
+    lines = b"".join(b"%d" % (number % 10) * length + b"\n" for number, length in enumerate(lengths))
+    with piped() as pipe, ThreadPoolExecutor() as reader:
+        arrived = reader.submit(pipe.read_to_the_end)
+        MessageWriter().write_lines(lines)
+        pipe.stdout.close()
+        assert arrived.result() == lines
+
+
+def test_a_process_killed_in_a_blocked_write_leaves_whole_lines():
+    program = """if True:
+        from tap_cometly.messages import MessageWriter
+        writer = MessageWriter()
+        while True:
+            writer.write_lines(b"".join(b"x" * (number % 700) + b"\\n" for number in range(3000)))
+    """
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as process:
+        fd = process.stdout.fileno()
+        held = -1
+        # Full when nothing is added any more although nobody reads.
+        while (now := int.from_bytes(fcntl.ioctl(fd, termios.FIONREAD, b"\0" * 4), sys.byteorder)) != held or not now:
+            held = now
+            threading.Event().wait(0.2)
+        process.kill()
+        process.wait()
+        got = process.stdout.read()
+    assert len(got) >= held
+    assert got.endswith(b"\n")
+    assert {len(line) for line in got.splitlines()} <= set(range(700))
+
+
+def test_a_reader_that_has_gone_is_noticed():
+    with piped() as pipe:
+        os.close(pipe.reading)
+        with pytest.raises(BrokenPipeError):
+            MessageWriter().write_lines(b"x\n" * 100_000)
+
+
+def test_a_file_takes_everything(tmp_path):
+    lines = b"".join(b"%d\n" % number for number in range(100_000))
+    with (tmp_path / "out").open("w") as file, contextlib.redirect_stdout(file):
+        MessageWriter().write_lines(lines)
+        assert (tmp_path / "out").read_bytes() == lines
