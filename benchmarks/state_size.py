@@ -21,6 +21,7 @@ def bookmark_after(days: int, *, lookback_days: int) -> Bookmark:
         "attribution_window": None,
         "fields": ["amount", "company_id", "configured_name", "event_name", "event_time_utc", "event_url", "id"],
         "timezone": "America/Argentina/ComodRivadavia",
+        "event_days": True,
     }
     first = date(2025, 1, 1)
     bookmark = Bookmark(since=first, asked=asked)

@@ -25,12 +25,13 @@ class ChangedRequestError(Exception):
         )
 
 
-def asked_for(settings: Settings, columns: Collection[str]) -> dict[str, Any]:
+def asked_for(settings: Settings, columns: Collection[str], *, ledger: bool = True) -> dict[str, Any]:
     """Return what is asked of Cometly, in the form that STATE remembers.
 
     Args:
         settings: What the user asked for.
         columns: The selected columns that come from Cometly.
+        ledger: Whether the stream `event_days` is selected.
     """
     return {
         "query_mode": settings.query_mode,
@@ -40,6 +41,7 @@ def asked_for(settings: Settings, columns: Collection[str]) -> dict[str, Any]:
         "attribution_window": settings.attribution_window,
         "fields": sorted(columns),
         "timezone": settings.timezone.key if settings.timezone else None,
+        "event_days": ledger,
     }
 
 
@@ -62,6 +64,8 @@ def harmless_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[
         told.append(f"columns no longer asked for ({', '.join(removed)}): older days keep them")
     if before.get("timezone", now["timezone"]) != now["timezone"]:
         told.append(f"`timezone` was {_shown(before['timezone'])} and is {_shown(now['timezone'])}")
+    if now["event_days"] and not before.get("event_days", True):
+        told.append("`event_days` is selected again: of older days it knows nothing, or no longer the truth")
     return told
 
 

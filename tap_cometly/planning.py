@@ -38,7 +38,13 @@ class Plan:
 
     @classmethod
     def make(
-        cls, settings: Settings, state: Mapping[str, object], now: datetime, *, columns: Collection[str] = ()
+        cls,
+        settings: Settings,
+        state: Mapping[str, object],
+        now: datetime,
+        *,
+        columns: Collection[str] = (),
+        ledger: bool = True,
     ) -> Plan:
         """Plan a run.
 
@@ -47,6 +53,7 @@ class Plan:
             state: The stream's STATE.
             now: The present moment.
             columns: The selected columns that come from Cometly.
+            ledger: Whether the stream `event_days` is selected.
 
         Raises:
             MalformedStateError: The STATE makes no sense.
@@ -57,7 +64,7 @@ class Plan:
         last, today = bookmark.progress.last, calendar.today(now, None)
         if last and last > today:
             raise MalformedStateError("replication_key_value", str(last), f"must not lie after today ({today})")
-        bookmark, remarks = _asking(bookmark, settings, columns)
+        bookmark, remarks = _asking(bookmark, settings, asked_for(settings, columns, ledger=ledger))
         # Without a start date the wanted range begins ever later; what was begun is still to be finished.
         wanted = settings.wanted(now, since=bookmark.since)
         if wanted:
@@ -106,9 +113,8 @@ class Plan:
         return {reason: sum(day.reason == reason for day in self.due) for reason in _REASONS}
 
 
-def _asking(bookmark: Bookmark, settings: Settings, columns: Collection[str]) -> tuple[Bookmark, list[str]]:
+def _asking(bookmark: Bookmark, settings: Settings, asked: Mapping[str, Any]) -> tuple[Bookmark, list[str]]:
     """Return the bookmark with what is asked now, and what changed since."""
-    asked = asked_for(settings, columns)
     before = bookmark.asked if bookmark.asked is not None else asked
     if changes := changes_of_meaning(before, asked):
         if not settings.resync:

@@ -220,7 +220,8 @@ class EventsStream(Stream):
             ChangedRequestError: The STATE is about rows of another meaning.
         """
         columns = [name for name in self._selected() if name not in OWN_COLUMNS]
-        return Plan.make(self.tap.settings, self.stream_state, self.tap.now(), columns=columns)
+        ledger = self.tap.ledger.selected
+        return Plan.make(self.tap.settings, self.stream_state, self.tap.now(), columns=columns, ledger=ledger)
 
     def _remember(self, bookmark: Mapping[str, object] | None) -> None:
         """Write a STATE that marks a day delivered, or in doubt: the one place where STATE moves."""

@@ -103,14 +103,15 @@ def test_the_readme_has_every_setting_with_its_default_and_the_first_sentence_ab
     assert rows == expected
 
 
-def test_the_readme_has_every_column_with_its_type(tmp_path):
+@pytest.mark.parametrize(("stream", "heading"), [("events", "## What you get"), ("event_days", "## The current truth")])
+def test_the_readme_has_every_column_with_its_type(tmp_path, stream, heading):
     config = tmp_path / "config.json"
     attribution = {"sources": ["email"], "attribution_model": "linear", "attribution_window": 30}
     config.write_text(json.dumps({"api_key": "none", **attribution}))
     streams = told("--discover", f"--config={config}")["streams"]
-    columns = next(each for each in streams if each["tap_stream_id"] == "events")["schema"]["properties"]
+    columns = next(each for each in streams if each["tap_stream_id"] == stream)["schema"]["properties"]
     shown = {}
-    for names, kind in re.findall(r"^\| ((?:`\w+`(?:, )?)+) \| (\w+) \|", section("## What you get"), re.MULTILINE):
+    for names, kind in re.findall(r"^\| ((?:`\w+`(?:, )?)+) \| (\w+) \|", section(heading), re.MULTILINE):
         shown.update(dict.fromkeys(re.findall(r"`(\w+)`", names), kind))
     assert shown == {name: kind_of(schema) for name, schema in columns.items()}
 

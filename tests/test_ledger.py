@@ -134,6 +134,16 @@ def test_deselected_it_is_not_there_and_nothing_else_is_different(two_days, tap)
     assert again.records == again.ledger == []
 
 
+def test_selected_again_it_says_once_that_it_does_not_know_older_days(two_days, tap, caplog):
+    caplog.set_level("INFO")
+    first = sync(two_days, catalog=selecting(tap, two_days, event_days=False), tap=tap)
+    second = sync(two_days, state=first.state, tap=tap)
+    assert len(second.ledger) == 2
+    assert caplog.text.count("`event_days` is selected again") == 1
+    sync(two_days, state=second.state, tap=tap)
+    assert caplog.text.count("`event_days` is selected again") == 1
+
+
 def test_without_events_it_asks_cometly_nothing_moves_nothing_and_says_why(cometly, two_days, tap, caplog):
     output = sync(two_days, catalog=selecting(tap, two_days, events=False), tap=tap)
     assert output.records == output.ledger == []
