@@ -39,6 +39,7 @@ _NUMBER: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 _TIMESTAMP: Final = re.compile(
     r"(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}:\d{2})(?:[.,](\d+))?\s*(?:[Zz]|UTC|([+-]\d{2}):?(\d{2})?)?"
 )
+_WELL_WRITTEN: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?Z")
 _BOOLEANS: Final = {"true": True, "false": False, "1": True, "0": False}
 
 
@@ -264,6 +265,9 @@ def fit_string(value: Any) -> str:
 
 def fit_timestamp(value: Any) -> str:
     """Take a point in time as text and write it as RFC 3339 in UTC; without an offset it is UTC already."""
+    if isinstance(value, str) and _WELL_WRITTEN.fullmatch(value):
+        datetime.fromisoformat(value[:19])  # must be in the calendar; a leap second is in none
+        return value
     found = _TIMESTAMP.fullmatch(value.strip()) if isinstance(value, str) else None
     if found is None:
         raise ValueError("not a timestamp")
