@@ -1,8 +1,8 @@
 """The events stream: due days to orders for the engine, proven files to RECORDs, whole days to STATE.
 
 A day is all or nothing. Its rows are read twice: once as proof, in the background, and once as RECORDs, only after
-every one of them has been found to fit. STATE follows the last row of the day and nothing else moves it, so whatever
-STATE a target has seen speaks only of days that it has been given completely.
+every one of them has been found to fit. STATE follows the last row of the day, and nothing else marks a day delivered,
+so whatever STATE a target has seen speaks only of days that it has been given completely.
 """
 
 from __future__ import annotations
