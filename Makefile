@@ -9,6 +9,9 @@ UV := $(or $(shell command -v uv 2>/dev/null),build/uv/bin/uv)
 unexport VIRTUAL_ENV
 export UV_PROJECT_ENVIRONMENT := .venv
 
+# Tests of one group share what is slow to set up, such as Meltano's plugins.
+IN_PARALLEL := -n auto --dist loadgroup
+
 help: ## List the chores
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -16,10 +19,10 @@ demo: .venv/demo ## Load a month of events from a local Cometly into PostgreSQL,
 	@.venv/bin/python -m demo
 
 test: lint types ## Run the whole suite on this Python: lint, types, unit and end-to-end tests
-	@.venv/bin/python -m pytest
+	@.venv/bin/python -m pytest $(IN_PARALLEL)
 
 unit: .venv/dev ## Run the quick tests only
-	@.venv/bin/python -m pytest -m "not slow"
+	@.venv/bin/python -m pytest $(IN_PARALLEL) -m "not slow"
 
 lint: .venv/dev ## Check style and format
 	@.venv/bin/ruff check
@@ -27,6 +30,9 @@ lint: .venv/dev ## Check style and format
 
 types: .venv/dev ## Check types
 	@.venv/bin/mypy
+
+bench: .venv/dev ## Measure how fast a day becomes messages, beside an ordinary tap and what the machine can do (15 minutes)
+	@.venv/bin/python -m benchmarks.records --growth 10000000
 
 bench-backfill: .venv/dev ## Measure a backfill against the rate limit, beside one export at a time (five minutes)
 	@.venv/bin/python -m benchmarks.backfill
@@ -79,4 +85,4 @@ build/uv/bin/uv: | python
 	@build/uv/bin/python -m pip install --quiet --disable-pip-version-check uv \
 		|| { rm -rf build/uv; echo "pip could not install uv: is the package index reachable?"; exit 1; }
 
-.PHONY: help demo test unit lint types bench-backfill bench-lookback format documents matrix package clean python
+.PHONY: help demo test unit lint types bench bench-backfill bench-lookback format documents matrix package clean python
