@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from singer_sdk import metrics
 
+from tap_cometly.exports.threads import deaf_threads
+
 if TYPE_CHECKING:
     import logging
     from collections.abc import Callable, Iterable, Iterator
@@ -55,7 +57,9 @@ class Report:
         from tqdm import tqdm  # noqa: PLC0415
         from tqdm.contrib.logging import logging_redirect_tqdm  # noqa: PLC0415
 
-        with logging_redirect_tqdm(), tqdm(total=self._days, unit="day", dynamic_ncols=True) as bar:
+        with deaf_threads():  # the bar has one that watches over it
+            bar = tqdm(total=self._days, unit="day", dynamic_ncols=True)
+        with logging_redirect_tqdm(), bar:
             self._bar = bar
             yield
         self._bar = None

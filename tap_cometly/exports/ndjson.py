@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
 
 from tap_cometly.exports.jobs import Damaged
+from tap_cometly.exports.threads import deaf_threads
 
 _GzipFile: Any
 _CompressionError: Any
@@ -91,7 +92,8 @@ def ahead(items: Iterator[Item]) -> Iterator[Item]:
     Decompression does not need the interpreter, so it can have the machine's second core.
     """
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="ahead") as worker:
-        coming = worker.submit(next, items, None)
+        with deaf_threads():  # the thread starts with its first work
+            coming = worker.submit(next, items, None)
         while (item := coming.result()) is not None:
             coming = worker.submit(next, items, None)
             yield item

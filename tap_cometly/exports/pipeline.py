@@ -21,6 +21,7 @@ from tap_cometly.exports.clock import SystemClock
 from tap_cometly.exports.course import Course, Limits, Stage, Task
 from tap_cometly.exports.download import Transfer
 from tap_cometly.exports.jobs import Delivery, Failure, JobStatus, Order, Proof, Vendor
+from tap_cometly.exports.threads import deaf_threads
 
 if TYPE_CHECKING:
     import logging
@@ -105,7 +106,8 @@ class Pipeline(Generic[Order, Proof]):
     # What the consumer sees
 
     def __enter__(self) -> Pipeline[Order, Proof]:
-        self._coordinator.start()
+        with deaf_threads():
+            self._coordinator.start()
         return self
 
     def __exit__(

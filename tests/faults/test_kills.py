@@ -197,7 +197,7 @@ def test_stopped_while_rows_are_written(world, tmp_path, signals, lines):
 
 @pytest.mark.parametrize(
     "signals",
-    [[KILL], *(pytest.param(signals, marks=slow) for signals in ([TERM], [INT], [INT, TERM], [TERM, INT]))],
+    [[INT, TERM], *(pytest.param(signals, marks=slow) for signals in ([KILL], [TERM], [INT], [TERM, INT]))],
     ids=str,
 )
 def test_stopped_while_the_reader_stands_still(world, tmp_path, signals):

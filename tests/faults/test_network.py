@@ -45,7 +45,7 @@ def test_an_api_out_of_reach_fails_every_day_with_the_reason(world, unreachable,
     assert world.clock.now() - began < 20 * 60
 
 
-@pytest.mark.parametrize("why", ["no such host", "nobody listens", "no TLS"])
+@pytest.mark.parametrize("why", [pytest.param("no such host", marks=pytest.mark.slow), "nobody listens", "no TLS"])
 def test_a_store_out_of_reach_fails_every_day_and_costs_one_export_each(world, unreachable, monkeypatch, why):
     monkeypatch.setattr(world.cometly._api, "_files_url", unreachable[why])
     output = world.run()

@@ -74,28 +74,32 @@ class Story:
     def __init__(self, draw):
         self.clock = VirtualClock()
         self.days = days_before(self.clock, draw(st.integers(1, 6), label="days"))
+        first = self.days[0].toordinal()
         rows = [draw(st.integers(0, 12)) for _ in self.days]
         seconds = [draw(st.sampled_from([0, 1, 20, 300])) for _ in self.days]
-        first = self.days[0].toordinal()
-        self.cometly = Sandbox(
-            clock=self.clock.time,
-            events_per_day=lambda day: rows[day.toordinal() - first] if day in self.days else 0,
-            job_seconds=lambda day, _attempt: seconds[day.toordinal() - first],
-            link_seconds=draw(st.sampled_from([1, 900]), label="link_seconds"),
-        )
+        link_seconds = draw(st.sampled_from([1, 900]), label="link_seconds")
+        faults = [self.any_fault(draw) for _ in range(draw(st.integers(0, 4), label="faults"))]
         self.config = {
-            "api_key": self.cometly.api_key,
-            "api_url": self.cometly.api_url,
             "timezone": "UTC",
             "start_date": self.days[0].isoformat(),
             "max_exports_in_flight": draw(st.integers(1, 5), label="in flight"),
             "lookback_days": draw(st.integers(0, 2), label="lookback"),
         }
-        for _ in range(draw(st.integers(0, 4), label="faults")):
-            step, kind, detail = draw(st.sampled_from(FAULTS))
-            day, times = draw(st.sampled_from(self.days)), draw(st.integers(1, 7))
-            self.cometly.inject(Fault(step, kind, day=day, times=times, **detail))
         self.tap = tap_class(self.clock)
+        # Last, because a draw may end the story, and only a Space that is entered is ever left.
+        self.cometly = Sandbox(
+            clock=self.clock.time,
+            events_per_day=lambda day: rows[day.toordinal() - first] if day in self.days else 0,
+            job_seconds=lambda day, _attempt: seconds[day.toordinal() - first],
+            link_seconds=link_seconds,
+        )
+        self.config |= {"api_key": self.cometly.api_key, "api_url": self.cometly.api_url}
+        for fault in faults:
+            self.cometly.inject(fault)
+
+    def any_fault(self, draw):
+        step, kind, detail = draw(st.sampled_from(FAULTS))
+        return Fault(step, kind, day=draw(st.sampled_from(self.days)), times=draw(st.integers(1, 7)), **detail)
 
     def run(self, *, state=None, room=None):
         """Run the tap until it is done or has written as many bytes as there is room."""

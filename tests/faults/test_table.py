@@ -62,7 +62,7 @@ NOBODY_ANSWERS_FOR_EVER = [
     *at_every_step("reset", kind="reset", steps=API_STEPS, times=FOR_EVER, fails="the connection broke"),
     *at_every_step("reset", kind="reset", steps=("file",), times=FOR_EVER, fails="the download broke off"),
     *at_every_step("not JSON", kind="not_json", steps=API_STEPS, times=FOR_EVER, fails="else than a JSON object"),
-    *at_every_step("silence", kind="stall", steps=API_STEPS, times=FOR_EVER, fails="it took too long"),
+    *at_every_step("silence", kind="stall", steps=API_STEPS, times=FOR_EVER, fails="it took too long", slow=True),
     *at_every_step("silence", kind="stall", steps=("file",), times=FOR_EVER, fails="the download broke off"),
 ]
 """Retried within a deadline, then the day fails with a clear reason."""

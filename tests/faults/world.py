@@ -135,6 +135,7 @@ class Case:
         quirks: Of the Space.
         options: Further options of the sandbox.
         real_time: Nothing but real time shows the fault.
+        slow: It takes seconds.
     """
 
     name: str
@@ -146,11 +147,13 @@ class Case:
     quirks: Quirks = dataclasses.field(default_factory=Quirks)
     options: dict[str, Any] = dataclasses.field(default_factory=dict)
     real_time: bool = False
+    slow: bool = False
 
 
 def cases(table: Iterable[Case]) -> pytest.MarkDecorator:
     """Run a test with every line."""
-    return pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in table])
+    lines = [pytest.param(case, id=case.name, marks=[pytest.mark.slow] if case.slow else []) for case in table]
+    return pytest.mark.parametrize("case", lines)
 
 
 def play(case: Case, monkeypatch: pytest.MonkeyPatch, log: pytest.LogCaptureFixture) -> Iterator[World]:

@@ -1,0 +1,29 @@
+"""Threads that leave signals to the main thread."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def deaf_threads() -> Iterator[None]:
+    """While in this context, threads that are started get none of the signals that stop a process.
+
+    Nor do those that they start. Python runs every handler in the main thread, but the system gives a signal to any
+    thread that takes it, and of two that come together both may go to another one. The main thread then never learns
+    that it should give up the write in which it stands, to a pipe that nobody reads.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows, which has no such signals
+        yield
+        return
+    stopping = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, stopping)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
