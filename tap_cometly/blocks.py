@@ -20,6 +20,7 @@ import dataclasses
 import decimal
 import itertools
 import keyword
+from array import array
 from operator import attrgetter, itemgetter
 from typing import IO, TYPE_CHECKING, Any, Final
 
@@ -27,6 +28,7 @@ import msgspec
 
 from tap_cometly.content import Content, Tally
 from tap_cometly.exports.ndjson import ahead, line_blocks
+from tap_cometly.moves import MOST_EVENTS
 from tap_cometly.rows import decode_line, fit_line, read_rows, too_deep
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ _NUMBERS: Final = frozenset({int, decimal.Decimal})
 MOST_TEXTS_KNOWN: Final = 100_000
 """Times that were found well-written are not looked at again: so many, and a day has 86,400 seconds."""
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
+_ID: Final = attrgetter("id")
 _NULL: Final = msgspec.Raw(b"null")
 _CONTAINERS: Final = frozenset({dict, list})
 _FIRST: Final = itemgetter(0)
@@ -200,32 +203,40 @@ class Proof:
     Attributes:
         content: What the files hold.
         shape: What their rows look like; None where they can only be read one by one.
+        events: A hash of each row's `id`, if they were wanted and are not too many.
     """
 
     content: Content
     shape: Shape | None
+    events: array[int] | None = None
 
 
-def prove(files: Iterable[IO[bytes]], columns: Columns) -> Proof:
+def prove(files: Iterable[IO[bytes]], columns: Columns, *, events: bool = False) -> Proof:
     """Read an export's files to their end and return what they hold, if every value of every row fits.
+
+    Args:
+        files: The files.
+        columns: What their rows must fit.
+        events: Whether the proof must name the events.
 
     Raises:
         Damaged: A file is not what the vendor wrote.
         Unfit: A line is no JSON object or holds a value that does not fit; names the line, never its content.
     """
-    prover = _Prover(columns)
+    prover = _Prover(columns, events=events)
     for file in files:
         line = 1
         for block in ahead(line_blocks(file)):
             line += prover.take(block, line)
-    return Proof(prover.tally.content(), prover.shape)
+    return Proof(prover.tally.content(), prover.shape, prover.events)
 
 
 class _Prover:
     """Takes block after block, and learns their shape."""
 
-    def __init__(self, columns: Columns) -> None:
+    def __init__(self, columns: Columns, *, events: bool) -> None:
         self._columns = columns
+        self.events = array("q") if events and any(column.name == "id" for column in columns.all) else None
         self._amount_of = attrgetter("amount") if columns.holds("amount", "number") else None
         self._time_of = attrgetter("event_time_utc") if columns.holds("event_time_utc", "timestamp") else None
         self._known: dict[str, set[str]] = {}
@@ -253,7 +264,14 @@ class _Prover:
             amounts=map(self._amount_of, rows) if self._amount_of else (),
             times=map(self._time_of, rows) if self._time_of else (),
         )
+        self._note_events(map(_ID, rows))
         return True
+
+    def _note_events(self, identifiers: Iterable[object]) -> None:
+        if self.events is not None:
+            self.events.extend(map(hash, identifiers))
+            if len(self.events) > MOST_EVENTS:
+                self.events = None
 
     def _add_line_by_line(self, block: bytes, first: int) -> None:
         """Add a block whatever its shape, and find a shape that takes it; if there is none, do without."""
@@ -265,6 +283,7 @@ class _Prover:
             row = decode_line(stripped, number)
             values = fit_line(row, number, self._columns)
             self.tally.add(stripped, values)
+            self._note_events([values.get("id")])
             fitted |= {name for name, value in values.items() if not _same(value, row.get(name))}
             unknown |= row.keys() - values.keys()
         try:

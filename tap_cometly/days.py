@@ -20,10 +20,9 @@ from tap_cometly.progress import Progress
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
     from collections.abc import Set as AbstractSet
     from datetime import date, datetime
-    from typing import IO
 
     from singer_sdk.helpers.types import Record
 
@@ -87,7 +86,14 @@ class DayDesk:
         self._days_with_events = 0
         self._again = plan.bookmark.again
         self._unseen = set(plan.bookmark.days)
-        self._moves = Moves(_remembered_after(plan, settings.lookback_days))
+        self._moves = Moves(
+            _remembered_after(plan, settings.lookback_days),
+            remembered_first=settings.backfill_order == "newest_first",
+        )
+
+    def compares_events_of(self, event_date: date) -> bool:
+        """Whether the proof of a day must name its events."""
+        return self._moves.concern(event_date)
 
     def inspect(self, delivery: Delivery[EventExport, Proof]) -> Day:
         """Look at a day before its rows are written.
@@ -126,20 +132,15 @@ class DayDesk:
         """Take note that a day could not be exported; return the new STATE of the stream, if that changes it."""
         return self._doubt({event_date})
 
-    def delivered(self, day: Day, files: Iterable[IO[bytes]]) -> dict[str, object]:
-        """Take note that a day is written, or need not be; return the new STATE of the stream.
-
-        Args:
-            day: The day.
-            files: Its proven files.
-        """
+    def delivered(self, day: Day, proof: Proof) -> dict[str, object]:
+        """Take note that a day is written, or need not be; return the new STATE of the stream."""
         if not day.is_open:
             self._unseen.discard(day.event_date)
             self._bookmark = self._bookmark.with_delivered(
                 day.event_date, day.memory, lookback_days=self._settings.lookback_days
             )
         if day.changed:
-            self._doubt(self._moves.robbed_by(day.event_date, files))
+            self._doubt(self._moves.robbed_by(day.event_date, proof.events))
         return self._bookmark.to_state()
 
     def close(self) -> None:

@@ -7,55 +7,47 @@ now is, then that day lacks a row although its content never changes again. So i
 
 from __future__ import annotations
 
-from array import array
-from typing import IO, TYPE_CHECKING, Any
-
-import msgspec
-
-from tap_cometly.exports.ndjson import lines
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from array import array
+    from collections.abc import Collection
     from datetime import date
+
+MOST_EVENTS: Final = 250_000
+"""A day with more events is not compared: memory must not grow with the size of a day (this many take 2 MB, and so
+many sets of them as there are days in flight)."""
 
 
 class Moves:
     """Notices events that a run writes with two days.
 
     Args:
-        remembered: The days whose content the next run will compare; others play no part. There are few of them.
+        remembered: The days whose content the next run will compare. There are few of them.
+        remembered_first: Whether they are written before the others, which may then rob them.
     """
 
-    def __init__(self, remembered: Collection[date]) -> None:
+    def __init__(self, remembered: Collection[date], *, remembered_first: bool) -> None:
         self._remembered = remembered
+        self._remembered_first = remembered_first
         self._written: dict[date, array[int]] = {}
 
-    def robbed_by(self, day: date, files: Iterable[IO[bytes]]) -> set[date]:
+    def concern(self, day: date) -> bool:
+        """Whether the events of a day play a part."""
+        return day in self._remembered or (self._remembered_first and bool(self._remembered))
+
+    def robbed_by(self, day: date, events: array[int] | None) -> set[date]:
         """Take note that a day was written; return the remembered days, written before, that lost a row to it.
 
         Args:
             day: The day.
-            files: Its proven files.
+            events: A hash of each row's event; None if they are not compared. Where two agree by chance, a day is
+                written once too often, no more.
         """
-        if day not in self._remembered and not self._written:
+        if events is None:
             return set()
-        events = array("q", _events(files))
         distinct = set(events) if self._written else set()
         robbed = {earlier for earlier, known in self._written.items() if not distinct.isdisjoint(known)}
         if day in self._remembered:
             self._written[day] = events
         return robbed
-
-
-class _Row(msgspec.Struct, gc=False):
-    id: Any = None
-
-
-_DECODER: msgspec.json.Decoder[_Row] = msgspec.json.Decoder(_Row)
-
-
-def _events(files: Iterable[IO[bytes]]) -> Iterator[int]:
-    """Yield a hash of each row's event. If two agree by chance, a day is written once too often, no more."""
-    for file in files:
-        for _, line in lines(file):
-            yield hash(str(_DECODER.decode(line).id))

@@ -175,10 +175,11 @@ class EventsStream(Stream):
         report = Report(
             days=len(due), now=self.tap.clock.now, log=self.logger, metrics_log=self.metrics_logger, stream=self.name
         )
+        desk = DayDesk(plan, settings, now=self.tap.now, log=self.logger)
         pipeline: Pipeline[EventExport, Proof] = Pipeline(
             client,
             [EventExport(day.day, parameters) for day in due],
-            prove=lambda _order, files: prove(files, columns),
+            prove=lambda order, files: prove(files, columns, events=desk.compares_events_of(order.day)),
             log=self.logger,
             export_ended=report.export_ended,
             limits=dataclasses.replace(
@@ -188,7 +189,6 @@ class EventsStream(Stream):
             ),
             clock=self.tap.clock,
         )
-        desk = DayDesk(plan, settings, now=self.tap.now, log=self.logger)
         failures: list[Failure[EventExport]] = []
         interruption = self.tap.interruption
         with client, report.on_terminal(), pipeline as results, interruption.passed_to(pipeline.interrupt):
@@ -204,7 +204,7 @@ class EventsStream(Stream):
                     yield result
                 if self.tap.ledger.selected:
                     self.tap.ledger.write(day.ledger_row())
-                self._remember(desk.delivered(day, result.files))
+                self._remember(desk.delivered(day, result.proof))
                 report.delivered(result, day.content.rows, changed=day.changed)
         desk.close()
         if columns.unknown:
