@@ -1,7 +1,7 @@
 """Bytes of an export file to lines: compressed or not, whole or not.
 
 A file is recognised by its first bytes, never by a header: ``1f 8b`` is gzip (one or several members), an opening
-brace or white space is plain NDJSON, and anything else (an HTML error page, most likely) is not an export.
+brace, be it after white space, is plain NDJSON, and anything else (an HTML error page, most likely) is not an export.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ BLOCK_BYTES: Final = 256 * 1024
 Item = TypeVar("Item")
 
 _GZIP_MAGIC: Final = b"\x1f\x8b"
-_PLAIN_STARTS: Final = b"{ \t\r\n\xef"  # an object, white space, or a byte order mark
+_BEFORE_OBJECTS: Final = b" \t\r\n\xef\xbb\xbf"  # white space, or a byte order mark
+_HEAD_BYTES: Final = 4096
 
 
 def blocks(file: IO[bytes]) -> Iterator[bytes]:
@@ -45,17 +46,17 @@ def blocks(file: IO[bytes]) -> Iterator[bytes]:
         Damaged: The file is empty, cut short, altered, followed by something else, or no export at all.
     """
     file.seek(0)
-    head = file.read(2)
+    head = file.read(_HEAD_BYTES)
     file.seek(0)
     if not head:
         raise Damaged("the file is empty: zero bytes, not even an empty archive")
-    if head == _GZIP_MAGIC:
+    if head.startswith(_GZIP_MAGIC):
         # It checks length and checksum of each member as it passes its end.
         source = _GzipFile(fileobj=file, mode="rb")
-    elif head[:1] in _PLAIN_STARTS:
+    elif head.lstrip(_BEFORE_OBJECTS).startswith(b"{"):
         source = file
     else:
-        raise Damaged(f"the file is neither gzip nor JSON lines: it begins with {head!r}")
+        raise Damaged(f"the file is neither gzip nor JSON lines: it begins with {head[:2]!r}")
     try:
         while block := source.read(BLOCK_BYTES):
             yield block

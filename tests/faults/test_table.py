@@ -112,6 +112,8 @@ DAMAGE = {
     "garbage after the end": Fault("file", "trailing"),
     "zero bytes": Fault("file", "empty"),
     "a page with status 200": Fault("file", "html"),
+    "a page that begins with a blank line": Fault("file", "html", body="\n  <!DOCTYPE html>\n<p>Later.</p>\n"),
+    "nothing but blank lines": Fault("file", "html", body="\n\n"),
     "text with status 200": Fault("file", "not_json", body="Please try again later."),
 }
 
