@@ -183,14 +183,14 @@ CONFIG_JSONSCHEMA: Final[dict[str, Any]] = th.PropertiesList(
     ),
     th.Property(
         "max_exports_in_flight",
-        # At 5 new exports a minute, 20 keep the pipe full while one export takes up to 4 minutes.
+        # At 5 new exports a minute, 30 keep the pipe full while one export takes up to 5 minutes, with some to spare.
         th.IntegerType(minimum=1, maximum=100),
-        default=20,
+        default=30,
         title="Most exports in flight",
         description=(
             "How many exports may be under way at once, from asking Cometly to writing their rows. Also the most "
             "files held on disk at once. Cometly accepts about 5 new exports a minute, so the default keeps busy "
-            "while an export takes up to 4 minutes; raise it when yours take longer, lower it to use less disk."
+            "while an export takes up to 5 minutes; raise it when yours take longer, lower it to use less disk."
         ),
     ),
     th.Property(

@@ -62,7 +62,7 @@ class TestAKeyAlone:
             include_open_day=False,
             backfill_order="oldest_first",
             resync=False,
-            max_exports_in_flight=20,
+            max_exports_in_flight=30,
             export_timeout=timedelta(minutes=30),
             api_url="https://app.cometly.com/public-api/v1",
             user_agent=settings().user_agent,

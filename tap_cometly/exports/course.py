@@ -65,7 +65,7 @@ class Limits:
         read_seconds: Longest silence of a connection.
     """
 
-    in_flight: int = 20
+    in_flight: int = 30
     export_seconds: float = 30 * 60.0
     trouble_seconds: float = 5 * 60.0
     throttled_seconds: float = 60 * 60.0
