@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 import textwrap
@@ -49,17 +50,21 @@ def _meltano_setting(name: str, schema: Mapping[str, Any]) -> str:
     lines += [f"  label: {schema['title']}", "  description: >-"]
     lines += ["    " + line for line in textwrap.wrap(schema["description"], 108, break_on_hyphens=False)]
     if "default" in schema:
-        lines.append(f"  value: {schema['default']}")
+        lines.append(f"  value: {_as_text(schema['default'])}")
     if kind == "options":
         lines.append("  options:")
         lines += [line for choice in choices for line in (f"  - label: {choice}", f"    value: {choice}")]
     return textwrap.indent("\n".join(lines) + "\n", "    ")
 
 
+def _as_text(default: object) -> str:
+    return json.dumps(default).strip('"')
+
+
 def _readme_row(name: str, schema: Mapping[str, Any]) -> str:
     default = "required" if name in CONFIG_JSONSCHEMA["required"] else ""
     if "default" in schema:
-        default = f"`{schema['default']}`"
+        default = f"`{_as_text(schema['default'])}`"
     return f"| `{name}` | {default} | {re.split(r'(?<=[.]) ', schema['description'])[0]} |\n"
 
 

@@ -224,7 +224,7 @@ class TestARule:
             ({"lookback_days": 1.5}, "lookback_days: | whole number | found 1.5"),
             ({"lookback_days": True}, "lookback_days: | whole number | found True"),
             ({"lookback_days": "3"}, "lookback_days: | whole number | found '3' | without quotes"),
-            ({"max_exports_in_flight": 0}, "max_exports_in_flight: | from 1 to 100 | found 0 | default is 20"),
+            ({"max_exports_in_flight": 0}, "max_exports_in_flight: | from 1 to 100 | found 0 | default is 30"),
             ({"max_exports_in_flight": 101}, "max_exports_in_flight: | from 1 to 100 | found 101"),
             ({"export_timeout": 0}, "export_timeout: | from 1 to 1440 | found 0 | default is 30"),
             ({"export_timeout": [30]}, "export_timeout: | whole number | found [30]"),
