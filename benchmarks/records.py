@@ -146,6 +146,7 @@ class OrdinaryEvents(Stream):
 
     name = "events"
     primary_keys = ("id", "touchpoint_id")
+    replication_key = "event_time_utc"
 
     @override
     def get_records(self, context: Context | None) -> Iterable[Record]:
@@ -253,7 +254,7 @@ def cases(folder: Path, rows: int) -> Iterator[Case]:
     yield Case("ours, 3 deselected", tap_command("ours", deselected=DESELECTED), rows=rows, file=whole, versus=plain)
     mapped = "ordinary tap, maps and flattening"
     yield Case("ours, maps and flattening", tap_command("ours", config=MAPS), rows=tenth, file=part, versus=mapped)
-    for name, root in (("local", f"{folder}/batches"), ("fsspec", "memory://batches")):
+    for name, root in (("local", f"{folder}/batches"), ("fsspec", f"file://{folder}/batches")):
         encoding = {"format": "jsonl", "compression": "gzip"}
         batches = {"batch_config": {"encoding": encoding, "storage": {"root": root}, "batch_size": 100_000}}
         yield Case(f"ours, BATCH, {name}", tap_command("ours", config=batches), rows=rows, file=whole, versus=plain)

@@ -27,7 +27,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 import msgspec
 
 from tap_cometly.content import Content, Tally
-from tap_cometly.exports.ndjson import ahead, line_blocks
+from tap_cometly.exports.ndjson import line_blocks
 from tap_cometly.moves import MOST_EVENTS
 from tap_cometly.rows import decode_line, fit_line, read_rows, too_deep
 
@@ -47,9 +47,8 @@ _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 _ID: Final = attrgetter("id")
 _NULL: Final = msgspec.Raw(b"null")
 _CONTAINERS: Final = frozenset({dict, list})
-_FIRST: Final = itemgetter(0)
 _LAST: Final = itemgetter(-1)
-_BRACES: Final = (set(b"{"), set(b"}"))
+_BRACES: Final = tuple(b"{{}")
 _INTEGERS: Final = {int}
 
 
@@ -111,7 +110,7 @@ class Shape:
         try:
             rows = self._decoder.decode_lines(block)
             # As many objects as lines, and each line begins and ends with one: so there is exactly one on each.
-            if len(rows) != len(lines) or (set(map(_FIRST, lines)), set(map(_LAST, lines))) != _BRACES:
+            if len(rows) != len(lines) or (min(lines)[0], max(lines)[0], *set(map(_LAST, lines))) != _BRACES:
                 raise _OddError
             self._check_loose(rows)
             self._check_numbers(rows)
@@ -226,7 +225,7 @@ def prove(files: Iterable[IO[bytes]], columns: Columns, *, events: bool = False)
     prover = _Prover(columns, events=events)
     for file in files:
         line = 1
-        for block in ahead(line_blocks(file)):
+        for block in line_blocks(file):
             line += prover.take(block, line)
     return Proof(prover.tally.content(), prover.shape, prover.events)
 
@@ -247,25 +246,27 @@ class _Prover:
 
     def take(self, block: bytes, first: int) -> int:
         """Add a block that begins with this line; return how many lines it has."""
-        if not (self._add(block) or self._add(_tidied(block))):
+        if lines := self._add(block):
+            return lines
+        if (tidied := _tidied(block)) and not self._add(tidied):
             self._add_line_by_line(block, first)
         return block.count(b"\n")
 
-    def _add(self, block: bytes) -> bool:
-        """Add a block if it has the shape that is known by now."""
+    def _add(self, block: bytes) -> int:
+        """Add a block if it has the shape that is known by now; return how many lines were added."""
         if self.shape is None:
-            return False
+            return 0
         try:
             lines, rows = self.shape.check(block, self._known)
         except _OddError:
-            return False
+            return 0
         self.tally.add_all(
             lines,
             amounts=map(self._amount_of, rows) if self._amount_of else (),
             times=map(self._time_of, rows) if self._time_of else (),
         )
         self._note_events(map(_ID, rows))
-        return True
+        return len(lines)
 
     def _note_events(self, identifiers: Iterable[object]) -> None:
         if self.events is not None:
@@ -296,7 +297,7 @@ class _Prover:
 
 def _tidied(block: bytes) -> bytes:
     """Return the block without blank lines and without white space around lines."""
-    return b"\n".join([*filter(None, map(bytes.strip, block.split(b"\n"))), b""])
+    return b"".join(line + b"\n" for line in map(bytes.strip, block.split(b"\n")) if line)
 
 
 def _same(value: object, other: object) -> bool:
@@ -314,7 +315,7 @@ def record_blocks(
         return
     records = Records(proof.shape, own, raw=True)
     for file in files:
-        for block in ahead(line_blocks(file)):
+        for block in line_blocks(file):
             yield records.of(block)
 
 
@@ -328,5 +329,5 @@ def record_rows(
         return
     records = Records(proof.shape, own, raw=False)
     for file in files:
-        for block in ahead(line_blocks(file)):
+        for block in line_blocks(file):
             yield from map(msgspec.structs.asdict, records.of(block))

@@ -6,38 +6,37 @@ brace, be it after white space, is plain NDJSON, and anything else (an HTML erro
 
 from __future__ import annotations
 
-import gzip
 import io
 import zlib
-from concurrent.futures import ThreadPoolExecutor
-from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
+from typing import IO, TYPE_CHECKING, Any, Final
 
 from tap_cometly.exports.jobs import Damaged
-from tap_cometly.exports.threads import deaf_threads
 
-_GzipFile: Any
+_decompressor: Any
 _CompressionError: Any
 try:
-    from isal.igzip import IGzipFile as _GzipFile
     from isal.isal_zlib import IsalError as _CompressionError
+    from isal.isal_zlib import decompressobj as _decompressor
 except ImportError:  # no wheel of it for this machine: Python's own does the same at a third of the speed
-    _GzipFile, _CompressionError = gzip.GzipFile, zlib.error
+    _decompressor, _CompressionError = zlib.decompressobj, zlib.error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 BLOCK_BYTES: Final = 256 * 1024
 """Decompressed bytes handled at a time: large enough to be quick, small enough to stay in the processor's cache."""
+CHUNK_BYTES: Final = 512 * 1024
+"""Decompressed bytes made at a time, from `READ_BYTES` of compressed ones or less."""
+READ_BYTES: Final = 128 * 1024
 
-Item = TypeVar("Item")
-
+_GZIP: Final = 16 + zlib.MAX_WBITS
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 _BEFORE_OBJECTS: Final = b" \t\r\n\xef\xbb\xbf"  # white space, or a byte order mark
 _HEAD_BYTES: Final = 4096
 
 
-def blocks(file: IO[bytes]) -> Iterator[bytes]:
-    """Yield the decompressed content in blocks.
+def chunks(file: IO[bytes]) -> Iterator[bytes]:
+    """Yield the decompressed content in pieces.
 
     Args:
         file: An export file, from its beginning.
@@ -51,19 +50,35 @@ def blocks(file: IO[bytes]) -> Iterator[bytes]:
     if not head:
         raise Damaged("the file is empty: zero bytes, not even an empty archive")
     if head.startswith(_GZIP_MAGIC):
-        # It checks length and checksum of each member as it passes its end.
-        source = _GzipFile(fileobj=file, mode="rb")
+        yield from _decompressed(file)
     elif head.lstrip(_BEFORE_OBJECTS).startswith(b"{"):
-        source = file
+        while chunk := file.read(CHUNK_BYTES):
+            yield chunk
     else:
         raise Damaged(f"the file is neither gzip nor JSON lines: it begins with {head[:2]!r}")
-    try:
-        while block := source.read(BLOCK_BYTES):
-            yield block
-    except EOFError:
-        raise Damaged("the file is cut short: the archive has no end") from None
-    except (gzip.BadGzipFile, _CompressionError) as error:
-        raise Damaged(f"the file is altered: {error}") from None
+
+
+def _decompressed(file: IO[bytes]) -> Iterator[bytes]:
+    member = None
+    compressed = b""
+    while True:
+        compressed = compressed or file.read(READ_BYTES)
+        if member is None:
+            # Between members there may be zeros, to fill up a block of a tape or a disk.
+            compressed = compressed.lstrip(b"\0")
+            if not compressed and not (compressed := file.read(READ_BYTES).lstrip(b"\0")):
+                return
+            member = _decompressor(_GZIP)
+        try:
+            # It checks length and checksum of each member as it passes its end.
+            chunk = member.decompress(compressed, CHUNK_BYTES)
+        except _CompressionError as error:
+            raise Damaged(f"the file is altered: {error}") from None
+        if not (compressed or chunk or member.eof):
+            raise Damaged("the file is cut short: the archive has no end")
+        yield chunk
+        compressed = member.unused_data if member.eof else member.unconsumed_tail
+        member = None if member.eof else member
 
 
 def line_blocks(file: IO[bytes]) -> Iterator[bytes]:
@@ -73,31 +88,18 @@ def line_blocks(file: IO[bytes]) -> Iterator[bytes]:
         file: An export file, from its beginning.
 
     Raises:
-        Damaged: See `blocks`.
+        Damaged: See `chunks`.
     """
-    rest: list[bytes] = []
-    for block in blocks(file):
-        end = block.rfind(b"\n") + 1
-        if not end:
-            rest.append(block)
-            continue
-        yield b"".join((*rest, block[:end])) if rest else block[:end]
-        rest = [block[end:]] if end < len(block) else []
+    rest = b""
+    for chunk in chunks(file):
+        start = 0
+        while end := chunk.rfind(b"\n", start, start + BLOCK_BYTES) + 1 or chunk.find(b"\n", start) + 1:
+            yield rest + chunk[start:end]
+            rest = b""
+            start = end
+        rest += chunk[start:]
     if rest:
-        yield b"".join((*rest, b"\n"))
-
-
-def ahead(items: Iterator[Item]) -> Iterator[Item]:
-    """Yield the same items, each made in a thread while the one before it is in use.
-
-    Decompression does not need the interpreter, so it can have the machine's second core.
-    """
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="ahead") as worker:
-        with deaf_threads():  # the thread starts with its first work
-            coming = worker.submit(next, items, None)
-        while (item := coming.result()) is not None:
-            coming = worker.submit(next, items, None)
-            yield item
+        yield rest + b"\n"
 
 
 def lines(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
@@ -109,7 +111,7 @@ def lines(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
         file: An export file, from its beginning.
 
     Raises:
-        Damaged: See `blocks`.
+        Damaged: See `chunks`.
     """
     number = 0
     for block in line_blocks(file):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gzip
 import io
+import zlib
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tap_cometly.exports import ndjson
 from tap_cometly.exports.jobs import Damaged
 from tap_cometly.exports.ndjson import BLOCK_BYTES, lines
 
@@ -41,6 +43,32 @@ def test_blank_lines_are_skipped_but_counted():
 
 def test_an_empty_archive_is_an_empty_day():
     assert read(gzip.compress(b"")) == []
+
+
+def test_zeros_after_the_end_fill_up_a_block_and_mean_nothing():
+    assert read(gzip.compress(ROWS) + bytes(600)) == read(ROWS)
+
+
+@given(st.lists(st.binary(max_size=3000), min_size=1, max_size=5), st.integers(1, 400), st.integers(1, 400))
+def test_pieces_of_any_size_make_the_whole(members, chunk, read_bytes):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ndjson, "CHUNK_BYTES", chunk)
+        patch.setattr(ndjson, "READ_BYTES", read_bytes)
+        content = b"".join(map(gzip.compress, members))
+        assert b"".join(ndjson.chunks(io.BytesIO(content))) == b"".join(members)
+
+
+def test_without_the_faster_library_the_same_is_read(monkeypatch):
+    monkeypatch.setattr(ndjson, "_decompressor", zlib.decompressobj)
+    monkeypatch.setattr(ndjson, "_CompressionError", zlib.error)
+    assert read(gzip.compress(ROWS)) == read(ROWS)
+    for damaged in (
+        gzip.compress(ROWS)[:-3],
+        altered(gzip.compress(ROWS), -6),
+        gzip.compress(ROWS) + b"and more of it",
+    ):
+        with pytest.raises(Damaged):
+            read(damaged)
 
 
 def altered(content: bytes, position: int) -> bytes:
