@@ -24,6 +24,9 @@ test: lint types ## Run the whole suite on this Python: lint, types, unit and en
 unit: .venv/dev ## Run the quick tests only
 	@.venv/bin/python -m pytest $(IN_PARALLEL) -m "not slow"
 
+soak: .venv/dev ## Try the property tests with twenty times as many examples (some ten minutes)
+	@SOAK=20 .venv/bin/python -m pytest $(IN_PARALLEL) tests/test_truth.py tests/faults/test_properties.py
+
 lint: .venv/dev ## Check style and format
 	@.venv/bin/ruff check
 	@.venv/bin/ruff format --check
@@ -85,4 +88,4 @@ build/uv/bin/uv: | python
 	@build/uv/bin/python -m pip install --quiet --disable-pip-version-check uv \
 		|| { rm -rf build/uv; echo "pip could not install uv: is the package index reachable?"; exit 1; }
 
-.PHONY: help demo test unit lint types bench bench-backfill bench-lookback format documents matrix package clean python
+.PHONY: help demo test unit soak lint types bench bench-backfill bench-lookback format documents matrix package clean python

@@ -12,13 +12,14 @@ from datetime import date, datetime, time, timedelta, timezone
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_cometly import calendar, vocabulary
 from tap_cometly.progress import Progress
 from tap_cometly.sandbox import Fault, Sandbox
 from tap_cometly.streams import UndeliveredDaysError
+from tests.examples import examples
 from tests.tapping import sync, tap_class
 from tests.virtual_time import VirtualClock
 from tests.warehouses import Warehouse, truth
@@ -398,48 +399,20 @@ def _due(space, day):
     return day not in space.delivered or day in space.delivered.latest(lookback) or day.isoformat() in again
 
 
-def property_test(examples):
-    return settings(max_examples=examples, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
-
-
 orders = st.sampled_from(["oldest_first", "newest_first"])
-QUICK, LONG = 15, 250
 
 
-def all_days_change(way, history, order, open_day):
+@pytest.mark.parametrize("way", WAYS)
+@examples(15)
+@given(history=episodes(OF_ALL_DAYS, races=True), order=orders, open_day=st.booleans())
+def test_any_history_and_any_runs_end_in_the_truth(way, history, order, open_day):
     config: dict[str, Any] = {"lookback_days": LONGEST, "backfill_order": order, "include_open_day": open_day}
     with Space(way, **config) as space:
         play(space, history)
 
 
-def days_in_reach_change(history, order, lookback):
-    with Space(lookback_days=lookback, backfill_order=order) as space:
-        play(space, history, reach=lookback)
-
-
-@pytest.mark.parametrize("way", WAYS)
-@property_test(QUICK)
-@given(history=episodes(OF_ALL_DAYS, races=True), order=orders, open_day=st.booleans())
-def test_any_history_and_any_runs_end_in_the_truth(way, history, order, open_day):
-    all_days_change(way, history, order, open_day)
-
-
-@property_test(QUICK)
+@examples(15)
 @given(history=episodes(OF_ONE_DAY, races=False), order=orders, lookback=st.integers(1, 3))
 def test_a_short_lookback_sees_every_change_of_the_days_that_it_reaches(history, order, lookback):
-    days_in_reach_change(history, order, lookback)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("way", WAYS)
-@property_test(LONG)
-@given(history=episodes(OF_ALL_DAYS, races=True), order=orders, open_day=st.booleans())
-def test_many_histories_and_runs_end_in_the_truth(way, history, order, open_day):
-    all_days_change(way, history, order, open_day)
-
-
-@pytest.mark.slow
-@property_test(LONG)
-@given(history=episodes(OF_ONE_DAY, races=False), order=orders, lookback=st.integers(1, 3))
-def test_a_short_lookback_sees_many_changes_of_the_days_that_it_reaches(history, order, lookback):
-    days_in_reach_change(history, order, lookback)
+    with Space(lookback_days=lookback, backfill_order=order) as space:
+        play(space, history, reach=lookback)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import io
 
-import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_cometly.sandbox import Fault, Sandbox
 from tap_cometly.streams import UndeliveredDaysError
+from tests.examples import examples
 from tests.faults.world import FIELDS, by_id
 from tests.tapping import Output, days_before, parse, tap_class
 from tests.virtual_time import VirtualClock
@@ -148,7 +148,9 @@ def assert_state_speaks_of_whole_days_only(story, table, messages):
         table |= events([message])
 
 
-def run_kill_and_resume(data):
+@examples(20)
+@given(data=st.data())
+def test_runs_that_are_killed_and_resumed_give_the_truth(data):
     story = Story(data.draw)
     with story.cometly:
         table, state = {}, None
@@ -166,7 +168,9 @@ def run_kill_and_resume(data):
         assert by_id(table.values()) == story.truth()
 
 
-def replay_from_every_state(data):
+@examples(12)
+@given(data=st.data())
+def test_a_run_from_any_state_completes_what_was_written_before_it(data):
     story = Story(data.draw)
     with story.cometly:
         first = story.run()
@@ -177,33 +181,3 @@ def replay_from_every_state(data):
                 assert rest.error is None
                 table = events(first.messages[:position]) | events(rest.messages)
                 assert by_id(table.values()) == story.truth()
-
-
-def examples(count):
-    return settings(max_examples=count, deadline=None, suppress_health_check=list(HealthCheck))
-
-
-@examples(20)
-@given(data=st.data())
-def test_runs_that_are_killed_and_resumed_give_the_truth(data):
-    run_kill_and_resume(data)
-
-
-@examples(12)
-@given(data=st.data())
-def test_a_run_from_any_state_completes_what_was_written_before_it(data):
-    replay_from_every_state(data)
-
-
-@pytest.mark.slow
-@examples(300)
-@given(data=st.data())
-def test_many_runs_that_are_killed_and_resumed_give_the_truth(data):
-    run_kill_and_resume(data)
-
-
-@pytest.mark.slow
-@examples(100)
-@given(data=st.data())
-def test_many_runs_from_any_state_complete_what_was_written_before_it(data):
-    replay_from_every_state(data)
