@@ -27,6 +27,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 import msgspec
 
 from tap_cometly.content import Content, Tally
+from tap_cometly.exports.jobs import Unfit
 from tap_cometly.exports.ndjson import line_blocks
 from tap_cometly.moves import MOST_EVENTS
 from tap_cometly.rows import decode_line, fit_line, read_rows, too_deep
@@ -223,10 +224,13 @@ def prove(files: Iterable[IO[bytes]], columns: Columns, *, events: bool = False)
         Unfit: A line is no JSON object or holds a value that does not fit; names the line, never its content.
     """
     prover = _Prover(columns, events=events)
-    for file in files:
-        line = 1
-        for block in line_blocks(file):
-            line += prover.take(block, line)
+    try:
+        for file in files:
+            line = 1
+            for block in line_blocks(file):
+                line += prover.take(block, line)
+    except decimal.Inexact:
+        raise Unfit("column `amount`: the numbers lie too far apart to be added up exactly") from None
     return Proof(prover.tally.content(), prover.shape, prover.events)
 
 

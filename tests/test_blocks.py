@@ -238,3 +238,10 @@ def test_a_misfit_far_into_the_file_is_named_by_its_line():
     rows[17_000] = rows[17_000].replace(b"1.50", b'"much"')
     with pytest.raises(Unfit, match="line 17001: column `amount`"):
         prove([io.BytesIO(b"\n".join(rows).replace(b"\n\n", b"\n"))], columns(PLAIN_NAMES))
+
+
+@pytest.mark.parametrize("lines", [[b'{"id":1,"amount":1}', b'{"id":2,"amount":1e999999}']])
+def test_amounts_that_cannot_be_added_up_exactly_are_told_and_no_crash(lines):
+    columns = Columns({"id": {"type": "integer"}, "amount": {"type": ["number", "null"]}}, keys=["id"])
+    with pytest.raises(Unfit, match="added up exactly"):
+        prove([io.BytesIO(b"\n".join(lines))], columns)

@@ -15,6 +15,7 @@ TIMEZONE = "America/New_York"
 KEY = "key-that-nobody-may-see"
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     for item in items:
         if Path(__file__).parent in item.path.parents:
