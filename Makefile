@@ -9,9 +9,6 @@ UV := $(or $(shell command -v uv 2>/dev/null),build/uv/bin/uv)
 unexport VIRTUAL_ENV
 export UV_PROJECT_ENVIRONMENT := .venv
 
-# Tests of one group share what is slow to set up, such as Meltano's plugins.
-IN_PARALLEL := -n auto --dist loadgroup
-
 help: ## List the chores
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -19,13 +16,14 @@ demo: .venv/demo ## Load a month of events from a local Cometly into PostgreSQL,
 	@.venv/bin/python -m demo
 
 test: lint types ## Run the whole suite on this Python: lint, types, unit and end-to-end tests
-	@.venv/bin/python -m pytest $(IN_PARALLEL)
+	@.venv/bin/python -m pytest -n auto --ignore tests/e2e
+	@.venv/bin/python -m pytest tests/e2e
 
 unit: .venv/dev ## Run the quick tests only
-	@.venv/bin/python -m pytest $(IN_PARALLEL) -m "not slow"
+	@.venv/bin/python -m pytest -n auto -m "not slow"
 
 soak: .venv/dev ## Try the property tests with twenty times as many examples (some ten minutes)
-	@SOAK=20 .venv/bin/python -m pytest $(IN_PARALLEL) tests/test_truth.py tests/faults/test_properties.py
+	@SOAK=20 .venv/bin/python -m pytest -n auto tests/test_truth.py tests/faults/test_properties.py
 
 lint: .venv/dev ## Check style and format
 	@.venv/bin/ruff check

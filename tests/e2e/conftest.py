@@ -15,12 +15,8 @@ TIMEZONE = "America/New_York"
 KEY = "key-that-nobody-may-see"
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.slow)
-            item.add_marker(pytest.mark.xdist_group("meltano"))
+def pytest_itemcollected(item):
+    item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture
