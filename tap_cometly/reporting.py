@@ -134,8 +134,9 @@ def _size(count: int) -> str:
 
 
 def _duration(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    if seconds < 3600:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
+    """Return a duration in words, to the minute where it is longer than one."""
+    # Imported here because discovery, --about and the like have nothing to report.
+    from pendulum import Duration  # noqa: PLC0415
+
+    whole = max(round(seconds), 1)
+    return Duration(seconds=whole - whole % 60 if whole > 60 else whole).in_words(locale="en")
