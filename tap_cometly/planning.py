@@ -73,7 +73,8 @@ class Plan:
         if settings.include_open_day and _is_wanted(open_day := calendar.today(now, settings.timezone), settings):
             due.append(DueDay(open_day, "open"))
         if settings.backfill_order == "newest_first":
-            due.reverse()
+            # Holes among the delivered days first, then from the newest day to the oldest.
+            due.sort(key=lambda due: (_is_hole(due.day, bookmark.progress), due.day), reverse=True)
         return cls(bookmark, wanted, tuple(due), tuple(remarks))
 
     def least_minutes(self, per_minute: int) -> int:
@@ -124,6 +125,11 @@ def _asking(bookmark: Bookmark, settings: Settings, asked: Mapping[str, Any]) ->
         ]
     remarks = [f"The request has changed: {told}" for told in harmless_changes(before, asked)]
     return dataclasses.replace(bookmark, asked=asked), remarks
+
+
+def _is_hole(day: date, delivered: Progress) -> bool:
+    first, last = delivered.first, delivered.last
+    return first is not None and last is not None and first < day < last and day not in delivered
 
 
 def _is_wanted(day: date, settings: Settings) -> bool:

@@ -47,6 +47,16 @@ def test_newest_first_is_the_other_way_round():
     assert newest.due == oldest.due[::-1]
 
 
+@pytest.mark.parametrize(
+    ("order", "days"),
+    [("oldest_first", [1, 2, 5, 9, 10]), ("newest_first", [5, 10, 9, 2, 1])],
+)
+def test_a_hole_that_a_failed_day_left_is_filled_before_anything_newer(order, days):
+    settings = {"start_date": "2025-03-01", "end_date": "2025-03-10", "lookback_days": 0}
+    made = plan(state((3, 4), (6, 8)), backfill_order=order, **settings)
+    assert [due.day.day for due in made.due] == days
+
+
 def test_a_start_that_is_moved_back_makes_the_earlier_days_due():
     made = plan(state((5, 10)), start_date="2025-03-02", lookback_days=0)
     assert reasons(made) == [(2, "missing"), (3, "missing"), (4, "missing")]
