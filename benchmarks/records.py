@@ -33,14 +33,13 @@ from tap_cometly.client import EventExport
 from tap_cometly.exports import Delivery
 from tap_cometly.exports.ndjson import line_blocks
 from tap_cometly.streams import EventsStream
+from tap_cometly.sync import EventsSync
 from tap_cometly.tap import TapCometly
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from singer_sdk.helpers.types import Context, Record
-
-    from tap_cometly.rows import Columns
 
 ROWS: Final = 1_000_000
 ORDINARY_SHARE: Final = 10
@@ -116,21 +115,29 @@ def make_file(path: Path, rows: int) -> None:
 # The taps
 
 
-class FileEvents(EventsStream):
-    """Our stream, with a file on disk in place of the exports of Cometly."""
+class FileSync(EventsSync):
+    """Our sync, with a file on disk in place of the exports of Cometly."""
 
     @override
-    def _deliveries(self, columns: Columns) -> Iterator[Delivery[EventExport, Proof]]:
+    def deliveries(self) -> Iterator[Delivery[EventExport, Proof]]:
         with Path(os.environ["BENCHMARK_FILE"]).open("rb") as file:
             yield Delivery(
                 order=EventExport(DAY, {}),
                 job=1,
                 files=(file,),
-                proof=prove((file,), columns),
+                proof=prove((file,), self.columns),
                 file_bytes=0,
                 created_at=0.0,
                 ready_at=0.0,
             )
+
+
+class FileEvents(EventsStream):
+    """Our stream with that sync."""
+
+    @override
+    def sync_of_days(self) -> EventsSync:
+        return FileSync(self)
 
 
 class FileTap(TapCometly):

@@ -7,11 +7,6 @@ import sys
 
 from singer_sdk.exceptions import ConfigValidationError
 
-from tap_cometly.asked import ChangedRequestError
-from tap_cometly.exports.jobs import ExportError
-from tap_cometly.offsets import WrongTimezoneError
-from tap_cometly.progress import MalformedStateError
-from tap_cometly.streams import UndeliveredDaysError
 from tap_cometly.tap import TapCometly
 
 
@@ -28,7 +23,11 @@ def main() -> None:
         for problem in error.errors:
             log.error(problem)  # noqa: TRY400 - the user needs the problem, not our stack
         sys.exit(1)
-    except (ChangedRequestError, ExportError, MalformedStateError, UndeliveredDaysError, WrongTimezoneError) as error:
+    except Exception as error:
+        from tap_cometly.sync import SELF_EXPLAINING  # noqa: PLC0415 - where none of them happened, it need not be loaded
+
+        if not isinstance(error, SELF_EXPLAINING):
+            raise
         log.error(error)  # noqa: TRY400 - as above
         sys.exit(1)
 

@@ -17,9 +17,7 @@ from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 from typing_extensions import override
 
-from tap_cometly.client import CREATES_PER_MINUTE
 from tap_cometly.config_schema import CONFIG_JSONSCHEMA
-from tap_cometly.exports import Limits, SystemClock
 from tap_cometly.interruption import Interruption
 from tap_cometly.ledger import EventDaysStream
 from tap_cometly.messages import MessageWriter
@@ -33,7 +31,7 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
     from singer_sdk.streams import Stream
 
-    from tap_cometly.exports import Clock
+    from tap_cometly.exports import Clock, Limits
 
 
 class TapCometly(Tap):
@@ -54,9 +52,9 @@ class TapCometly(Tap):
         PluginCapabilities.STRUCTURED_LOGGING,
     ]
 
-    # What the sync depends on besides its settings; a test puts its own in place.
-    clock: ClassVar[Clock] = SystemClock()
-    patience: ClassVar[Limits] = Limits()
+    # What the sync depends on besides its settings; a test puts its own in place of the system's and the engine's.
+    clock: ClassVar[Clock | None] = None
+    patience: ClassVar[Limits | None] = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.interruption = Interruption()
@@ -167,11 +165,7 @@ class TapCometly(Tap):
         )
         # A plan needs no key: it asks nobody.
         tap._settings = cls._checked({"api_key": "none", **tap.config})
-        plan = tap.events.plan()
-        if form == "json":
-            click.echo(json.dumps(plan.as_json(CREATES_PER_MINUTE), indent=2))
-        else:
-            click.echo(plan.text(CREATES_PER_MINUTE))
+        click.echo(tap.events.sync_of_days().plan_as(form))
 
     @classmethod
     def now(cls) -> datetime:

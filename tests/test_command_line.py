@@ -90,6 +90,23 @@ def test_about_needs_no_configuration(form):
     assert "attribution_window" in done.stdout
 
 
+def loaded_by(program):
+    """The modules that a program loads."""
+    listing = f"import atexit, sys; atexit.register(lambda: print(*sys.modules, file=sys.stderr)); {program}"
+    done = subprocess.run([sys.executable, "-c", listing], capture_output=True, check=True, text=True, timeout=60)
+    return set(done.stderr.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize("option", ["--version", "--discover", "--about"])
+def test_nothing_is_loaded_that_only_a_run_needs(option):
+    program = f"from tap_cometly.__main__ import main; sys.argv = ['tap-cometly', '{option}']; main()"
+    more = loaded_by(program) - loaded_by("import singer_sdk")
+    of_a_run = {f"tap_cometly.{room}" for room in ("sync", "client", "exports", "blocks", "batches", "planning")}
+    of_a_run |= {"backoff", "isal", "pendulum", "requests", "tqdm", "upath", "urllib3", "xxhash"}
+    assert "tap_cometly.streams" in more
+    assert not of_a_run & more
+
+
 def test_help_names_every_option():
     done = run("--help")
     for option in ("--config", "--catalog", "--state", "--discover", "--test", "--about", "--version", "--plan"):

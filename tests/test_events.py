@@ -11,7 +11,7 @@ from tap_cometly import vocabulary as cometly_words
 from tap_cometly.exports.jobs import Refused
 from tap_cometly.progress import MalformedStateError
 from tap_cometly.sandbox import Fault, Quirks, Sandbox
-from tap_cometly.streams import UndeliveredDaysError
+from tap_cometly.sync import UndeliveredDaysError
 from tests.tapping import catalog_of, days_before, sync
 
 ATTRIBUTED = {

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from tap_cometly import calendar, vocabulary
 from tap_cometly.progress import Progress
 from tap_cometly.sandbox import Fault, Sandbox
-from tap_cometly.streams import UndeliveredDaysError
+from tap_cometly.sync import UndeliveredDaysError
 from tests.examples import examples
 from tests.tapping import sync, tap_class
 from tests.virtual_time import VirtualClock

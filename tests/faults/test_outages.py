@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tap_cometly.sandbox import Fault
-from tap_cometly.streams import UndeliveredDaysError
+from tap_cometly.sync import UndeliveredDaysError
 from tests.faults.world import Case, by_id
 from tests.tapping import days_before
 

@@ -10,7 +10,7 @@ import itertools
 
 from tap_cometly.exports.jobs import Refused
 from tap_cometly.sandbox import Fault, Quirks
-from tap_cometly.streams import UndeliveredDaysError
+from tap_cometly.sync import UndeliveredDaysError
 from tests.faults.world import Case, World, by_id, cases
 
 API_STEPS = ("create", "status", "link")

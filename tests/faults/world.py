@@ -15,7 +15,7 @@ import pytest
 from tap_cometly.exports import Limits
 from tap_cometly.exports.jobs import ExportError
 from tap_cometly.sandbox import Fault, Quirks, Sandbox
-from tap_cometly.streams import UndeliveredDaysError
+from tap_cometly.sync import UndeliveredDaysError
 from tap_cometly.tap import TapCometly
 from tap_cometly.vocabulary import HIERARCHY_NAMES, REQUESTABLE_NAMES
 from tests.tapping import Output, days_before, sync, tap_class
