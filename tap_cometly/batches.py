@@ -11,9 +11,10 @@ import contextlib
 import gzip
 from typing import IO, TYPE_CHECKING, Any, Final
 
-import msgspec
 from singer_sdk.exceptions import ConfigValidationError
 from upath import UPath
+
+from tap_cometly.blocks import Records
 
 _open_gzip: Any
 try:
@@ -22,11 +23,10 @@ except ImportError:  # no wheel of it for this machine
     _open_gzip = None
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from singer_sdk.helpers._batch import BatchConfig
 
-_ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 _FASTEST: Final = 1
 """Compression level: the files are read once, and soon."""
 
@@ -52,25 +52,26 @@ class BatchFolder:
         self._config = config
         self._gzipped = config.encoding.compression == "gzip"
 
-    def parts(self, name: str, blocks: Iterable[Sequence[Any]]) -> Iterator[tuple[str, int]]:
+    def parts(self, name: str, blocks: Iterable[Records]) -> Iterator[tuple[str, int]]:
         """Write records into files of bounded size; yield address and number of records of each when it is complete.
 
         Args:
             name: What all their names begin with.
-            blocks: Records, ready to be encoded.
+            blocks: The records.
         """
-        rest: Sequence[Any] = ()
+        nothing = Records(())
+        rest = nothing
         remaining = iter(blocks)
         number = 0
-        while rest or (rest := next(remaining, ())):
+        while rest or (rest := next(remaining, nothing)):
             number += 1
             file_name = f"{self._config.storage.prefix or ''}{name}-part-{number:05}.jsonl"
             file_name += ".gz" if self._gzipped else ""
             rows = 0
             with self._complete_or_gone(file_name) as file:
-                while rows < self._config.batch_size and (rest or (rest := next(remaining, ()))):
-                    taken, rest = _split(rest, self._config.batch_size - rows)
-                    file.write(_ENCODER.encode_lines(taken))
+                while rows < self._config.batch_size and (rest or (rest := next(remaining, nothing))):
+                    taken, rest = rest.divided(self._config.batch_size - rows)
+                    file.write(taken.lines())
                     rows += len(taken)
             yield self._config.storage.get_url(file_name), rows
 
@@ -97,7 +98,3 @@ def _gzip(raw: IO[bytes]) -> contextlib.AbstractContextManager[IO[bytes]]:
     else:
         opened = _open_gzip(raw, "wb", compresslevel=_FASTEST, threads=1)
     return contextlib.closing(opened)
-
-
-def _split(records: Sequence[Any], count: int) -> tuple[Sequence[Any], Sequence[Any]]:
-    return (records, ()) if len(records) <= count else (records[:count], records[count:])

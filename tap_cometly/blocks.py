@@ -1,27 +1,30 @@
 """Whole blocks of lines to records: how a million rows become messages without a line of Python per value.
 
-The trick is to let the JSON decoder do all the work, twice, a few hundred lines per call. The first pass proves: it
-decodes a block into Structs whose fields have exactly the catalog's types and which know no other keys, so a block
-that decodes has been checked, every value of it. The second pass writes: it decodes the same block into Structs whose
-fields are raw, pieces of the vendor's own text, and encodes these again. What comes out has the declared columns in
-the catalog's order and no others, and each value to the digit as it was, without ever having been a Python object.
+The trick is to let C code do all the work, twice, a few hundred lines per call. The first pass proves: it decodes a
+block into Structs whose fields have exactly the catalog's types and which know no other keys, so a block that decodes
+has been checked, every value of it, and the Structs are thrown away. The second pass writes: where every line turned
+out to be a record as it stands, the block is split at its newlines and joined again with what goes between two records.
+Where it is not (some columns are deselected, say), the block is decoded into Structs whose fields are raw, pieces of
+the vendor's own text, and these are encoded again. In either case what comes out has each value to the digit as it was,
+without ever having been a Python object.
 
 That is exact because the strict types of the first pass take just those values that `rows` would leave as they are.
 Where a block does not decode, its lines go the slow way of `rows`, one by one, which either names the misfit, or
-fits every value and so shows which columns of this file hold something that must be converted (identifiers as
-numbers, amounts as text). From there on these columns, and only these, are fitted value by value, in both passes.
-What has been learnt is the file's `Shape`. The property tests hold both ways against each other.
+fits every value and so shows which columns of this file hold something that must be converted (amounts as text, say).
+From there on these columns, and only these, are fitted value by value, in both passes. What has been learnt is the
+file's `Shape`. The property tests hold all ways against each other.
 """
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import dataclasses
 import decimal
 import itertools
-import keyword
+import re
 from array import array
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 from typing import IO, TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -30,170 +33,46 @@ from tap_cometly.content import Content, Tally
 from tap_cometly.exports.jobs import Unfit
 from tap_cometly.exports.ndjson import line_blocks
 from tap_cometly.moves import MOST_EVENTS
-from tap_cometly.rows import decode_line, fit_line, read_rows, too_deep
+from tap_cometly.rows import decode_line, fit_line, read_rows
+from tap_cometly.shape import OddError, Shape, fit_rows, row_decoder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from tap_cometly.rows import Column, Columns, Plain
+    from tap_cometly.rows import Columns
+    from tap_cometly.shape import Texts
 
 ROWS_AT_ONCE: Final = 500
 """Rows that are handed on together when they were read one by one."""
 
-_STRICT: Final[dict[str, Any]] = {"integer": int, "boolean": bool, "string": str, "timestamp": str, "date": str}
-_NUMBERS: Final = frozenset({int, decimal.Decimal})
-MOST_TEXTS_KNOWN: Final = 100_000
-"""Times that were found well-written are not looked at again: so many, and a day has 86,400 seconds."""
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 _ID: Final = attrgetter("id")
 _NULL: Final = msgspec.Raw(b"null")
-_CONTAINERS: Final = frozenset({dict, list})
-_LAST: Final = itemgetter(-1)
-_BRACES: Final = tuple(b"{{}")
-_INTEGERS: Final = {int}
 
 
-class _OddError(Exception):
-    """A block is not of the shape that was expected."""
-
-
-class Shape:
-    """What the rows of one export look like.
-
-    Args:
-        columns: The declared columns.
-        fitted: Those whose values must be fitted one by one.
-        unknown: Keys that are not declared but were seen.
-
-    Raises:
-        ValueError: A name cannot be a field of a Struct.
-    """
-
-    def __init__(
-        self, columns: Sequence[Column], *, fitted: frozenset[str] = frozenset(), unknown: frozenset[str] = frozenset()
-    ) -> None:
-        self.columns = columns
-        self.fitted = fitted | {column.name for column in columns if column.plain is None}
-        self.unknown = unknown
-        self._fits = [
-            (column.name, attrgetter(column.name), column.fit, column.plain)
-            for column in columns
-            if column.name in self.fitted
-        ]
-        self._numbers = [
-            (attrgetter(column.name), _NUMBERS | {type(None)} if column.nullable else _NUMBERS)
-            for column in self._plain("number")
-        ]
-        self._texts = [(column.name, column.fit) for column in self._plain("timestamp", "date")]
-        self._loose = [attrgetter(name) for name in (*self.fitted, *unknown)]
-        self._decoder = _decoder(
-            *((column.name, *self._strict(column)) for column in columns),
-            *((name, Any, None) for name in unknown),
-            forbid_unknown_fields=True,
-        )
-
-    def relaxed(self, fitted: set[str], unknown: set[str]) -> Shape:
-        """Return the shape that takes more."""
-        return Shape(self.columns, fitted=self.fitted | fitted, unknown=self.unknown | unknown)
-
-    def check(self, block: bytes, known: dict[str, set[str]]) -> tuple[list[bytes], list[Any]]:
-        """Return lines and fitted rows of a block in which everything fits.
-
-        Args:
-            block: Lines, each of them ended.
-            known: Texts by column that were found well-written before; is added to.
-
-        Raises:
-            _OddError: Something does not fit, or would be changed by fitting it.
-        """
-        lines = block.split(b"\n")
-        lines.pop()
-        try:
-            rows = self._decoder.decode_lines(block)
-            # As many objects as lines, and each line begins and ends with one: so there is exactly one on each.
-            if len(rows) != len(lines) or (min(lines)[0], max(lines)[0], *set(map(_LAST, lines))) != _BRACES:
-                raise _OddError
-            self._check_loose(rows)
-            self._check_numbers(rows)
-            self._check_texts(rows, known)
-            self.fit(rows)
-        except (msgspec.DecodeError, ValueError, ArithmeticError, RecursionError, IndexError):
-            raise _OddError from None
-        return lines, rows
-
-    def _check_loose(self, rows: list[Any]) -> None:
-        for value_of in self._loose:
-            if not _CONTAINERS.isdisjoint(map(type, map(value_of, rows))) and any(map(too_deep, map(value_of, rows))):
-                raise _OddError
-
-    def _check_numbers(self, rows: list[Any]) -> None:
-        for number_of, types in self._numbers:
-            if not types.issuperset(map(type, map(number_of, rows))):
-                raise _OddError
-
-    def _check_texts(self, rows: list[Any], known: dict[str, set[str]]) -> None:
-        for name, fit in self._texts:
-            new = set(map(attrgetter(name), rows)) - known.setdefault(name, set())
-            if any(fit(text) != text for text in new):
-                raise _OddError
-            if len(known[name]) < MOST_TEXTS_KNOWN:
-                known[name] |= new
-
-    def fit(self, rows: Sequence[Any]) -> None:
-        """Fit the values that need it, in place."""
-        for name, value_of, fit, plain in self._fits:
-            values = list(map(value_of, rows))
-            # Identifiers that come as numbers are so usual that they are worth a short cut.
-            fitted = map(str if plain == "string" and set(map(type, values)) == _INTEGERS else fit, values)
-            for row, value in zip(rows, fitted, strict=True):
-                setattr(row, name, value)
-
-    def _plain(self, *kinds: Plain) -> list[Column]:
-        return [column for column in self.columns if column.plain in kinds and column.name not in self.fitted]
-
-    def _strict(self, column: Column) -> tuple[Any, ...]:
-        """Return type and default of a column; no default where it may not be missing."""
-        strict = None if column.name in self.fitted or column.plain is None else _STRICT.get(column.plain)
-        if strict is None:
-            return (Any, None) if column.nullable or column.name in self.fitted else (Any,)
-        return (strict | None, None) if column.nullable else (strict,)
-
-
+@dataclasses.dataclass(frozen=True)
 class Records:
-    """Makes the records of one export, block by block: the declared columns and the tap's own.
+    """Encoded records, many at once.
 
-    Args:
-        shape: What the rows were proven to look like.
-        own: The tap's own columns, with the same values in every record.
-        raw: Whether values stay pieces of the vendor's text, ready to be encoded; otherwise they become Python values.
+    Attributes:
+        texts: A record each, but for its end.
+        end: How all of them end.
     """
 
-    def __init__(self, shape: Shape, own: dict[str, Any], *, raw: bool) -> None:
-        self._shape = shape
-        names = [column.name for column in shape.columns]
-        values = {name: msgspec.Raw(_ENCODER.encode(value)) for name, value in own.items()} if raw else own
-        self._decoder = _decoder(
-            *((name, msgspec.Raw, _NULL) if raw and name not in shape.fitted else (name, Any, None) for name in names),
-            *((name, Any, value) for name, value in values.items()),
-        )
-        self._overwrite = [(name, value) for name, value in values.items() if name in shape.unknown]
+    texts: Sequence[bytes]
+    end: bytes = b""
 
-    def of(self, block: bytes) -> list[Any]:
-        """Return the records of a block."""
-        rows = self._decoder.decode_lines(block)
-        self._shape.fit(rows)
-        for name, value in self._overwrite:
-            for row in rows:
-                setattr(row, name, value)
-        return rows
+    def __len__(self) -> int:
+        return len(self.texts)
 
+    def divided(self, count: int) -> tuple[Records, Records]:
+        """Return the first so many records, and the others."""
+        return Records(self.texts[:count], self.end), Records(self.texts[count:], self.end)
 
-def _decoder(*fields: tuple[Any, ...], forbid_unknown_fields: bool = False) -> msgspec.json.Decoder[list[Any]]:
-    for name, *_ in fields:
-        if not name.isidentifier() or name.startswith("__") or keyword.iskeyword(name):
-            raise ValueError(f"{name!r} cannot be a field")
-    row = msgspec.defstruct("Row", fields, kw_only=True, gc=False, forbid_unknown_fields=forbid_unknown_fields)
-    return msgspec.json.Decoder(row, float_hook=decimal.Decimal)
+    def lines(self, before: bytes = b"", after: bytes = b"") -> bytes:
+        """Return a line for each record, with this text before and after it."""
+        after = self.end + after + b"\n"
+        return before + (after + before).join(self.texts) + after if self.texts else b""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -203,11 +82,13 @@ class Proof:
     Attributes:
         content: What the files hold.
         shape: What their rows look like; None where they can only be read one by one.
+        verbatim: Whether each line is the record as it stands, but for integers that become text.
         events: A hash of each row's `id`, if they were wanted and are not too many.
     """
 
     content: Content
     shape: Shape | None
+    verbatim: bool = False
     events: array[int] | None = None
 
 
@@ -231,7 +112,7 @@ def prove(files: Iterable[IO[bytes]], columns: Columns, *, events: bool = False)
                 line += prover.take(block, line)
     except decimal.Inexact:
         raise Unfit("column `amount`: the numbers lie too far apart to be added up exactly") from None
-    return Proof(prover.tally.content(), prover.shape, prover.events)
+    return Proof(prover.tally.content(), prover.shape, prover.verbatim, prover.events)
 
 
 class _Prover:
@@ -241,18 +122,27 @@ class _Prover:
         self._columns = columns
         self.events = array("q") if events and any(column.name == "id" for column in columns.all) else None
         self._amount_of = attrgetter("amount") if columns.holds("amount", "number") else None
-        self._time_of = attrgetter("event_time_utc") if columns.holds("event_time_utc", "timestamp") else None
-        self._known: dict[str, set[str]] = {}
-        self.tally = Tally(amounts=self._amount_of is not None, times=self._time_of is not None)
+        self._timed = columns.holds("event_time_utc", "timestamp")
+        self._known: Texts = collections.defaultdict(set)
+        self.tally = Tally(amounts=self._amount_of is not None, times=self._timed)
         self.shape: Shape | None = None
         with contextlib.suppress(ValueError):
             self.shape = Shape(columns.all)
+        self._tidy = True
+
+    @property
+    def verbatim(self) -> bool:
+        """Whether each line is a record as it stands, but for integers that become text."""
+        shape = self.shape
+        return self._tidy and shape is not None and shape.complete and not shape.fitted and not shape.unknown
 
     def take(self, block: bytes, first: int) -> int:
         """Add a block that begins with this line; return how many lines it has."""
         if lines := self._add(block):
             return lines
-        if (tidied := _tidied(block)) and not self._add(tidied):
+        tidied = _tidied(block)
+        self._tidy &= tidied == block
+        if tidied and not self._add(tidied):
             self._add_line_by_line(block, first)
         return block.count(b"\n")
 
@@ -261,27 +151,30 @@ class _Prover:
         if self.shape is None:
             return 0
         try:
-            lines, rows = self.shape.check(block, self._known)
-        except _OddError:
+            lines, rows, new = self.shape.check(block, self._known)
+        except OddError:
             return 0
+        # A time that was known has been counted; and a column that must be fitted is never known.
+        times = new["event_time_utc"] if "event_time_utc" in new else map(attrgetter("event_time_utc"), rows)
         self.tally.add_all(
-            lines,
-            amounts=map(self._amount_of, rows) if self._amount_of else (),
-            times=map(self._time_of, rows) if self._time_of else (),
+            lines, amounts=map(self._amount_of, rows) if self._amount_of else (), times=times if self._timed else ()
         )
         self._note_events(map(_ID, rows))
         return len(lines)
 
     def _note_events(self, identifiers: Iterable[object]) -> None:
         if self.events is not None:
-            self.events.extend(map(hash, identifiers))
+            # They may be numbers in one place and the same as text in another.
+            self.events.extend(map(hash, map(str, identifiers)))
             if len(self.events) > MOST_EVENTS:
                 self.events = None
 
     def _add_line_by_line(self, block: bytes, first: int) -> None:
         """Add a block whatever its shape, and find a shape that takes it; if there is none, do without."""
-        fitted: set[str] = set()
+        types: dict[str, set[type]] = collections.defaultdict(set)
+        changed: set[str] = set()
         unknown: set[str] = set()
+        complete = True
         for number, line in enumerate(block.split(b"\n"), first):
             if not (stripped := line.strip()):
                 continue
@@ -289,13 +182,17 @@ class _Prover:
             values = fit_line(row, number, self._columns)
             self.tally.add(stripped, values)
             self._note_events([values.get("id")])
-            fitted |= {name for name, value in values.items() if not _same(value, row.get(name))}
+            for name, value in values.items():
+                types[name].add(type(row.get(name)))
+                if not _same(value, row.get(name)):
+                    changed.add(name)
             unknown |= row.keys() - values.keys()
+            complete &= row.keys() >= values.keys()
         try:
-            self.shape = self.shape and self.shape.relaxed(fitted, unknown)
+            self.shape = self.shape and self.shape.relaxed(types, changed=changed, unknown=unknown, complete=complete)
             if self.shape is not None:
                 self.shape.check(_tidied(block), self._known)
-        except (ValueError, _OddError):
+        except (ValueError, OddError):
             self.shape = None
 
 
@@ -308,19 +205,91 @@ def _same(value: object, other: object) -> bool:
     return type(value) is type(other) and value == other
 
 
-def record_blocks(
-    files: Iterable[IO[bytes]], proof: Proof, columns: Columns, own: dict[str, Any]
-) -> Iterator[Sequence[Any]]:
-    """Yield the records of proven files, many at once and ready to be encoded: fields stand in the catalog's order."""
+def record_blocks(files: Iterable[IO[bytes]], proof: Proof, columns: Columns, own: dict[str, Any]) -> Iterator[Records]:
+    """Yield the records of proven files, encoded, many at once."""
     if proof.shape is None:
         rows = (row | own for row in read_rows(files, columns))
         while some := list(itertools.islice(rows, ROWS_AT_ONCE)):
-            yield some
+            yield Records([_ENCODER.encode(row) for row in some])
         return
-    records = Records(proof.shape, own, raw=True)
+    written_anew = _written_anew(proof.shape, own)
+    as_they_stand = _as_they_stand(proof.shape, own) if proof.verbatim else written_anew
     for file in files:
         for block in line_blocks(file):
-            yield records.of(block)
+            yield as_they_stand(block) or written_anew(block)
+
+
+def _as_they_stand(shape: Shape, own: dict[str, Any]) -> Callable[[bytes], Records | None]:
+    """Return what makes records of a block of rows: each row gets the tap's own columns, that is all.
+
+    A name that a row has twice stays there twice; whoever reads it takes the second one, as the proof did.
+    """
+    numbers = [re.compile(rb'"(%b":)(0|-?[1-9][0-9]*)' % re.escape(name.encode())) for name in shape.numbered]
+    end = b"," + _ENCODER.encode(own)[1:] if own else b"}"
+
+    def records(block: bytes) -> Records | None:
+        for number in numbers:
+            if (quoted := _quoted(number, block)) is None:
+                return None
+            block = quoted
+        return Records([line[:-1] for line in block.split(b"\n")[:-1]], end)
+
+    return records
+
+
+def _quoted(number: re.Pattern[bytes], block: bytes) -> bytes | None:
+    """Return the block with one integer in each line made text; None if it cannot be told for sure which ones they are.
+
+    Args:
+        number: Matches a name without its first quote, and digits.
+        block: Lines.
+    """
+    # Without a backslash each quote begins or ends a text, so that names are not found within one.
+    if b"\\" in block:
+        return None
+    # Each match leaves three pieces: what was before it, the name, the digits.
+    pieces = number.split(block)
+    between = pieces[3::3]
+    if len(between) != block.count(b"\n") or not all(b"\n" in piece for piece in between):
+        return None
+    # The name's first quote is not in the pieces, and digits have none: one on each border makes them text.
+    return b'"'.join(pieces)
+
+
+def _written_anew(shape: Shape, own: dict[str, Any]) -> Callable[[bytes], Records]:
+    """Return what makes records of a block of rows: the columns in the catalog's order, and no others."""
+    values = {name: msgspec.Raw(_ENCODER.encode(value)) for name, value in own.items()}
+    structs = _structs(shape, msgspec.Raw, _NULL, values)
+    return lambda block: Records(_ENCODER.encode_lines(structs(block)).split(b"\n")[:-1])
+
+
+def _structs(shape: Shape, kind: Any, null: Any, own: dict[str, Any]) -> Callable[[bytes], list[Any]]:
+    """Return what makes a block of rows Structs with the declared columns and the tap's own.
+
+    Args:
+        shape: What the rows were proven to look like.
+        kind: What values are to be that need no fitting.
+        null: That kind of a null.
+        own: The tap's own columns.
+    """
+    odd = shape.fitted | shape.numbered
+    names = [column.name for column in shape.columns]
+    decoder = row_decoder(
+        *((name, Any, None) if name in odd else (name, kind, null) for name in names),
+        *((name, Any, value) for name, value in own.items()),
+    )
+    fits = shape.fits(odd)
+    overwritten = [(name, value) for name, value in own.items() if name in shape.unknown]
+
+    def structs(block: bytes) -> list[Any]:
+        rows = decoder.decode_lines(block)
+        fit_rows(rows, fits)
+        for name, value in overwritten:
+            for row in rows:
+                setattr(row, name, value)
+        return rows
+
+    return structs
 
 
 def record_rows(
@@ -331,7 +300,7 @@ def record_rows(
         for row in read_rows(files, columns):
             yield row | own
         return
-    records = Records(proof.shape, own, raw=False)
+    structs = _structs(proof.shape, Any, None, own)
     for file in files:
         for block in line_blocks(file):
-            yield from map(msgspec.structs.asdict, records.of(block))
+            yield from map(msgspec.structs.asdict, structs(block))

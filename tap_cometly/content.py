@@ -1,7 +1,7 @@
 """What a day holds, in a few figures: enough to notice any change without keeping the rows.
 
 The digest is a sum over the hashes of the lines, so it does not depend on their order, which Cometly does not promise.
-128 bits make it certain enough: two different days agree by chance once in 10^38.
+64 bits make it certain enough: two different days agree by chance once in 10^19.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import xxhash
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-_MODULUS: Final = 1 << 128
+_MODULUS: Final = 1 << 64
 # Sums stay exact: digits are never dropped, rather it would be an error.
 _EXACT: Final = decimal.Context(prec=100_000, Emax=decimal.MAX_EMAX, Emin=decimal.MIN_EMIN, traps=[decimal.Inexact])
 
@@ -72,7 +72,7 @@ class Tally:
             row: Its values, fitted to their types.
         """
         self._rows += 1
-        self._hashes += xxhash.xxh3_128_intdigest(line)
+        self._hashes += xxhash.xxh3_64_intdigest(line)
         if self._total is not None and (amount := row.get("amount")) is not None:
             self._total = _EXACT.add(self._total, Decimal(amount))
         if self._times and (moment := row["event_time_utc"]) is not None:
@@ -88,10 +88,11 @@ class Tally:
         Args:
             lines: Their lines in the file, without white space around them.
             amounts: Their amounts, if they have an ``amount``.
-            times: Their times, if they have an ``event_time_utc``.
+            times: Their times, if they have an ``event_time_utc``; each different one at least once, unless it was
+                among those of an earlier call.
         """
         self._rows += len(lines)
-        self._hashes += sum(map(xxhash.xxh3_128_intdigest, lines))
+        self._hashes += sum(map(xxhash.xxh3_64_intdigest, lines))
         if self._total is not None:
             with decimal.localcontext(_EXACT):
                 self._total += sum([amount for amount in amounts if amount])
@@ -102,7 +103,7 @@ class Tally:
 
     def content(self) -> Content:
         """Return what was added up."""
-        digest = f"{self._hashes % _MODULUS:032x}"
+        digest = f"{self._hashes % _MODULUS:016x}"
         first, last = (None if moment is None else f"{moment}Z" for moment in (self._first, self._last))
         return Content(self._rows, digest, self._total, first, last)
 

@@ -16,12 +16,12 @@ import stat
 import struct
 import sys
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 from singer_sdk.contrib.msgspec import enc_hook
 from singer_sdk.io_base import GenericSingerWriter
-from singer_sdk.singerlib import Message
+from singer_sdk.singerlib import Message, RecordMessage
 from typing_extensions import override
 
 if sys.platform != "win32":
@@ -29,8 +29,10 @@ if sys.platform != "win32":
     import termios
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from typing import TextIO
+
+    from tap_cometly.blocks import Records
 
 PIPE_BYTES: Final = 1024 * 1024
 """Wanted capacity of the pipe to the target, which Linux grants: the tap need not stop whenever the target does."""
@@ -38,12 +40,8 @@ PIPE_BYTES: Final = 1024 * 1024
 _ENCODER: Final = msgspec.json.Encoder(enc_hook=enc_hook, decimal_format="number")
 
 
-class RecordLine(msgspec.Struct, tag_field="type", tag="RECORD", gc=False):
-    """A RECORD as the SDK writes it, around a record that need not be a dict."""
-
-    stream: str
-    record: Any
-    time_extracted: datetime
+_PLACE: Final = msgspec.Raw(b"\n")
+"""Where the record of a message goes; nothing else that is encoded holds an end of line."""
 
 
 class MessageWriter(GenericSingerWriter[bytes, Message]):
@@ -63,10 +61,10 @@ class MessageWriter(GenericSingerWriter[bytes, Message]):
         """Write a message; it has left the process when this returns."""
         self.write_lines(self.format_message(message))
 
-    def write_records(self, stream: str, records: Sequence[Any]) -> None:
-        """Write the RECORD messages of these records: dicts, or Structs whose fields are the columns."""
-        now = datetime.now(timezone.utc)
-        self.write_lines(_ENCODER.encode_lines([RecordLine(stream, record, now) for record in records]))
+    def write_records(self, stream: str, records: Records) -> None:
+        """Write the RECORD messages of these records."""
+        message = RecordMessage(stream, _PLACE, time_extracted=datetime.now(timezone.utc))  # type: ignore[arg-type]
+        self.write_lines(records.lines(*_ENCODER.encode(message.to_dict()).split(b"\n")))
 
     def write_lines(self, lines: bytes) -> None:
         """Write whole lines; they have left the process when this returns.

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from singer_sdk.helpers._batch import BatchConfig
     from singer_sdk.helpers.types import Record
 
-    from tap_cometly.blocks import Proof
+    from tap_cometly.blocks import Proof, Records
     from tap_cometly.exports import Failure
     from tap_cometly.streams import EventsStream
 
@@ -166,7 +166,7 @@ class EventsSync:
             self._tap.interruption.check()
             yield row
 
-    def blocks(self, delivery: Delivery[EventExport, Proof]) -> Iterator[Sequence[Any]]:
+    def blocks(self, delivery: Delivery[EventExport, Proof]) -> Iterator[Records]:
         """Yield the rows of a day, many at once."""
         for block in record_blocks(delivery.files, delivery.proof, self.columns, self._own_values(delivery)):
             self._tap.interruption.check()

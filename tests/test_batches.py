@@ -13,6 +13,7 @@ from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers._batch import BatchConfig
 
 from tap_cometly.batches import BatchFolder
+from tap_cometly.blocks import Records
 from tests.tapping import days_before, sync
 
 ATTRIBUTED = {"sources": ["google_ads", "facebook_ads"], "attribution_model": "linear", "attribution_window": 30}
@@ -104,7 +105,7 @@ def test_a_file_that_is_not_complete_never_has_its_name(tmp_path):
     folder = BatchFolder(BatchConfig.from_dict(batch_config(tmp_path, batch_size=3)["batch_config"]))
 
     def blocks():
-        yield [{"id": number} for number in range(4)]
+        yield Records([b'{"id":%d' % number for number in range(4)], b"}")
         assert sorted(path.suffix for path in tmp_path.iterdir()) == [".gz", ".unfinished"]
         raise KeyboardInterrupt
 

@@ -17,7 +17,6 @@ from tap_cometly.blocks import prove, record_blocks, record_rows
 from tap_cometly.content import Tally
 from tap_cometly.exports import ndjson
 from tap_cometly.exports.jobs import Unfit
-from tap_cometly.messages import RecordLine
 from tap_cometly.rows import MOST_LEVELS, Columns, read_rows
 
 TYPES = {
@@ -61,9 +60,8 @@ def by_the_block(content, names=tuple(TYPES)):
     proof = prove(files, columns(names))
     blocks = list(record_blocks(files, proof, columns(names), OWN))
     rows = list(record_rows(files, proof, columns(names), OWN))
-    encoded = b"".join(ENCODER.encode_lines(block) for block in blocks)
-    wrapped = parsed(b"".join(ENCODER.encode_lines([RecordLine("s", row, None) for row in block]) for block in blocks))
-    assert [message["record"] for message in wrapped] == parsed(encoded)
+    encoded = b"".join(block.lines() for block in blocks)
+    assert sum(map(len, blocks)) == len(rows)
     return encoded, rows, proof
 
 
@@ -79,7 +77,8 @@ def assert_same(content, names=tuple(TYPES)):
     assert [list(map(type, row.values())) for row in rows] == [list(map(type, row.values())) for row in expected]
     messages = parsed(ENCODER.encode_lines(expected))
     assert parsed(encoded) == messages
-    assert [list(row) for row in parsed(encoded)] == [list(row) for row in messages]
+    if not proof.verbatim:
+        assert [list(row) for row in parsed(encoded)] == [list(row) for row in messages]
     assert proof.content == held
     return proof
 
@@ -128,14 +127,23 @@ GOOD = {
     "either": integers | strings,
 }
 ODD = {name: GOOD[name] | scalars | times | nested for name in TYPES}
+PLAIN = {name: GOOD[name] for name in ("id", "profile_id", "is_upsell")} | {
+    "event_time_utc": GOOD["event_time_utc"],
+    "touchpoint_id": st.integers(-1, 2**70).map(str),
+    "amount": decimals | integers,
+    "name": strings | st.just('"touchpoint_id"') | st.just(text('\\"touchpoint_id":5,"')),
+}
+plain_objects = st.fixed_dictionaries(PLAIN).map(
+    lambda row: "{" + ",".join(f'"{name}":{value}' for name, value in row.items()) + "}"
+)
 unknown_pairs = st.lists(st.tuples(st.sampled_from(["new", "class", "a b", "event_date", "__x"]), nested), max_size=2)
 
 
 @st.composite
 def objects(draw, values):
     """A JSON object with its keys in any order, some absent, some twice, some unknown."""
-    names = draw(st.permutations(sorted(TYPES)))
-    absent = draw(st.sets(st.sampled_from(sorted(TYPES.keys() - {"id", "event_time_utc"})), max_size=3))
+    names = draw(st.permutations(sorted(values)))
+    absent = draw(st.sets(st.sampled_from(sorted(values.keys() - {"id", "event_time_utc"})), max_size=3))
     pairs = [(name, draw(values[name])) for name in names if name not in absent]
     pairs += [(name, draw(values[name])) for name in draw(st.lists(st.sampled_from(names), max_size=1))]
     pairs += draw(unknown_pairs)
@@ -188,6 +196,16 @@ def test_blocks_may_end_anywhere(content, size):
         assert_same(zipped(content))
 
 
+@given(files(objects(PLAIN) | plain_objects, 6))
+def test_lines_that_are_records_as_they_stand_come_out_the_same(content):
+    assert_same(zipped(content), tuple(PLAIN))
+
+
+@given(st.lists(plain_objects, min_size=2, max_size=6))
+def test_plain_rows_are_taken_as_they_stand(rows):
+    assert assert_same("".join(row + "\n" for row in rows).encode(), tuple(PLAIN)).verbatim
+
+
 ROW = b'{"id":%d,"event_time_utc":"2025-03-01T00:00:00Z","touchpoint_id":"a","amount":1.50}\n'
 PLAIN_NAMES = ("id", "event_time_utc", "touchpoint_id", "amount")
 
@@ -197,6 +215,38 @@ def test_what_must_be_fitted_is_learnt_by_column():
     rows[1500] = rows[1500].replace(b'"a"', b"5")
     proof = assert_same(b"".join(rows), PLAIN_NAMES)
     assert proof.shape.fitted == {"touchpoint_id"}
+
+
+NUMBERED = [ROW.replace(b'"a"', b"%d") % (number, number) for number in range(2000)]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        b'{"id":1,"touchpoint_id": 7,"amount":1,"event_time_utc":"2025-03-01T00:00:00Z"}\n',
+        b'{"id":1,"touchpoint_id":-0,"amount":1,"event_time_utc":"2025-03-01T00:00:00Z"}\n',
+        b'{"id":1,"touchpoint_id":5,"touchpoint_id":6,"amount":1,"event_time_utc":"2025-03-01T00:00:00Z"}\n',
+        b'{"id":1,"touchpoint_id":5,"touchpoint\\u005fid":6,"amount":1,"event_time_utc":"2025-03-01T00:00:00Z"}\n',
+        b"".join(
+            [
+                b'{"id":1,"touchpoint_id":5,"touchpoint_id":6,"amount":1,"event_time_utc":"2025-03-01T00:00:00Z"}\n',
+                b'{"id":1,"touchpoint_id":\t7,"amount":1,"event_time_utc":"2025-03-01T00:00:00Z"}\n',
+            ]
+        ),
+    ],
+    ids=["space", "minus zero", "twice", "twice, once escaped", "twice, and then hidden by a tab"],
+)
+def test_integers_become_text_however_they_are_written(odd):
+    proof = assert_same(b"".join([*NUMBERED, odd]), PLAIN_NAMES)
+    assert proof.verbatim
+    assert proof.shape.numbered == {"touchpoint_id"}
+
+
+def test_integers_that_turn_out_to_be_text_here_and_there_are_fitted():
+    proof = assert_same(b"".join([*NUMBERED, ROW % 1]), PLAIN_NAMES)
+    assert not proof.verbatim
+    assert proof.shape.fitted == {"touchpoint_id"}
+    assert proof.shape.numbered == set()
 
 
 def test_white_space_around_lines_changes_nothing_about_the_shape():

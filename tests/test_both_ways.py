@@ -50,7 +50,6 @@ def test_messages_are_the_same_however_cometly_writes_its_rows(clock, tap, monke
         ours, theirs = sync(config, tap=tap), by_the_sdk(tap, monkeypatch, config)
     assert ours.records
     assert comparable(ours) == comparable(theirs)
-    assert [list(record) for record in ours.records] == [list(record) for record in theirs.records]
 
 
 @pytest.mark.parametrize("kind", ["plain", "crlf", "blank_lines", "no_newline", "members"])

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from singer_sdk.contrib.msgspec import MsgSpecWriter
 from singer_sdk.singerlib import RecordMessage, StateMessage
 
+from tap_cometly.blocks import Records
 from tap_cometly.messages import MessageWriter
 from tests.tapping import parse
 
@@ -74,7 +75,9 @@ def test_messages_have_the_form_that_the_sdk_gives_them(message):
 
 
 def test_records_by_the_block_have_the_form_of_single_ones():
-    by_block = parse(written(lambda: MessageWriter().write_records("events", [RECORD, RECORD])).splitlines())
+    record = MessageWriter().serialize_message(RecordMessage("events", RECORD)).partition(b'"record":')[2]
+    records = Records([record.rpartition(b"}}")[0]] * 2, b"}")
+    by_block = parse(written(lambda: MessageWriter().write_records("events", records)).splitlines())
     message = RecordMessage(stream="events", record=RECORD, time_extracted=datetime.now(timezone.utc))
     (single,) = parse(written(lambda: MessageWriter().write_message(message)).splitlines())
     assert [list(message) for message in by_block] == [list(single)] * 2

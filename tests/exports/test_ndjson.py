@@ -49,18 +49,17 @@ def test_zeros_after_the_end_fill_up_a_block_and_mean_nothing():
     assert read(gzip.compress(ROWS) + bytes(600)) == read(ROWS)
 
 
-@given(st.lists(st.binary(max_size=3000), min_size=1, max_size=5), st.integers(1, 400), st.integers(1, 400))
-def test_pieces_of_any_size_make_the_whole(members, chunk, read_bytes):
+@given(st.lists(st.binary(max_size=3000), min_size=1, max_size=5), st.integers(1, 400))
+def test_pieces_of_any_size_make_the_whole(members, block):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ndjson, "CHUNK_BYTES", chunk)
-        patch.setattr(ndjson, "READ_BYTES", read_bytes)
+        patch.setattr(ndjson, "BLOCK_BYTES", block)
         content = b"".join(map(gzip.compress, members))
         assert b"".join(ndjson.chunks(io.BytesIO(content))) == b"".join(members)
 
 
 def test_without_the_faster_library_the_same_is_read(monkeypatch):
-    monkeypatch.setattr(ndjson, "_decompressor", zlib.decompressobj)
-    monkeypatch.setattr(ndjson, "_CompressionError", zlib.error)
+    monkeypatch.setattr(ndjson, "_GzipFile", gzip.GzipFile)
+    monkeypatch.setattr(ndjson, "_BROKEN", (gzip.BadGzipFile, zlib.error))
     assert read(gzip.compress(ROWS)) == read(ROWS)
     for damaged in (
         gzip.compress(ROWS)[:-3],
@@ -85,9 +84,20 @@ def altered(content: bytes, position: int) -> bytes:
         (altered(gzip.compress(ROWS), -6), "altered"),
         (altered(gzip.compress(ROWS), -2), "altered"),
         (gzip.compress(ROWS) + b"and more than a header", "altered"),
+        (gzip.compress(ROWS) + b"!", "something else follows"),
         (b"<!doctype html><title>Sign in</title>", "neither gzip nor JSON"),
     ],
-    ids=["empty", "no trailer", "half a trailer", "half a header", "checksum", "length", "trailing garbage", "html"],
+    ids=[
+        "empty",
+        "no trailer",
+        "half a trailer",
+        "half a header",
+        "checksum",
+        "length",
+        "trailing garbage",
+        "one byte of it",
+        "html",
+    ],
 )
 def test_a_file_that_is_not_what_the_vendor_wrote_is_damaged(content, reason):
     with pytest.raises(Damaged, match=reason):
