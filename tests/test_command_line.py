@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -21,10 +22,9 @@ YESTERDAY = calendar.last_closed_day(datetime.now(timezone.utc), None)
 
 
 def run(*arguments, **environment):
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("TAP_COMETLY")}
     return subprocess.run(
         [PROGRAM, *map(str, arguments)],
-        env=clean | environment,
+        env=os.environ | environment,
         capture_output=True,
         text=True,
         timeout=60,
@@ -121,13 +121,17 @@ def test_a_run_writes_messages_only_to_stdout_and_ends_with_0(config):
     assert "Traceback" not in done.stderr
 
 
-def test_settings_come_from_the_environment(cometly):
+def test_settings_come_from_the_environment_and_from_a_file_of_it(cometly, tmp_path):
+    # The SDK prefers a .env in the folders above its own to the environment. This way it finds the one written here,
+    # and not that of the checkout, whose key is real.
+    (tmp_path / "packages").symlink_to(sysconfig.get_path("purelib"))
+    (tmp_path / ".env").write_text("""TAP_COMETLY_FIELDS='["event_name", "amount"]'\n""")
     done = run(
         "--config=ENV",
+        PYTHONPATH=str(tmp_path / "packages"),
         TAP_COMETLY_API_KEY=cometly.api_key,
         TAP_COMETLY_API_URL=cometly.api_url,
         TAP_COMETLY_START_DATE=YESTERDAY.isoformat(),
-        TAP_COMETLY_FIELDS='["event_name", "amount"]',
         TAP_COMETLY_LOOKBACK_DAYS="0",
     )
     assert done.returncode == 0, done.stderr

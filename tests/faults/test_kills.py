@@ -53,11 +53,10 @@ class Run:
         self.spool.mkdir(exist_ok=True)
         config = folder / "config.json"
         config.write_text(json.dumps(world.config))
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("TAP_COMETLY")}
         self.errors = (folder / "stderr").open("w+")
         self.process = subprocess.Popen(
             [PROGRAM, "--config", str(config)],
-            env=clean | {"TMPDIR": str(self.spool), "TAP_COMETLY_LOGLEVEL": "DEBUG"} | environment,
+            env=os.environ | {"TMPDIR": str(self.spool), "TAP_COMETLY_LOGLEVEL": "DEBUG"} | environment,
             stdout=subprocess.PIPE,
             stderr=self.errors,
         )
