@@ -228,32 +228,23 @@ def _as_they_stand(shape: Shape, own: dict[str, Any]) -> Callable[[bytes], Recor
     end = b"," + _ENCODER.encode(own)[1:] if own else b"}"
 
     def records(block: bytes) -> Records | None:
+        # Without a backslash each quote begins or ends a text, so that names are not found within one.
+        if numbers and b"\\" in block:
+            return None
+        found = []
         for number in numbers:
-            if (quoted := _quoted(number, block)) is None:
-                return None
-            block = quoted
-        return Records([line[:-1] for line in block.split(b"\n")[:-1]], end)
+            # Each match leaves three pieces: what was before it, the name, the digits.
+            pieces = number.split(block)
+            found.append(pieces[3::3])
+            # The name's first quote is not in the pieces, and digits have none: one on each border makes them text.
+            block = b'"'.join(pieces)
+        texts = [line[:-1] for line in block.split(b"\n")[:-1]]
+        one_in_each_line = all(
+            len(behind) == len(texts) and all(b"\n" in piece for piece in behind) for behind in found
+        )
+        return Records(texts, end) if one_in_each_line else None
 
     return records
-
-
-def _quoted(number: re.Pattern[bytes], block: bytes) -> bytes | None:
-    """Return the block with one integer in each line made text; None if it cannot be told for sure which ones they are.
-
-    Args:
-        number: Matches a name without its first quote, and digits.
-        block: Lines.
-    """
-    # Without a backslash each quote begins or ends a text, so that names are not found within one.
-    if b"\\" in block:
-        return None
-    # Each match leaves three pieces: what was before it, the name, the digits.
-    pieces = number.split(block)
-    between = pieces[3::3]
-    if len(between) != block.count(b"\n") or not all(b"\n" in piece for piece in between):
-        return None
-    # The name's first quote is not in the pieces, and digits have none: one on each border makes them text.
-    return b'"'.join(pieces)
 
 
 def _written_anew(shape: Shape, own: dict[str, Any]) -> Callable[[bytes], Records]:

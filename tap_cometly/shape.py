@@ -34,6 +34,11 @@ _STRICT: Final[Mapping[Plain | None, Any]] = {
     "timestamp": str,
     "date": str,
 }
+_TIME_FORM: Final = "0000-00-00T00:00:00Z"
+_TO_ZERO: Final = str.maketrans("123456789", "000000000")
+_DAY_WIDTH: Final = len("0000-00-00")
+_SIXTIES: Final = (len("0000-00-00T00:"), len("0000-00-00T00:00:"))
+"""Where the first digits of minutes and seconds are."""
 _NUMBERS: Final = frozenset({int, decimal.Decimal})
 _INTEGERS: Final = frozenset({int, type(None)})
 _CONTAINERS: Final = frozenset({dict, list})
@@ -151,12 +156,17 @@ class Shape:
                 raise OddError
 
     def _check_texts(self, rows: list[Any], known: Texts) -> Texts:
-        new = {name: set(map(attrgetter(name), rows)) - known[name] for name, _ in self._texts}
-        if any(fit(text) != text for name, fit in self._texts for text in new[name]):
-            raise OddError
-        for name, texts in new.items():
+        new: dict[str, set[str | None]] = {}
+        for name, fit in self._texts:
+            texts = list(map(attrgetter(name), rows))
+            if _times_of_one_day(texts):
+                new[name] = {min(texts), max(texts)}
+            else:
+                new[name] = set(texts) - known[name]
+            if any(fit(text) != text for text in new[name]):
+                raise OddError
             if len(known[name]) < MOST_TEXTS_KNOWN:
-                known[name].update(texts)
+                known[name].update(new[name])
         return new
 
     def _plain(self, *kinds: Plain) -> list[Column]:
@@ -169,6 +179,22 @@ class Shape:
         if strict is not Any and column.nullable:
             strict |= None
         return (strict,) if self.complete or not column.nullable else (strict, None)
+
+
+def _times_of_one_day(texts: Sequence[str | None]) -> bool:
+    """Tell whether these are times of one day, to the second, if the first and the last of them are.
+
+    It looks at all of them at once, character by character of the form, which takes a third of the time.
+    """
+    if set(map(len, filter(None, texts))) != {len(_TIME_FORM)} or not all(texts):
+        return False
+    width, count = len(_TIME_FORM), len(texts)
+    together = "".join(filter(None, texts))
+    return (
+        _TIME_FORM * count == together.translate(_TO_ZERO)
+        and all(together[place::width] == together[place] * count for place in range(_DAY_WIDTH))
+        and all(max(together[place::width]) < "6" for place in _SIXTIES)
+    )
 
 
 def fit_rows(rows: Sequence[Any], fits: Iterable[tuple[str, Fit]]) -> None:

@@ -217,6 +217,24 @@ def test_what_must_be_fitted_is_learnt_by_column():
     assert proof.shape.fitted == {"touchpoint_id"}
 
 
+TIME = "2025-03-01T12:34:56Z"
+NEAR_TIMES = [
+    TIME[:place] + other + TIME[place + 1 :] for place in range(len(TIME)) for other in "0123456789:-.TtZz \uff12"
+]
+
+
+OVER_MIDNIGHT = ["2025-02-28T12:00:00Z", "2025-02-28T24:00:00Z", "2025-02-30T12:00:00Z"]
+
+
+@pytest.mark.parametrize(
+    "near", [*([time] for time in NEAR_TIMES), [TIME + "2", TIME[1:]], [TIME, None], OVER_MIDNIGHT]
+)
+def test_times_of_one_day_are_looked_at_all_at_once_and_just_as_closely(near):
+    times = ["2025-03-01T23:59:59Z", *near, "2025-03-01T00:00:00Z"]
+    lines = (b'{"id":1,"event_time_utc":%s}\n' % text(time).encode() for time in times)
+    assert_same(b"".join(lines), PLAIN_NAMES[:2])
+
+
 NUMBERED = [ROW.replace(b'"a"', b"%d") % (number, number) for number in range(2000)]
 
 
