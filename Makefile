@@ -33,7 +33,7 @@ types: .venv/dev ## Check types
 	@.venv/bin/mypy
 
 bench: .venv/dev ## Measure how fast a day becomes messages, beside an ordinary tap and what the machine can do (15 minutes)
-	@.venv/bin/python -m benchmarks.records --growth 10000000
+	@.venv/bin/python -m benchmarks.records
 
 bench-backfill: .venv/dev ## Measure a backfill against the rate limit, beside one export at a time (five minutes)
 	@.venv/bin/python -m benchmarks.backfill
