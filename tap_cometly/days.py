@@ -3,7 +3,8 @@
 A day whose content is the same as before is not written again, so it must be certain that the target still holds what
 was written. Three things can take it away: a run that is stopped while it rewrites the day, a row that another day
 took over (the key is the event, and events can move between days) while this day could not be looked at, and an event
-that moves while the run is under way. In all three the day is noted in STATE, and the next run writes it again.
+that moves while the run is under way. In all three the day is noted in STATE before it can lose anything, and the
+next run writes it again; a day whose turn comes after it was robbed is written at once.
 """
 
 from __future__ import annotations
@@ -86,9 +87,10 @@ class DayDesk:
         self._days_with_events = 0
         self._again = plan.bookmark.again
         self._unseen = set(plan.bookmark.days)
+        self._robbed: AbstractSet[date] = frozenset()
         self._moves = Moves(
-            _remembered_after(plan, settings.lookback_days),
-            remembered_first=settings.backfill_order == "newest_first",
+            [day.day for day in plan.due],
+            guarded=_remembered_after(plan, settings.lookback_days) | plan.bookmark.days.keys(),
         )
 
     def compares_events_of(self, event_date: date) -> bool:
@@ -103,12 +105,16 @@ class DayDesk:
         """
         event_date, content = delivery.order.day, delivery.proof.content
         self._check_timezone(event_date, content)
+        self._moves.arrives(event_date, delivery.proof.events)
         now = _utc_text(self._now())
         before = self._bookmark.days.get(event_date)
         same = before is not None and before.digest == content.digest
-        if before is not None and same and event_date not in self._again:
+        doubt = self._doubt_about(event_date, same=same)
+        self._robbed = frozenset()
+        if before is not None and same and doubt is None:
             memory = before
         else:
+            self._robbed = self._moves.taken_by(event_date)
             memory = DayMemory(
                 export_id=int(str(delivery.job)),
                 digest=content.digest,
@@ -117,30 +123,32 @@ class DayDesk:
                 exported_at=now,
                 revision=1 if before is None else before.revision + (not same),
             )
-            self._tell(event_date, before, content, memory)
+            if before is not None and not same:
+                self._log.info(change(event_date, before, content, memory.revision))
+            elif doubt is not None:
+                self._log.info("%s is written again: %s", event_date, doubt)
         asked = self._bookmark.asked or {}
         return Day(event_date, content, memory, memory is not before, event_date in self._open_days, asked, now)
 
     def before_writing(self) -> dict[str, object] | None:
         """Take note that rows are about to be written; return the new STATE of the stream, if that changes it.
 
-        From here on, a delivered day that this run has not looked at may lose rows to another day.
+        From here on, a delivered day that this run has not looked at may lose rows to another day; and of those that
+        it has looked at, the days that hold an event of this one do.
         """
-        return self._doubt(self._unseen)
+        return self._doubt(self._unseen | self._robbed)
 
     def failed(self, event_date: date) -> dict[str, object] | None:
         """Take note that a day could not be exported; return the new STATE of the stream, if that changes it."""
         return self._doubt({event_date})
 
-    def delivered(self, day: Day, proof: Proof) -> dict[str, object]:
+    def delivered(self, day: Day, _proof: Proof) -> dict[str, object]:
         """Take note that a day is written, or need not be; return the new STATE of the stream."""
         if not day.is_open:
             self._unseen.discard(day.event_date)
             self._bookmark = self._bookmark.with_delivered(
                 day.event_date, day.memory, lookback_days=self._settings.lookback_days
             )
-        if day.changed:
-            self._doubt(self._moves.robbed_by(day.event_date, proof.events))
         return self._bookmark.to_state()
 
     def close(self) -> None:
@@ -153,11 +161,13 @@ class DayDesk:
         before, self._bookmark = self._bookmark, self._bookmark.with_again(days)
         return None if self._bookmark == before else self._bookmark.to_state()
 
-    def _tell(self, day: date, before: DayMemory | None, content: Content, memory: DayMemory) -> None:
-        if before is not None and memory.revision > before.revision:
-            self._log.info(change(day, before, content, memory.revision))
-        elif day in self._again:
-            self._log.info("%s is written again: the last run could not make sure that the target still holds it", day)
+    def _doubt_about(self, day: date, *, same: bool) -> str | None:
+        """Return why the target may not hold what a day held before; None if there is no reason to think so."""
+        if day in self._again:
+            return "the last run could not make sure that the target still holds it"
+        if same and self._moves.lost_by(day):
+            return "a day before it may have taken the row of an event"
+        return None
 
     def _check_timezone(self, event_date: date, content: Content) -> None:
         span = content.span

@@ -2,52 +2,138 @@
 
 Days are exported one after the other, so an event that is given another time in between may be in the exports of two
 days. In a table with the key ``id`` the day that is written last gets its row. If that is not the day where the event
-now is, then that day lacks a row although its content never changes again. So it must be written once more.
+now is, then that day lacks a row although its content never changes again. So it must be written once more: by the
+next run if it has passed by already, at once if its turn is still to come.
+
+To notice it, every day that passes by is held against those before it, changed or not. What their events were is kept
+in a nameless temporary file, 8 bytes for each row of the days that are guarded, so that memory grows neither with
+their number nor with their size.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import contextlib
+import dataclasses
+import functools
+import itertools
+import weakref
+from array import array
+from typing import IO, TYPE_CHECKING, Final
+
+from tap_cometly.exports.download import spool_file
+from tap_cometly.exports.jobs import SpoolError
 
 if TYPE_CHECKING:
-    from array import array
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable, Iterator
     from datetime import date
 
-MOST_EVENTS: Final = 250_000
-"""A day with more events is not compared: memory must not grow with the size of a day (this many take 2 MB, and so
-many sets of them as there are days in flight)."""
+MOST_EVENTS: Final = 2_000_000
+"""The events of a day with more rows are not known (so many take 16 MB until its turn comes): it may share one with
+every other day. That is safe, but once a day of such a size has changed, all days that are looked at are written."""
+EVENTS_AT_ONCE: Final = 250_000
+"""So many are held against other days at a time: as a set they take 16 MB."""
+_EVENTS_PER_READ: Final = 65_536
+
+
+@dataclasses.dataclass(frozen=True)
+class _Stretch:
+    """Where the events of a day lie in the file."""
+
+    begin: int
+    end: int
 
 
 class Moves:
-    """Notices events that a run writes with two days.
+    """Notices events that two days of a run have in common, one of them written.
 
     Args:
-        remembered: The days whose content the next run will compare. There are few of them.
-        remembered_first: Whether they are written before the others, which may then rob them.
+        due: The days of the run, in the order in which they pass by.
+        guarded: Those that must not lose a row unnoticed, because this run or the next may find them unchanged.
     """
 
-    def __init__(self, remembered: Collection[date], *, remembered_first: bool) -> None:
-        self._remembered = remembered
-        self._remembered_first = remembered_first
-        self._written: dict[date, array[int]] = {}
+    def __init__(self, due: Iterable[date], guarded: Collection[date]) -> None:
+        self._guarded = guarded
+        self._of_concern = set(itertools.dropwhile(lambda day: day not in guarded, due))
+        self._written: set[date] = set()
+        self._passed: dict[date, _Stretch | None] = {}
+        self._present: _Stretch | None = None
+        self._end = 0
 
     def concern(self, day: date) -> bool:
-        """Whether the events of a day play a part."""
-        return day in self._remembered or (self._remembered_first and bool(self._remembered))
+        """Whether the events of a day play a part: it is guarded, or comes after a guarded day and may rob it.
 
-    def robbed_by(self, day: date, events: array[int] | None) -> set[date]:
-        """Take note that a day was written; return the remembered days, written before, that lost a row to it.
+        The others are few, or have no day after them that can be found unchanged. So they cost nothing, but where one
+        of them was written, a guarded day after it counts as robbed.
+        """
+        return day in self._of_concern
+
+    def arrives(self, day: date, events: array[int] | None) -> None:
+        """Take note of what a day holds.
 
         Args:
-            day: The day.
-            events: A hash of each row's event; None if they are not compared. Where two agree by chance, a day is
-                written once too often, no more.
+            day: The day. What follows is about it, until the next one arrives.
+            events: A hash of each row's event; None if they are not known. It is empty afterwards: the pipeline may
+                keep it for as long as the run lasts. Where two agree by chance, a day is written once too often.
+
+        Raises:
+            SpoolError: The disk does not take it.
         """
-        if events is None:
-            return set()
-        distinct = set(events) if self._written else set()
-        robbed = {earlier for earlier, known in self._written.items() if not distinct.isdisjoint(known)}
-        if day in self._remembered:
-            self._written[day] = events
-        return robbed
+        self._present = None if events is None else self._stored(events)
+        if day in self._guarded:
+            self._passed[day] = self._present
+            self._end = self._present.end if self._present else self._end
+
+    def lost_by(self, day: date) -> bool:
+        """Whether the day may have lost a row to one that was written before."""
+        return bool(self._sharing(self._written - {day}))
+
+    def taken_by(self, day: date) -> set[date]:
+        """Take note that the day is going to be written; return the guarded days that may lose a row to it."""
+        self._written.add(day)
+        return self._sharing(self._passed.keys() - {day})
+
+    def _sharing(self, others: Collection[date]) -> set[date]:
+        """Return those of other days that may have an event in common with the present one."""
+        if self._present is None:
+            return set(others)
+        known = {day: stretch for day in others if (stretch := self._passed.get(day)) is not None}
+        sharing = set(others) - known.keys()
+        for some in self._read(self._present, EVENTS_AT_ONCE):
+            distinct = set(some)
+            for day in known.keys() - sharing:
+                if not all(map(distinct.isdisjoint, self._read(known[day], _EVENTS_PER_READ))):
+                    sharing.add(day)
+        return sharing
+
+    @functools.cached_property
+    def _file(self) -> IO[bytes]:
+        file = spool_file()
+        weakref.finalize(self, _close, file)
+        return file
+
+    def _stored(self, events: array[int]) -> _Stretch:
+        """Write events where those of the present day belong, and empty the array."""
+        stretch = _Stretch(self._end, self._end + len(events) * events.itemsize)
+        try:
+            self._file.seek(stretch.begin)
+            self._file.write(events)
+            self._file.flush()
+        except OSError as error:
+            raise SpoolError(
+                f"cannot write the events of a day to the folder for temporary files: {error.strerror or error}. "
+                "Free some space, or set TMPDIR to a larger disk"
+            ) from None
+        del events[:]
+        return stretch
+
+    def _read(self, stretch: _Stretch, count: int) -> Iterator[array[int]]:
+        """Yield the events of a day, so many at a time."""
+        length = count * array("q").itemsize
+        for begin in range(stretch.begin, stretch.end, length):
+            self._file.seek(begin)
+            yield array("q", self._file.read(min(length, stretch.end - begin)))
+
+
+def _close(file: IO[bytes]) -> None:
+    with contextlib.suppress(OSError):  # what is still in the buffer may not fit on the disk
+        file.close()
