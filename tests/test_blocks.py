@@ -189,10 +189,11 @@ def test_text_that_is_none_is_refused(broken):
     assert assert_same(b'{"id":1,"event_time_utc":"2025-03-01T00:00:00Z","name":%s}\n' % broken.encode()) is None
 
 
-@given(files(good_objects, 8), st.integers(1, 200))
-def test_blocks_may_end_anywhere(content, size):
+@given(files(good_objects, 8), st.integers(1, 200), st.integers(1, 400))
+def test_blocks_may_end_anywhere(content, block, chunk):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ndjson, "BLOCK_BYTES", size)
+        patch.setattr(ndjson, "BLOCK_BYTES", block)
+        patch.setattr(ndjson, "CHUNK_BYTES", chunk)
         assert_same(zipped(content))
 
 

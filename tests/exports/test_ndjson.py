@@ -50,9 +50,9 @@ def test_zeros_after_the_end_fill_up_a_block_and_mean_nothing():
 
 
 @given(st.lists(st.binary(max_size=3000), min_size=1, max_size=5), st.integers(1, 400))
-def test_pieces_of_any_size_make_the_whole(members, block):
+def test_pieces_of_any_size_make_the_whole(members, chunk):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ndjson, "BLOCK_BYTES", block)
+        patch.setattr(ndjson, "CHUNK_BYTES", chunk)
         content = b"".join(map(gzip.compress, members))
         assert b"".join(ndjson.chunks(io.BytesIO(content))) == b"".join(members)
 
