@@ -24,7 +24,7 @@ from tap_cometly.exports.download import spool_file
 from tap_cometly.exports.jobs import SpoolError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Mapping
     from datetime import date
 
 MOST_EVENTS: Final = 2_000_000
@@ -99,11 +99,16 @@ class Moves:
         known = {day: stretch for day in others if (stretch := self._passed.get(day)) is not None}
         sharing = set(others) - known.keys()
         for some in self._read(self._present, EVENTS_AT_ONCE):
-            distinct = set(some)
-            for day in known.keys() - sharing:
-                if not all(map(distinct.isdisjoint, self._read(known[day], _EVENTS_PER_READ))):
-                    sharing.add(day)
+            sharing |= self._holding(set(some), {day: known[day] for day in known.keys() - sharing})
         return sharing
+
+    def _holding(self, events: set[int], days: Mapping[date, _Stretch]) -> set[date]:
+        """Return those of the days that hold one of the events."""
+        return {
+            day
+            for day, stretch in days.items()
+            if not all(map(events.isdisjoint, self._read(stretch, _EVENTS_PER_READ)))
+        }
 
     @functools.cached_property
     def _file(self) -> IO[bytes]:
