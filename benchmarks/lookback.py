@@ -1,8 +1,9 @@
 """What it costs to look back: ``python -m benchmarks.lookback``.
 
-A real PostgreSQL holds 30 days of 100,000 events. One event of one day changes at Cometly, and then all days are looked
-at again, twice from the same beginning: as the tap does it, and with every row written again, as a tap must that does
-not know what it wrote. Then: how much of the time of reading a file the digest takes.
+A real PostgreSQL holds 30 days of 100,000 events, and on ten mornings all of them are looked at again. Before three of
+these mornings one event of one day is edited at Cometly: 3 of 300 looked-back days are changed ones, 1 %. Beside the
+mean of these mornings stands one on which every row is written again, as a tap must that does not know what it wrote;
+that costs the same whatever has changed. Then: how much of the time of reading a file the digest takes.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import argparse
 import contextlib
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -31,10 +33,14 @@ from tap_cometly.schema import OWN_COLUMNS
 from tap_cometly.tap import TapCometly
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+    from datetime import date
 
 DAYS: Final = 30
 ROWS: Final = 100_000
+MORNINGS: Final = 10
+CHANGED_SHARE: Final = 0.01
+"""Of the looked-back days of all mornings; but on one morning at least a day has changed, and on one none has."""
 ROUNDS: Final = 5
 
 
@@ -111,13 +117,32 @@ def side_by_side(days: int, rows: int) -> None:
             },
         )
         tell(f"first load of {days} days of {rows:,} rows", *lane.run())
-        tell("looked back, nothing changed", *lane.run())
-        event = next(cometly.truth(last - timedelta(days=days // 2)))["id"]
-        for amount, way in enumerate(("looked back", "every row written again"), 1):
-            cometly.history.edit(event, amount=amount)
-            if way != "looked back":
-                del lane.state["bookmarks"]["events"]["days"]  # nothing to compare with
-            tell(f"{way}, 1 day of {days} changed", *lane.run())
+        looked_back(cometly, lane, [first + timedelta(days=number) for number in range(days)])
+        del lane.state["bookmarks"]["events"]["days"]  # nothing to compare with
+        tell("a morning with every row written again", *lane.run())
+
+
+def looked_back(cometly: Sandbox, lane: Lane, days: Sequence[date]) -> None:
+    """Look back on some mornings, before some of which one day changes; print what a morning took."""
+    changes = min(max(round(len(days) * MORNINGS * CHANGED_SHARE), 1), MORNINGS - 1)
+    quiet, busy = [], []
+    for morning in range(MORNINGS):
+        number, is_due = divmod(morning * changes, MORNINGS)
+        if is_due < changes:  # the changes are spread evenly over the mornings, and over the days
+            event = next(cometly.truth(days[(number + 1) * len(days) // (changes + 1)]))["id"]
+            cometly.history.edit(event, amount=f"{morning}.77")
+            busy.append(lane.run())
+        else:
+            quiet.append(lane.run())
+    tell(f"a morning on which no day has changed, mean of {len(quiet)}", *_means(quiet))
+    tell(f"a morning on which 1 of {len(days)} has, mean of {len(busy)}", *_means(busy))
+    share = f"{changes} of {len(days) * MORNINGS} days changed, {changes / len(days) / MORNINGS:.1%}"
+    tell(f"all {MORNINGS} mornings ({share}), mean", *_means([*quiet, *busy]))
+
+
+def _means(results: Sequence[tuple[float, int]]) -> tuple[float, float]:
+    seconds, rows = zip(*results, strict=True)
+    return statistics.mean(seconds), statistics.mean(rows)
 
 
 def digest_share(rows: int) -> None:
@@ -160,9 +185,9 @@ def _best(work: Callable[[], object]) -> float:
     return min(seconds)
 
 
-def tell(what: str, seconds: float, rows: int) -> None:
+def tell(what: str, seconds: float, rows: float) -> None:
     """Print a result."""
-    print(f"  {what:<48} {seconds:7.1f} s {rows:10,} rows written", flush=True)
+    print(f"  {what:<60} {seconds:7.1f} s {rows:12,.0f} rows written", flush=True)
 
 
 def main() -> None:
