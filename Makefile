@@ -16,11 +16,10 @@ demo: .venv/demo ## Load a month of events from a local Cometly into PostgreSQL,
 	@.venv/bin/python -m demo
 
 test: lint types ## Run the whole suite on this Python: lint, types, unit and end-to-end tests
-	@.venv/bin/python -m pytest -n auto --ignore tests/e2e
-	@.venv/bin/python -m pytest tests/e2e
+	@.venv/bin/python -m pytest -n auto --dist worksteal
 
 unit: .venv/dev ## Run the quick tests only
-	@.venv/bin/python -m pytest -n auto -m "not slow"
+	@.venv/bin/python -m pytest -n auto --dist worksteal -m "not slow"
 
 soak: .venv/dev ## Try the property tests with twenty times as many examples (some ten minutes)
 	@SOAK=20 .venv/bin/python -m pytest -n auto tests/test_truth.py tests/faults/test_properties.py

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import fcntl
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -53,20 +55,40 @@ def program():
 
 @pytest.fixture(scope="session")
 def plugins(tmp_path_factory):
-    """All plugins of meltano.yml, installed once."""
-    from demo.meltano import Meltano  # noqa: PLC0415 - the quick tests run without Meltano
+    """The folder with all plugins of meltano.yml, installed once, by the first of the processes that run the tests."""
+    from demo.meltano import PROJECT, Meltano  # noqa: PLC0415 - the quick tests run without Meltano
 
-    Meltano(tmp_path_factory.mktemp("install"), {})("install")
+    folder = tmp_path_factory.getbasetemp()
+    shared = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+    installed = shared / "installed"
+    with (shared / "install.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not installed.exists():
+            Meltano(tmp_path_factory.mktemp("install"), {})("install")
+            installed.touch()
+    return PROJECT / ".meltano"
 
 
 @pytest.fixture
 def meltano(plugins, cometly, tmp_path):
-    """Meltano on the repository's meltano.yml, with the key of the Space as a user gives it."""
+    """Meltano on the repository's meltano.yml, with the key of the Space as a user gives it.
+
+    What it writes while it runs, such as the catalog, is in a folder of the test's own: others may be at work.
+    """
     from demo.meltano import Meltano  # noqa: PLC0415
+
+    system = tmp_path / "meltano"
+    system.mkdir()
+    for kind in ("extractors", "loaders"):
+        (system / kind).symlink_to(plugins / kind)
+
+    class ApartMeltano(Meltano):
+        def __call__(self, *arguments, **settings):
+            return super().__call__(*arguments, MELTANO_SYS_DIR_ROOT=str(system), **settings)
 
     def with_settings(**settings):
         ours = {"TAP_COMETLY_API_URL": cometly.api_url, "TAP_COMETLY_API_KEY": KEY, "TAP_COMETLY_TIMEZONE": TIMEZONE}
-        return Meltano(tmp_path, {**ours, **settings})
+        return ApartMeltano(tmp_path, {**ours, **settings})
 
     return with_settings
 

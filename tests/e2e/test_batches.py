@@ -16,9 +16,7 @@ from tests.e2e.test_warehouses import REQUESTS, PostgresTable, comparable, truth
 @pytest.fixture
 def load(plugins, cometly, postgres, program, tmp_path):
     """Run the tap, and then the target on what it wrote; return the table's rows."""
-    from demo.meltano import PROJECT  # noqa: PLC0415
-
-    target = PROJECT / ".meltano" / "loaders" / "target-postgres" / "venv" / "bin" / "target-postgres"
+    target = plugins / "loaders" / "target-postgres" / "venv" / "bin" / "target-postgres"
 
     def run(config):
         table = PostgresTable(postgres)

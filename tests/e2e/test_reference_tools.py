@@ -26,25 +26,32 @@ def output(cometly, program, tmp_path, yesterday):
     return done.stdout
 
 
-def tool(package, *command, text):
-    """Run a tool of an old package that shares no environment with anything."""
-    uv = [str(Path(sys.executable).with_name("uv")), "tool", "run", "--quiet", "--isolated", "--from", package]
-    return subprocess.run([*uv, *command], input=text, capture_output=True, text=True, check=False, timeout=300)
+@pytest.fixture
+def tool(tmp_path):
+    """Run a tool of an old package, which shares no environment with anything."""
+
+    def run(package, *command, text):
+        uv = [str(Path(sys.executable).with_name("uv")), "tool", "run", "--quiet", "--isolated", "--from", package]
+        return subprocess.run(
+            [*uv, *command], cwd=tmp_path, input=text, capture_output=True, text=True, check=False, timeout=300
+        )
+
+    return run
 
 
-def test_singer_check_tap_finds_it_valid(output):
+def test_singer_check_tap_finds_it_valid(tool, output):
     done = tool("singer-tools==0.4.1", "singer-check-tap", text=output)
     assert done.returncode == 0, done.stderr
     assert re.search(rf"\| events +\| {len(events_in(output))} ", done.stdout + done.stderr)
 
 
-def test_singer_check_tap_would_say_so_otherwise(output):
+def test_singer_check_tap_would_say_so_otherwise(tool, output):
     broken = output.replace('"event_name":"purchase"', '"event_name":7', 1)
     assert broken != output
     assert tool("singer-tools==0.4.1", "singer-check-tap", text=broken).returncode != 0
 
 
-def test_target_stitch_accepts_it(output):
+def test_target_stitch_accepts_it(tool, output):
     done = tool("target-stitch==4.0.3", "target-stitch", "--dry-run", text=output)
     assert done.returncode == 0, done.stderr
     assert "Batch is valid" in done.stderr
