@@ -31,8 +31,8 @@ lint: .venv/dev ## Check style and format
 types: .venv/dev ## Check types
 	@.venv/bin/mypy
 
-bench: .venv/dev ## Measure how fast a day becomes messages, beside an ordinary tap and what the machine can do (15 minutes)
-	@.venv/bin/python -m benchmarks.records
+bench: .venv/dev ## Measure speed, beside an ordinary tap and what the machine can do (an hour; OPTIONS="--without pipes growth")
+	@.venv/bin/python -m benchmarks $(OPTIONS)
 
 bench-backfill: .venv/dev ## Measure a backfill against the rate limit, beside one export at a time (five minutes)
 	@.venv/bin/python -m benchmarks.backfill

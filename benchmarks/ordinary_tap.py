@@ -74,7 +74,8 @@ class EventsStream(RESTStream[Any]):
 
     @override
     def post_process(self, row: Record, context: Context | None = None) -> Record | None:
-        """Add what the file does not say."""
+        """Give the row the types of the schema, and what the file does not say."""
+        row["touchpoint_id"] = str(row["touchpoint_id"])
         row["event_date"] = DAY.isoformat()
         row["export_id"] = 1
         return row

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.day import make_file
 from benchmarks.measuring import Table, paired, pipe, progress
+from benchmarks.sameness import must_bring_the_same
 from benchmarks.server import FileServer
 from benchmarks.taps import ORDINARY, OURS, Taps
 
@@ -33,6 +34,8 @@ ROWS: Final = 1_000_000
 ORDINARY_SHARE: Final = 10
 ROUNDS: Final = 3
 BATCH_ROWS: Final = 100_000
+FEW_ROWS: Final = 1000
+"""For a look at what both taps bring, before anything is measured."""
 DESELECTED: Final = ("ad_name", "order_name", "event_url")
 MAPS: Final[dict[str, Any]] = {
     "stream_maps": {"events": {"event_name": "event_name.upper()"}},
@@ -89,14 +92,7 @@ def cases(folder: Path, rows: int, server: FileServer, *, share: int) -> Iterato
     taps = Taps(folder)
     for program in filter(shutil.which, ("zcat", "igzip")):
         yield Case(f"{program} | wc -l", [program, "-dc", str(whole)], rows, rows)
-    features: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
-        "all columns": ({}, ()),
-        f"{len(DESELECTED)} columns deselected": ({}, DESELECTED),
-        "stream map and flattening": (MAPS, ()),
-        "BATCH, local": (_batches(str(folder / "batches")), ()),
-        "BATCH, fsspec": (_batches(f"file://{folder}/batches"), ()),
-    }
-    for feature, (settings, deselected) in features.items():
+    for feature, (settings, deselected) in features(folder).items():
         batches = "batch_config" in settings
         # The slow way is slow with every row: a part of them shows it.
         case_rows, file = (few, part) if settings is MAPS else (rows, whole)
@@ -116,6 +112,31 @@ def cases(folder: Path, rows: int, server: FileServer, *, share: int) -> Iterato
         yield from (ordinary, ours)
 
 
+def features(folder: Path) -> dict[str, tuple[dict[str, Any], tuple[str, ...]]]:
+    """Return what both taps are asked for, by name: settings, and columns that are deselected."""
+    return {
+        "all columns": ({}, ()),
+        f"{len(DESELECTED)} columns deselected": ({}, DESELECTED),
+        "stream map and flattening": (MAPS, ()),
+        "BATCH, local": (_batches(str(folder / "batches")), ()),
+        "BATCH, fsspec": (_batches(f"file://{folder}/batches"), ()),
+    }
+
+
+def compare_taps(folder: Path, server: FileServer) -> None:
+    """See to it that with every feature both taps bring the same."""
+    make_file(file := folder / "few.jsonl.gz", FEW_ROWS)
+    taps = Taps(folder)
+    for feature, (settings, deselected) in features(folder).items():
+        commands = (
+            taps.command(tap, server.api_url(file), settings, deselected=deselected) for tap in (ORDINARY, OURS)
+        )
+        (folder / "batches").mkdir()
+        must_bring_the_same(feature, *commands, rows=FEW_ROWS)
+        shutil.rmtree(folder / "batches")
+    server.asked()
+
+
 def _batches(root: str) -> dict[str, Any]:
     encoding = {"format": "jsonl", "compression": "gzip"}
     return {"batch_config": {"encoding": encoding, "storage": {"root": root}, "batch_size": BATCH_ROWS}}
@@ -124,6 +145,8 @@ def _batches(root: str) -> dict[str, Any]:
 def measure(rows: int, rounds: int, *, share: int = ORDINARY_SHARE) -> None:
     """Run all cases in turn, several times, and print medians and ratios."""
     with tempfile.TemporaryDirectory(prefix="benchmark-") as name, FileServer(folder := Path(name)) as server:
+        progress("comparing what both taps bring")
+        compare_taps(folder, server)
         progress(f"making files of {rows:,} rows")
         measured = list(cases(folder, rows, server, share=share))
         for number in range(1, rounds + 1):

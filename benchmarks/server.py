@@ -110,10 +110,16 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         """Keep quiet."""
 
 
+class _Server(http.server.ThreadingHTTPServer):
+    @override
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Keep quiet about a tap that hung up: it has its own reasons, and tells them."""
+
+
 def main(folder: str) -> None:
     """Serve until stdin ends, as it does when whoever started this ends, however that happens."""
     _Handler.folder, _Handler.asked = Path(folder), []
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
+    with _Server(("127.0.0.1", 0), _Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         print(f"http://127.0.0.1:{server.server_port}", flush=True)
         sys.stdin.read()

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 OURS: Final = "tap_cometly"
 ORDINARY: Final = "benchmarks.ordinary_tap"
-_REQUEST: Final[dict[str, Any]] = {
+REQUEST: Final[dict[str, Any]] = {
     "api_key": "none",
     "timezone": "UTC",
     "start_date": DAY.isoformat(),
@@ -51,10 +51,10 @@ class Taps:
             deselected: Columns that are not wanted.
         """
         if tap == OURS:
-            config = {**_REQUEST, "api_url": api_url}
+            config = {**REQUEST, "api_url": api_url}
         else:
             if not self._schema.exists():
-                catalog = self._discover(self._program(OURS, _REQUEST))
+                catalog = self._discover(self._program(OURS, REQUEST))
                 self._schema.write_text(json.dumps(_events(catalog)["schema"]), encoding="utf-8")
             config = {"api_url": api_url, "auth_token": "none", "schema": str(self._schema)}
         program = self._program(tap, {**config, **(settings or {})})

@@ -1,0 +1,59 @@
+"""Everything that is measured about speed, one after the other: ``python -m benchmarks``, or ``make bench``.
+
+The machine should have nothing else to do. The parts, each a command of its own (``python -m benchmarks.PART``):
+
+records  an export to messages and to files, beside an ordinary tap and what the machine can do
+stages   where the time goes: download, decompress, check, encode, write
+growth   from one row to ten millions
+startup  --version, --discover and --about, beside the import of the SDK
+pipes    whole pipelines into PostgreSQL and DuckDB, beside an ordinary tap
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import os
+import platform
+import subprocess
+import sys
+from typing import Final
+
+PARTS: Final = ("records", "stages", "growth", "startup", "pipes")
+
+
+def main() -> int:
+    """Run what was asked for; return 1 if a part of it failed."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, metavar="PART")
+    parser.add_argument("--without", nargs="+", choices=PARTS, default=(), metavar="PART")
+    parser.add_argument("--rows", help="of the export in `records` (1,000,000)")
+    parser.add_argument("--most", help="rows of the largest export in `growth` (10,000,000)")
+    parser.add_argument("--pipe-rows", help="of the export in `pipes` (100,000)")
+    parser.add_argument("--rounds", help="of each part (3; startup 9)")
+    chosen = parser.parse_args()
+    options = {
+        "records": {"--rows": chosen.rows, "--rounds": chosen.rounds},
+        "stages": {"--rounds": chosen.rounds},
+        "growth": {"--most": chosen.most},
+        "startup": {"--rounds": chosen.rounds},
+        "pipes": {"--rows": chosen.pipe_rows, "--rounds": chosen.rounds},
+    }
+    print(
+        f"tap-cometly {importlib.metadata.version('tap-cometly')}, singer-sdk "
+        f"{importlib.metadata.version('singer-sdk')}, Python {platform.python_version()}, {platform.system()} "
+        f"{platform.machine()}, {os.cpu_count()} processors",
+        flush=True,
+    )
+    failed = False
+    for part in PARTS:
+        if part in chosen.only and part not in chosen.without:
+            given = [text for name, value in options[part].items() if value for text in (name, value)]
+            failed |= bool(subprocess.run([sys.executable, "-m", f"benchmarks.{part}", *given], check=False).returncode)
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
