@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 MOST_EVENTS: Final = 2_000_000
 """The events of a day with more rows are not known (so many take 16 MB until its turn comes): it may share one with
-every other day. That is safe, but while such a day is looked at, one that is written has all others written, run by run."""
+every other day. That is safe, but as long as such a day is looked at, all days are written again, run by run."""
 EVENTS_AT_ONCE: Final = 250_000
 """So many are held against other days at a time: as a set they take 16 MB."""
 _EVENTS_PER_READ: Final = 65_536
