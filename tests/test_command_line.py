@@ -200,17 +200,17 @@ def test_a_plan_is_no_excuse_for_a_wrong_setting(config):
     assert done.stdout == ""
 
 
-@pytest.mark.parametrize("arguments", [[], ["--test"]], ids=["sync", "test"])
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("arguments", "changes", "told"),
     [
-        ({"api_key": None}, "api_key"),
-        ({"api_key": "two words"}, "white space"),
-        ({"start_date": "31/12/2026"}, "start_date"),
-        ({"fields": ["ad_id"]}, "sources"),
-        ({"timezone": "Europe/Berlni"}, "Europe/Berlin"),
-        ({"lookback_days": "many"}, "lookback_days"),
-        ({"api_url": "http://example.com/api"}, "https"),
+        ([], {"api_key": None}, "api_key"),
+        (["--test"], {"api_key": None}, "api_key"),
+        (["--test"], {"api_key": "two words"}, "white space"),
+        ([], {"start_date": "31/12/2026"}, "start_date"),
+        ([], {"fields": ["ad_id"]}, "sources"),
+        ([], {"timezone": "Europe/Berlni"}, "Europe/Berlin"),
+        ([], {"lookback_days": "many"}, "lookback_days"),
+        ([], {"api_url": "http://example.com/api"}, "https"),
     ],
     ids=str,
 )

@@ -25,6 +25,7 @@ import pytest
 
 from tests.faults.world import World, by_id
 from tests.tapping import parse
+from tests.virtual_time import VirtualClock
 
 PROGRAM = shutil.which("tap-cometly", path=str(Path(sys.executable).parent))
 KILL, TERM, INT = signal.SIGKILL, signal.SIGTERM, signal.SIGINT
@@ -245,15 +246,22 @@ def test_a_spool_file_larger_than_the_system_allows_stops_the_run(world, tmp_pat
 
 
 @slow
-def test_two_runs_on_one_space_at_once_both_finish(monkeypatch, tmp_path):
-    world = World(None, monkeypatch, events_per_day=50, creates_per_minute=4, polls_per_minute=12)
+def test_two_runs_on_one_space_at_once_share_its_budget_and_both_finish(monkeypatch, tmp_path):
+    clock = VirtualClock(time.time())  # of the Space: a run waits for as long as its answers say
+    nearly_a_minute = iter([58])
+
+    def move_on(entry):
+        """Let the minute be nearly over once it has begun, and over once somebody has to wait for its end."""
+        clock.advance(2 if entry.status == 429 else next(nearly_a_minute, 0))
+
+    quick = {"job_seconds": 0, "creates_per_minute": 4, "polls_per_minute": 6000}
+    world = World(clock, monkeypatch, events_per_day=50, on_request=move_on, **quick)
     folders = [tmp_path / "one", tmp_path / "two"]
     for folder in folders:
         folder.mkdir()
-    began = time.monotonic()
     with world.cometly, run(world, folders[0]) as one, run(world, folders[1]) as two:
         for each in (one, two):
             assert each.read_to_the_end() == 0, each.told
             assert by_id(each.records) == world.truth()
             assert len(each.state["bookmarks"]["events"]["delivered"]) == 1
-    assert time.monotonic() - began > 60  # the second minute was needed: they did share one budget
+    assert any(entry.status == 429 for entry in world.cometly.requests)
