@@ -42,20 +42,21 @@ def load(plugins, cometly, postgres, program, tmp_path):
     return run
 
 
-@pytest.mark.parametrize("compression", ["gzip", "none"])
 @pytest.mark.parametrize("name", ["no attribution", "linear"])
-def test_the_table_is_the_same_from_files_as_from_records(load, cometly, yesterday, tmp_path, name, compression):
+def test_the_table_is_the_same_from_files_as_from_records(load, cometly, yesterday, tmp_path, name):
     asked = REQUESTS[name]
     days = [yesterday - dt.timedelta(days=age) for age in range(2, -1, -1)]
     settings = {key.removeprefix("TAP_COMETLY_").lower(): value for key, value in asked.settings.items()}
     settings |= {"sources": json.loads(settings["sources"])} if "sources" in settings else {}
     settings |= {"attribution_window": 30} if "attribution_window" in settings else {}
     config = {**settings, "start_date": str(days[0]), "end_date": str(days[-1])}
-    encoding = {"format": "jsonl", "compression": compression}
-    batches = {"encoding": encoding, "storage": {"root": str(tmp_path / "files")}, "batch_size": 25}
 
     by_record, _ = load(config)
-    by_batch, messages = load({**config, "batch_config": batches})
-
-    assert messages.count('"type":"BATCH"') > len(days)
-    assert comparable(by_batch) == comparable(by_record) == comparable(truth(cometly, days, asked.query))
+    assert comparable(by_record) == comparable(truth(cometly, days, asked.query))
+    for compression in ("gzip", "none"):
+        encoding = {"format": "jsonl", "compression": compression}
+        storage = {"root": str(tmp_path / compression)}
+        batches = {"encoding": encoding, "storage": storage, "batch_size": 25}
+        by_batch, messages = load({**config, "batch_config": batches})
+        assert messages.count('"type":"BATCH"') > len(days)
+        assert comparable(by_batch) == comparable(by_record)
