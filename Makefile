@@ -31,7 +31,7 @@ lint: .venv/dev ## Check style and format
 types: .venv/dev ## Check types
 	@.venv/bin/mypy
 
-bench: .venv/dev ## Measure speed, beside an ordinary tap and what the machine can do (an hour; OPTIONS="--without pipes growth")
+bench: .venv/dev ## Measure speed, beside an ordinary tap and what the machine can do (half an hour; part of it: OPTIONS="--only records")
 	@.venv/bin/python -m benchmarks $(OPTIONS)
 
 bench-backfill: .venv/dev ## Measure a backfill against the rate limit, beside one export at a time (five minutes)

@@ -44,7 +44,7 @@ def main() -> int:
     print(
         f"tap-cometly {importlib.metadata.version('tap-cometly')}, singer-sdk "
         f"{importlib.metadata.version('singer-sdk')}, Python {platform.python_version()}, {platform.system()} "
-        f"{platform.machine()}, {os.cpu_count()} processors",
+        f"{platform.machine()}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}",
         flush=True,
     )
     failed = False

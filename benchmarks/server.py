@@ -7,6 +7,7 @@ follows the life of an export and one that only knows the address of a file get 
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import json
 import subprocess
@@ -122,7 +123,8 @@ def main(folder: str) -> None:
     with _Server(("127.0.0.1", 0), _Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         print(f"http://127.0.0.1:{server.server_port}", flush=True)
-        sys.stdin.read()
+        with contextlib.suppress(KeyboardInterrupt):  # then the others are ending too
+            sys.stdin.read()
         server.shutdown()
 
 
