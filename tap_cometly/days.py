@@ -166,7 +166,7 @@ class DayDesk:
         if day in self._again:
             return "the last run could not make sure that the target still holds it"
         if same and self._moves.lost_by(day):
-            return "a day before it may have taken the row of an event"
+            return "a day written before it may have taken the row of an event"
         return None
 
     def _check_timezone(self, event_date: date, content: Content) -> None:

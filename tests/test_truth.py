@@ -283,7 +283,7 @@ def test_an_unchanged_day_that_lost_a_row_to_an_earlier_one_is_written_at_once(o
         output = space.run(after={earlier: lambda: space.put_back(event)})
         assert output.days == [earlier.isoformat(), later.isoformat()]
         assert space.warehouse.days[later.isoformat()]["revision"] == 1
-        assert f"{later} is written again: a day before it may have taken the row of an event" in caplog.text
+        assert f"{later} is written again: a day written before it may have taken the row of an event" in caplog.text
         space.run()
         assert space.view_is_true()
         assert "again" not in space.warehouse.bookmark
