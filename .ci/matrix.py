@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path(__file__).parent.parent
 FOLDER: Final = ROOT / "build" / "matrix"
-IN_REAL_TIME: Final = ("faults", "test_singer_suite.py", "test_command_line.py", "test_truth.py")
 UV: Final = str(Path(sys.executable).with_name("uv"))
 NEWEST_SDK: Final = "singer-sdk[msgspec,testing]>=0.55.0a1,<0.56"
 """Naming a pre-release allows pre-releases of this package, and of no other."""
@@ -101,8 +100,6 @@ def _tested(environment: Path) -> str:
         "-m",
         "not slow",
         "--quiet",
-        # What runs in real time says nothing more on another Python, and much of it at once is unreliable.
-        *(f"--ignore=tests/{name}" for name in IN_REAL_TIME),
         "-p",
         "no:cacheprovider",
     ]
