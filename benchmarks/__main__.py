@@ -12,9 +12,11 @@ pipes    whole pipelines into PostgreSQL and DuckDB, beside an ordinary tap
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.metadata
 import os
 import platform
+import signal
 import subprocess
 import sys
 from typing import Final
@@ -51,8 +53,20 @@ def main() -> int:
     for part in PARTS:
         if part in chosen.only and part not in chosen.without:
             given = [text for name, value in options[part].items() if value for text in (name, value)]
-            failed |= bool(subprocess.run([sys.executable, "-m", f"benchmarks.{part}", *given], check=False).returncode)
+            code = run([sys.executable, "-m", f"benchmarks.{part}", *given])
+            if code == -signal.SIGINT:
+                return 128 + signal.SIGINT
+            failed |= bool(code)
     return int(failed)
+
+
+def run(command: list[str]) -> int:
+    """Run a part, which cleans up after itself however it ends, and return how it ended."""
+    with subprocess.Popen(command) as process:
+        signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+        while True:
+            with contextlib.suppress(KeyboardInterrupt):  # Ctrl-C reaches the part, too
+                return process.wait()
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.day import make_file
-from benchmarks.measuring import Table, progress
+from benchmarks.measuring import Table, clean_up_when_stopped, progress
 from benchmarks.records import Case
 from benchmarks.server import FileServer
 from benchmarks.taps import OURS, Taps
@@ -40,6 +40,7 @@ def measure(most: int) -> None:
 
 def main() -> None:
     """Measure, and print."""
+    clean_up_when_stopped()
     parser = argparse.ArgumentParser(prog="python -m benchmarks.growth", description=__doc__)
     parser.add_argument("--most", type=int, default=MOST, metavar="ROWS", help="of the largest export")
     measure(parser.parse_args().most)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -42,6 +43,12 @@ class Run:
     def seconds(self) -> float:
         """How long it took, from the start of the first program to the end of the last."""
         return self.ended - self.began
+
+
+def clean_up_when_stopped() -> None:
+    """Let ``kill`` and a closed terminal end a measurement as Ctrl-C does: `with` blocks stop what they started."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
 
 
 def pipe(source: Sequence[str], sink: Sequence[str] = WC, environment: Mapping[str, str] | None = None) -> Run:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 import duckdb
 
 from benchmarks.day import make_file
-from benchmarks.measuring import Table, paired, pipe, progress
+from benchmarks.measuring import Table, clean_up_when_stopped, paired, pipe, progress
 from benchmarks.server import FileServer
 from benchmarks.taps import ORDINARY, OURS, Taps
 from demo.meltano import PROJECT, Meltano
@@ -167,6 +167,7 @@ def measure(rows: int, rounds: int) -> None:
 
 def main() -> None:
     """Measure, and print."""
+    clean_up_when_stopped()
     parser = argparse.ArgumentParser(prog="python -m benchmarks.pipes", description=__doc__)
     parser.add_argument("--rows", type=int, default=ROWS)
     parser.add_argument("--rounds", type=int, default=ROUNDS)

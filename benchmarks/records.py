@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.day import make_file
-from benchmarks.measuring import Table, paired, pipe, progress
+from benchmarks.measuring import Table, clean_up_when_stopped, paired, pipe, progress
 from benchmarks.sameness import must_bring_the_same
 from benchmarks.server import FileServer
 from benchmarks.taps import ORDINARY, OURS, Taps
@@ -173,6 +173,7 @@ def measure(rows: int, rounds: int, *, share: int = ORDINARY_SHARE) -> None:
 
 def main() -> None:
     """Measure, and print."""
+    clean_up_when_stopped()
     parser = argparse.ArgumentParser(prog="python -m benchmarks.records", description=__doc__)
     parser.add_argument("--rows", type=int, default=ROWS)
     parser.add_argument("--rounds", type=int, default=ROUNDS)

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from benchmarks.measuring import Table, paired
+from benchmarks.measuring import Table, clean_up_when_stopped, paired
 
 ROUNDS: Final = 9
 
@@ -35,6 +35,7 @@ def measure(rounds: int) -> None:
 
 def main() -> None:
     """Measure, and print."""
+    clean_up_when_stopped()
     parser = argparse.ArgumentParser(prog="python -m benchmarks.startup", description=__doc__)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     measure(parser.parse_args().rounds)
