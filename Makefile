@@ -39,6 +39,7 @@ bench-backfill: .venv/dev ## Measure a backfill against the rate limit, beside o
 
 bench-lookback: .venv/dev ## Measure what looking back costs, beside writing every row again (ten minutes), and STATE
 	@.venv/bin/python -m benchmarks.state_size
+	@.venv/bin/python -m benchmarks.digest
 	@.venv/bin/python -m benchmarks.lookback
 
 format: .venv/dev ## Put the code into its format, and fix what can be fixed

@@ -3,7 +3,7 @@
 A real PostgreSQL holds 30 days of 100,000 events, and on ten mornings all of them are looked at again. Before three of
 these mornings one event of one day is edited at Cometly: 3 of 300 looked-back days are changed ones, 1 %. Beside the
 mean of these mornings stands one on which every row is written again, as a tap must that does not know what it wrote;
-that costs the same whatever has changed. Then: how much of the time of reading a file the digest takes.
+that costs the same whatever has changed.
 """
 
 from __future__ import annotations
@@ -21,19 +21,12 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import xxhash
-
 from demo.meltano import PROJECT, Meltano
 from demo.postgres import Postgres
-from tap_cometly.blocks import prove
-from tap_cometly.exports.ndjson import line_blocks
-from tap_cometly.rows import Columns
 from tap_cometly.sandbox import Sandbox
-from tap_cometly.schema import OWN_COLUMNS
-from tap_cometly.tap import TapCometly
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from datetime import date
 
 DAYS: Final = 30
@@ -41,7 +34,6 @@ ROWS: Final = 100_000
 MORNINGS: Final = 10
 CHANGED_SHARE: Final = 0.01
 """Of the looked-back days of all mornings; but on one morning at least a day has changed, and on one none has."""
-ROUNDS: Final = 5
 
 
 class Lane:
@@ -145,46 +137,6 @@ def _means(results: Sequence[tuple[float, int]]) -> tuple[float, float]:
     return statistics.mean(seconds), statistics.mean(rows)
 
 
-def digest_share(rows: int) -> None:
-    """Print how much of the time of reading a proven file its digest takes."""
-    day = datetime.now(timezone.utc).date() - timedelta(days=1)
-    with Sandbox(timezone="UTC", first_day=day, events_per_day=lambda _day: rows, job_seconds=0) as cometly:
-        tap = TapCometly(config={"api_key": cometly.api_key, "api_url": cometly.api_url})
-        schema = tap.events.schema["properties"]
-        columns = Columns({name: each for name, each in schema.items() if name not in OWN_COLUMNS}, keys=["id"])
-        with tempfile.TemporaryFile() as file:
-            file.write(_export(cometly, day.isoformat()))
-            lines = [line for block in line_blocks(file) for line in block.splitlines()]
-            reading = _best(lambda: prove([file], columns))
-    digesting = _best(lambda: sum(map(xxhash.xxh3_128_intdigest, lines)))
-    each = 1e6 / rows
-    print(
-        f"\nReading and proving {rows:,} rows: {reading:.3f} s ({reading * each:.2f} µs a row), of which the digest "
-        f"{digesting:.3f} s ({digesting * each:.2f} µs a row): {digesting / reading:.1%}"
-    )
-
-
-def _export(cometly: Sandbox, day: str) -> bytes:
-    import requests  # noqa: PLC0415
-
-    headers = {"Authorization": f"Bearer {cometly.api_key}", "Accept": "application/json"}
-    url = f"{cometly.api_url}/events/exports"
-    fields = ["profile_id", "company_id", "space_id", "event_name", "configured_name", "amount", "is_upsell"]
-    asked = {"date": day, "fields": [*fields, "order_id", "order_name", "event_url"]}
-    export = requests.post(url, json=asked, headers=headers, timeout=60).json()["export_id"]
-    link = requests.get(f"{url}/{export}", headers=headers, timeout=60).json()["download_url"]
-    return requests.get(link, timeout=60).content
-
-
-def _best(work: Callable[[], object]) -> float:
-    seconds = []
-    for _ in range(ROUNDS):
-        began = time.perf_counter()
-        work()
-        seconds.append(time.perf_counter() - began)
-    return min(seconds)
-
-
 def tell(what: str, seconds: float, rows: float) -> None:
     """Print a result."""
     print(f"  {what:<60} {seconds:7.1f} s {rows:12,.0f} rows written", flush=True)
@@ -198,7 +150,6 @@ def main() -> None:
     options = parser.parse_args()
     print(f"Lookback of {options.days} days into PostgreSQL ({os.cpu_count()} processors):")
     side_by_side(options.days, options.rows)
-    digest_share(options.rows)
 
 
 if __name__ == "__main__":
