@@ -97,6 +97,14 @@ class DayDesk:
         """Whether the proof of a day must name its events."""
         return self._moves.concern(event_date)
 
+    def proven(self, event_date: date, proof: Proof) -> Proof:
+        """Take note of a day's events as soon as they are known, which may be long before its turn comes.
+
+        Called in worker threads.
+        """
+        self._moves.learn(event_date, proof.events)
+        return proof
+
     def inspect(self, delivery: Delivery[EventExport, Proof]) -> Day:
         """Look at a day before its rows are written.
 
@@ -105,7 +113,7 @@ class DayDesk:
         """
         event_date, content = delivery.order.day, delivery.proof.content
         self._check_timezone(event_date, content)
-        self._moves.arrives(event_date, delivery.proof.events)
+        self._moves.arrives(event_date)
         now = _utc_text(self._now())
         before = self._bookmark.days.get(event_date)
         same = before is not None and before.digest == content.digest
@@ -142,7 +150,7 @@ class DayDesk:
         """Take note that a day could not be exported; return the new STATE of the stream, if that changes it."""
         return self._doubt({event_date})
 
-    def delivered(self, day: Day, _proof: Proof) -> dict[str, object]:
+    def delivered(self, day: Day) -> dict[str, object]:
         """Take note that a day is written, or need not be; return the new STATE of the stream."""
         if not day.is_open:
             self._unseen.discard(day.event_date)

@@ -16,6 +16,7 @@ import contextlib
 import dataclasses
 import functools
 import itertools
+import shutil
 import weakref
 from array import array
 from typing import IO, TYPE_CHECKING, Final
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from datetime import date
 
 MOST_EVENTS: Final = 2_000_000
-"""The events of a day with more rows are not known (so many take 16 MB until its turn comes): it may share one with
+"""The events of a day with more rows are not known (so many take 16 MB while it is proven): it may share one with
 every other day. That is safe, but as long as such a day is looked at, all days are written again, run by run."""
 EVENTS_AT_ONCE: Final = 250_000
 """So many are held against other days at a time: as a set they take 16 MB."""
@@ -58,6 +59,7 @@ class Moves:
         self._passed: dict[date, _Stretch | None] = {}
         self._present: _Stretch | None = None
         self._end = 0
+        self._ahead: dict[date, IO[bytes]] = {}
 
     def concern(self, day: date) -> bool:
         """Whether the events of a day play a part: it is guarded, or comes after a guarded day and may rob it.
@@ -67,18 +69,40 @@ class Moves:
         """
         return day in self._of_concern
 
-    def arrives(self, day: date, events: array[int] | None) -> None:
-        """Take note of what a day holds.
+    def learn(self, day: date, events: array[int] | None) -> None:
+        """Take note of what a day holds, maybe long before it arrives. Called in worker threads.
 
         Args:
-            day: The day. What follows is about it, until the next one arrives.
-            events: A hash of each row's event; None if they are not known. It is empty afterwards: the pipeline may
-                keep it for as long as the run lasts. Where two agree by chance, a day is written once too often.
+            day: The day.
+            events: A hash of each row's event; None if they are not known. It is empty afterwards: days wait for their
+                turn on disk. Where two hashes agree by chance, a day is written once too often.
 
         Raises:
             SpoolError: The disk does not take it.
         """
-        self._present = None if events is None else self._stored(events)
+        if events is None:
+            return
+        file = self._spool_file()
+        with _disk():
+            file.write(events)
+            file.flush()
+        self._ahead[day] = file
+        del events[:]
+
+    def arrives(self, day: date) -> None:
+        """Go on to the next day: what follows is about this one.
+
+        Raises:
+            SpoolError: The disk does not take its events.
+        """
+        self._present = None
+        if file := self._ahead.pop(day, None):
+            with file, _disk():
+                file.seek(0)
+                self._file.seek(self._end)
+                shutil.copyfileobj(file, self._file)
+                self._present = _Stretch(self._end, self._file.tell())
+                self._file.flush()
         if day in self._guarded:
             self._passed[day] = self._present
             self._end = self._present.end if self._present else self._end
@@ -112,24 +136,12 @@ class Moves:
 
     @functools.cached_property
     def _file(self) -> IO[bytes]:
+        return self._spool_file()
+
+    def _spool_file(self) -> IO[bytes]:
         file = spool_file()
         weakref.finalize(self, _close, file)
         return file
-
-    def _stored(self, events: array[int]) -> _Stretch:
-        """Write events where those of the present day belong, and empty the array."""
-        stretch = _Stretch(self._end, self._end + len(events) * events.itemsize)
-        try:
-            self._file.seek(stretch.begin)
-            self._file.write(events)
-            self._file.flush()
-        except OSError as error:
-            raise SpoolError(
-                f"cannot write the events of a day to the folder for temporary files: {error.strerror or error}. "
-                "Free some space, or set TMPDIR to a larger disk"
-            ) from None
-        del events[:]
-        return stretch
 
     def _read(self, stretch: _Stretch, count: int) -> Iterator[array[int]]:
         """Yield the events of a day, so many at a time."""
@@ -137,6 +149,17 @@ class Moves:
         for begin in range(stretch.begin, stretch.end, length):
             self._file.seek(begin)
             yield array("q", self._file.read(min(length, stretch.end - begin)))
+
+
+@contextlib.contextmanager
+def _disk() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise SpoolError(
+            f"cannot write the events of a day to the folder for temporary files: {error.strerror or error}. "
+            "Free some space, or set TMPDIR to a larger disk"
+        ) from None
 
 
 def _close(file: IO[bytes]) -> None:

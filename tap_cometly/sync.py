@@ -125,7 +125,9 @@ class EventsSync:
         pipeline: Pipeline[EventExport, Proof] = Pipeline(
             client,
             [EventExport(day.day, parameters) for day in due],
-            prove=lambda order, files: prove(files, self.columns, events=desk.compares_events_of(order.day)),
+            prove=lambda order, files: desk.proven(
+                order.day, prove(files, self.columns, events=desk.compares_events_of(order.day))
+            ),
             log=self._log,
             export_ended=report.export_ended,
             limits=dataclasses.replace(
@@ -150,7 +152,7 @@ class EventsSync:
                     yield result
                 if self._tap.ledger.selected:
                     self._tap.ledger.write(day.ledger_row())
-                self._stream.remember(desk.delivered(day, result.proof))
+                self._stream.remember(desk.delivered(day))
                 report.delivered(result, day.content.rows, changed=day.changed)
         desk.close()
         if self.columns.unknown:
