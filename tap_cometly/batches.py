@@ -59,20 +59,21 @@ class BatchFolder:
             name: What all their names begin with.
             blocks: The records.
         """
-        nothing = Records(())
-        rest = nothing
-        remaining = iter(blocks)
+        nothing = Records(b"", 0)
+        remaining = (block for block in blocks if block.count)
+        rest = next(remaining, nothing)
         number = 0
-        while rest or (rest := next(remaining, nothing)):
+        while rest.count:
             number += 1
             file_name = f"{self._config.storage.prefix or ''}{name}-part-{number:05}.jsonl"
             file_name += ".gz" if self._gzipped else ""
             rows = 0
             with self._complete_or_gone(file_name) as file:
-                while rows < self._config.batch_size and (rest or (rest := next(remaining, nothing))):
+                while rows < self._config.batch_size and rest.count:
                     taken, rest = rest.divided(self._config.batch_size - rows)
-                    file.write(taken.lines())
-                    rows += len(taken)
+                    file.write(taken.text)
+                    rows += taken.count
+                    rest = rest if rest.count else next(remaining, nothing)
             yield self._config.storage.get_url(file_name), rows
 
     @contextlib.contextmanager

@@ -64,7 +64,7 @@ class MessageWriter(GenericSingerWriter[bytes, Message]):
     def write_records(self, stream: str, records: Records) -> None:
         """Write the RECORD messages of these records."""
         message = RecordMessage(stream, _PLACE, time_extracted=datetime.now(timezone.utc))  # type: ignore[arg-type]
-        self.write_lines(records.lines(*_ENCODER.encode(message.to_dict()).split(b"\n")))
+        self.write_lines(records.between(*_ENCODER.encode(message.to_dict()).split(b"\n")))
 
     def write_lines(self, lines: bytes) -> None:
         """Write whole lines; they have left the process when this returns.

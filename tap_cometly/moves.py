@@ -122,7 +122,7 @@ class Moves:
             return set(others)
         known = {day: stretch for day in others if (stretch := self._passed.get(day)) is not None}
         sharing = set(others) - known.keys()
-        for some in self._read(self._present, EVENTS_AT_ONCE):
+        for some in self._read(self._present, EVENTS_AT_ONCE) if known else ():
             sharing |= self._holding(set(some), {day: known[day] for day in known.keys() - sharing})
         return sharing
 

@@ -6,6 +6,7 @@ import contextlib
 import sys
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from pendulum import Duration
 from singer_sdk import metrics
 
 from tap_cometly.exports.threads import deaf_threads
@@ -135,8 +136,5 @@ def _size(count: int) -> str:
 
 def _duration(seconds: float) -> str:
     """Return a duration in words, to the minute where it is longer than one."""
-    # Imported here because discovery, --about and the like have nothing to report.
-    from pendulum import Duration  # noqa: PLC0415
-
     whole = max(round(seconds), 1)
     return Duration(seconds=whole - whole % 60 if whole > 60 else whole).in_words(locale="en")

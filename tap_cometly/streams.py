@@ -63,7 +63,7 @@ class EventsStream(Stream):
                 continue
             for records in sync.blocks(delivery):
                 writer.write_records(self.name, records)
-                self._records.increment(len(records))
+                self._records.increment(records.count)
 
     @override
     def get_batches(

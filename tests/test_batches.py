@@ -105,7 +105,7 @@ def test_a_file_that_is_not_complete_never_has_its_name(tmp_path):
     folder = BatchFolder(BatchConfig.from_dict(batch_config(tmp_path, batch_size=3)["batch_config"]))
 
     def blocks():
-        yield Records([b'{"id":%d' % number for number in range(4)], b"}")
+        yield Records(b"".join(b'{"id":%d}\n' % number for number in range(4)), 4)
         assert sorted(path.suffix for path in tmp_path.iterdir()) == [".gz", ".unfinished"]
         raise KeyboardInterrupt
 

@@ -60,8 +60,8 @@ def by_the_block(content, names=tuple(TYPES)):
     proof = prove(files, columns(names))
     blocks = list(record_blocks(files, proof, columns(names), OWN))
     rows = list(record_rows(files, proof, columns(names), OWN))
-    encoded = b"".join(block.lines() for block in blocks)
-    assert sum(map(len, blocks)) == len(rows)
+    encoded = b"".join(block.text for block in blocks)
+    assert [block.count for block in blocks] == [block.text.count(b"\n") for block in blocks]
     return encoded, rows, proof
 
 

@@ -76,7 +76,7 @@ def test_messages_have_the_form_that_the_sdk_gives_them(message):
 
 def test_records_by_the_block_have_the_form_of_single_ones():
     record = MessageWriter().serialize_message(RecordMessage("events", RECORD)).partition(b'"record":')[2]
-    records = Records([record.rpartition(b"}}")[0]] * 2, b"}")
+    records = Records((record.rpartition(b"}")[0] + b"\n") * 2, 2)
     by_block = parse(written(lambda: MessageWriter().write_records("events", records)).splitlines())
     message = RecordMessage(stream="events", record=RECORD, time_extracted=datetime.now(timezone.utc))
     (single,) = parse(written(lambda: MessageWriter().write_message(message)).splitlines())

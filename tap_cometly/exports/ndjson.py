@@ -12,6 +12,7 @@ import zlib
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from tap_cometly.exports.jobs import Damaged
+from tap_cometly.exports.threads import ahead
 
 _GzipFile: type[gzip.GzipFile]
 _BROKEN: Any
@@ -79,7 +80,7 @@ def line_blocks(file: IO[bytes]) -> Iterator[bytes]:
         Damaged: See `chunks`.
     """
     rest = b""
-    for chunk in chunks(file):
+    for chunk in ahead(chunks(file)):
         start = 0
         while end := chunk.rfind(b"\n", start, start + BLOCK_BYTES) + 1 or chunk.find(b"\n", start) + 1:
             yield rest + chunk[start:end]

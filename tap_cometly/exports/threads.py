@@ -1,13 +1,16 @@
-"""Threads that leave signals to the main thread."""
+"""Threads that leave signals to the main thread, and one that works ahead."""
 
 from __future__ import annotations
 
 import contextlib
 import signal
-from typing import TYPE_CHECKING
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+Piece = TypeVar("Piece")
 
 
 @contextlib.contextmanager
@@ -27,3 +30,13 @@ def deaf_threads() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def ahead(pieces: Iterator[Piece]) -> Iterator[Piece]:
+    """Yield pieces, while a thread of its own is already making the next one."""
+    with ThreadPoolExecutor(1) as pool:
+        with deaf_threads():
+            following = pool.submit(next, pieces, None)
+        while (piece := following.result()) is not None:
+            following = pool.submit(next, pieces, None)
+            yield piece
