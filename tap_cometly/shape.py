@@ -159,10 +159,7 @@ class Shape:
         new: dict[str, set[str | None]] = {}
         for name, fit in self._texts:
             texts = list(map(attrgetter(name), rows))
-            if _times_of_one_day(texts):
-                new[name] = {min(texts), max(texts)}
-            else:
-                new[name] = set(texts) - known[name]
+            new[name] = _first_and_last(texts) or set(texts) - known[name]
             if any(fit(text) != text for text in new[name]):
                 raise OddError
             if len(known[name]) < MOST_TEXTS_KNOWN:
@@ -181,20 +178,25 @@ class Shape:
         return (strict,) if self.complete or not column.nullable else (strict, None)
 
 
-def _times_of_one_day(texts: Sequence[str | None]) -> bool:
-    """Tell whether these are times of one day, to the second, if the first and the last of them are.
+def _first_and_last(texts: Sequence[Any]) -> set[str | None] | None:
+    """Return the first and the last of times of one day: if these two are well-written, all of them are.
 
-    It looks at all of them at once, character by character of the form, which takes a third of the time.
+    It looks at all of them at once, and only where they have the form to the second; otherwise it returns None.
     """
-    if set(map(len, filter(None, texts))) != {len(_TIME_FORM)} or not all(texts):
-        return False
-    width, count = len(_TIME_FORM), len(texts)
-    together = "".join(filter(None, texts))
-    return (
-        _TIME_FORM * count == together.translate(_TO_ZERO)
-        and all(together[place::width] == together[place] * count for place in range(_DAY_WIDTH))
-        and all(max(together[place::width]) < "6" for place in _SIXTIES)
-    )
+    try:
+        together = "".join(texts)
+    except TypeError:  # one of them is null
+        return None
+    width = len(_TIME_FORM)
+    if (
+        set(map(len, texts)) != {width}
+        or together.translate(_TO_ZERO) != _TIME_FORM * len(texts)
+        or any(max(together[place::width]) > "5" for place in _SIXTIES)
+    ):
+        return None
+    first, last = min(texts), max(texts)
+    # With the same day and the same form they are in order of the clock, so that no hour is later than the last one's.
+    return {first, last} if first[:_DAY_WIDTH] == last[:_DAY_WIDTH] else None
 
 
 def fit_rows(rows: Sequence[Any], fits: Iterable[tuple[str, Fit]]) -> None:

@@ -38,6 +38,11 @@ class Pipe:
     def waiting(self):
         return int.from_bytes(fcntl.ioctl(self.reading, termios.FIONREAD, b"\0" * 4), sys.byteorder)
 
+    def stop_reading(self):
+        if self.reading is not None:
+            os.close(self.reading)
+            self.reading = None
+
     def read_to_the_end(self):
         chunks = []
         while chunk := os.read(self.reading, 65536):
@@ -52,8 +57,7 @@ def piped():
         yield pipe
     with contextlib.suppress(OSError):
         pipe.stdout.close()
-    with contextlib.suppress(OSError):
-        os.close(pipe.reading)
+    pipe.stop_reading()
 
 
 def written(write):
@@ -139,7 +143,7 @@ def test_a_process_killed_in_a_blocked_write_leaves_whole_lines():
 
 def test_a_reader_that_has_gone_is_noticed():
     with piped() as pipe:
-        os.close(pipe.reading)
+        pipe.stop_reading()
         with pytest.raises(BrokenPipeError):
             MessageWriter().write_lines(b"x\n" * 100_000)
 
