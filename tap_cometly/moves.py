@@ -54,7 +54,8 @@ class Moves:
 
     def __init__(self, due: Iterable[date], guarded: Collection[date]) -> None:
         self._guarded = guarded
-        self._of_concern = set(itertools.dropwhile(lambda day: day not in guarded, due))
+        of_concern = set(itertools.dropwhile(lambda day: day not in guarded, due))
+        self._of_concern = of_concern if len(of_concern) > 1 else set()
         self._written: set[date] = set()
         self._passed: dict[date, _Stretch | None] = {}
         self._present: _Stretch | None = None
@@ -63,6 +64,8 @@ class Moves:
 
     def concern(self, day: date) -> bool:
         """Whether the events of a day play a part: it is guarded, or comes after a guarded day and may rob it.
+
+        There must be two of them: one that is alone has nobody to share an event with.
 
         The others are few, or have no day after them that can be found unchanged. So they cost nothing, but where one
         of them was written, a guarded day after it counts as robbed.
