@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import sys
 from typing import Final
@@ -23,6 +24,9 @@ def main() -> None:
     """
     log = logging.getLogger(TapCometly.name)
     sys.setswitchinterval(SWITCH_SECONDS)
+    # What is loaded by now stays to the end. The collector need not look through it again, least of all on the way out,
+    # where that takes a tenth of the time of `--version`.
+    gc.freeze()
     try:
         TapCometly.cli()
     except ConfigValidationError as error:
