@@ -123,8 +123,8 @@ def test_a_run_writes_messages_only_to_stdout_and_ends_with_0(config):
 
 
 def test_settings_come_from_the_environment_and_from_a_file_of_it(cometly, tmp_path):
-    # The SDK prefers a .env in the folders above its own, or from 0.55 on above the current one, to the environment. This
-    # way it finds the one written here, and not that of the checkout, whose key is real.
+    # The SDK prefers a .env in the folders above its own to the environment; from 0.55 on, in those above the current
+    # one. This way it finds the one written here, and not that of the checkout, whose key is real.
     (tmp_path / "packages").symlink_to(sysconfig.get_path("purelib"))
     (tmp_path / ".env").write_text("""TAP_COMETLY_FIELDS='["event_name", "amount"]'\n""")
     done = run(
