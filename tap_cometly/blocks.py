@@ -109,9 +109,8 @@ def prove(files: Iterable[IO[bytes]], columns: Columns, *, events: bool = False)
     prover = _Prover(columns, events=events)
     try:
         for file in files:
-            line = 1
-            for block in line_blocks(file):
-                line += prover.take(block, line)
+            with contextlib.closing(line_blocks(file)) as blocks:
+                prover.take_file(blocks)
     except decimal.Inexact:
         raise Unfit("column `amount`: the numbers lie too far apart to be added up exactly") from None
     return Proof(prover.tally.content(), prover.shape, prover.verbatim, prover.events)
@@ -138,6 +137,17 @@ class _Prover:
         """Whether each line is a record as it stands, but for integers that become text."""
         shape = self.shape
         return self._tidy and shape is not None and shape.complete and not shape.fitted and not shape.unknown
+
+    def take_file(self, blocks: Iterable[bytes]) -> None:
+        """Add a file."""
+        line = 1
+        try:
+            for block in blocks:
+                line += self.take(block, line)
+        except (Unfit, decimal.Inexact):
+            # Nothing can be said of a file that was altered on its way, and whether it was shows only at its end.
+            collections.deque(blocks, maxlen=0)
+            raise
 
     def take(self, block: bytes, first: int) -> int:
         """Add a block that begins with this line; return how many lines it has."""

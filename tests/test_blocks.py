@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tap_cometly.blocks import prove, record_blocks, record_rows
 from tap_cometly.content import Tally
 from tap_cometly.exports import ndjson
-from tap_cometly.exports.jobs import Unfit
+from tap_cometly.exports.jobs import Damaged, Unfit
 from tap_cometly.rows import MOST_LEVELS, Columns, read_rows
 
 TYPES = {
@@ -314,3 +314,13 @@ def test_amounts_that_cannot_be_added_up_exactly_are_told_and_no_crash(lines):
     columns = Columns({"id": {"type": "integer"}, "amount": {"type": ["number", "null"]}}, keys=["id"])
     with pytest.raises(Unfit, match="added up exactly"):
         prove([io.BytesIO(b"\n".join(lines))], columns)
+
+
+@pytest.mark.parametrize("misfit", [b'{"amount":"much"}\n', b'{"amount":1e-90000}\n{"amount":1e90000}\n', b"no JSON\n"])
+def test_a_misfit_in_a_file_that_was_altered_is_put_down_to_that(misfit):
+    whole = gzip.compress(misfit + b'{"amount":1}\n' * 100_000)
+    altered = whole[:-8] + b"\0\0\0\0" + whole[-4:]
+    with pytest.raises(Unfit):
+        prove((io.BytesIO(whole),), columns(["amount"]))
+    with pytest.raises(Damaged):
+        prove((io.BytesIO(altered),), columns(["amount"]))

@@ -22,7 +22,7 @@ from singer_sdk.contrib.msgspec import MsgSpecWriter
 from singer_sdk.singerlib import RecordMessage, StateMessage
 
 from tap_cometly.blocks import Records
-from tap_cometly.messages import MessageWriter
+from tap_cometly.messages import PIPE_BYTES, MessageWriter, _Pipe
 from tests.tapping import parse
 
 RECORD = {"id": 1, "amount": Decimal("1.50"), "name": "Müller ☕", "missing": None}
@@ -117,6 +117,32 @@ def test_everything_arrives_in_order_through_a_slow_pipe(lengths):
         MessageWriter().write_lines(lines)
         pipe.stdout.close()
         assert arrived.result() == lines
+
+
+@given(st.lists(st.tuples(st.integers(1, 2 * PIPE_BYTES), st.integers(0, PIPE_BYTES)), max_size=60))
+def test_a_pipe_has_the_room_that_is_promised(turns):
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    pipe = _Pipe(writing)
+    with open(reading, "rb", buffering=0), open(writing, "wb", buffering=0):  # noqa: PTH123 - closes them
+        for wanted, read in turns:
+            count = min(wanted, room := pipe.room())
+            # With no room for sure, less than PIPE_BUF still goes in one piece, maybe later.
+            with contextlib.suppress(BlockingIOError) if room == select.PIPE_BUF else contextlib.nullcontext():
+                assert pipe.write(b"x" * count) == count
+            if read:
+                with contextlib.suppress(BlockingIOError):
+                    os.set_blocking(reading, False)
+                    os.read(reading, read)
+
+
+def test_a_pipe_that_others_write_to_as_well_is_not_trusted():
+    with piped() as pipe:
+        room = (ours := _Pipe(pipe.stdout.fileno())).room()
+        os.write(pipe.stdout.fileno(), b"from somebody else")
+        assert ours.room() == select.PIPE_BUF
+        os.read(pipe.reading, 100)
+        assert ours.room() == room
 
 
 def test_a_process_killed_in_a_blocked_write_leaves_whole_lines():

@@ -3,13 +3,18 @@
 A transfer that is cut is resumed where it stopped (``Range``), but only while the store vouches that the object is
 the same (``If-Match``); in every other case it starts over. Nothing is ever glued together on a guess.
 
+A file is fetched as fast as somebody reads it, so that it is proven as soon as its last byte has arrived. What is there
+already when a transfer is resumed is read again only after the rest has arrived: it may turn out to be of no use.
+
 The spool file has no name: the system frees it when the process ends, however it ends, and no other process can open
 it. It holds at most what one export weighs compressed.
 """
 
 from __future__ import annotations
 
+import collections
 import contextlib
+import io
 import logging
 import os
 import pathlib
@@ -24,7 +29,9 @@ from typing_extensions import override
 from tap_cometly.exports.jobs import LinkExpired, SpoolError, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator, Iterator
+
+    from typing_extensions import Buffer
 
     from tap_cometly.exports.jobs import Link
 
@@ -128,14 +135,28 @@ class Transfer:
         except OSError as error:
             raise _spool_error(error) from None
 
-    def fetch(self, link: Link) -> None:
-        """Fetch the file, or what is missing of it.
+    def arriving(self, link: Link) -> IO[bytes]:
+        """Return the file, to be read from its beginning: what is missing is fetched when it is asked for.
+
+        Raises:
+            ExportError: As `fetch` does; and reading from the file does so too.
+        """
+        arriving = _Arriving(self, self.fetch(link))
+        if self.received:
+            arriving.seek(0, os.SEEK_END)
+            arriving.seek(0)
+        return io.BufferedReader(arriving, CHUNK_BYTES)
+
+    def fetch(self, link: Link) -> Generator[None]:
+        """Fetch the file, or what is missing of it, step by step.
 
         Raises:
             Unavailable: The connection broke or the store is in trouble; call again to resume.
             LinkExpired: The store does not honour the link; call again with a fresh one.
             SpoolError: The disk does not take it.
         """
+        if self.complete:
+            return
         headers = {"Accept-Encoding": "identity", **link.headers}
         if self.received and self._etag:
             headers |= {"Range": f"bytes={self.received}-", "If-Match": self._etag}
@@ -145,12 +166,12 @@ class Transfer:
             with contextlib.closing(
                 self._session.get(link.url, headers=headers, stream=True, timeout=(CONNECT_SECONDS, self._read_seconds))
             ) as response:
-                self._take(response)
+                yield from self._take(response)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             # The error's own text may quote the link.
             raise Unavailable(f"the download broke off ({type(error).__name__})") from None
 
-    def _take(self, response: requests.Response) -> None:
+    def _take(self, response: requests.Response) -> Iterator[None]:
         status = response.status_code
         if status == 416 and self._length is None and _whole_length(response) == self.received:
             self.complete = True  # all that was missing is the end of a connection that did not say how long it is
@@ -168,7 +189,7 @@ class Transfer:
             self.start_over()
             self._length = _content_length(response)
         self._etag = response.headers.get("ETag")
-        self._copy(response)
+        yield from self._copy(response)
         if self._length is not None and self.received != self._length:
             raise Unavailable(f"the connection was cut after {self.received} of {self._length} bytes")
         self.complete = True
@@ -185,34 +206,80 @@ class Transfer:
             raise Unavailable("the file changed between two connections; starting over")
         self._length = length
 
-    def _copy(self, response: requests.Response) -> None:
-        try:
-            self.file.seek(self.received)
-        except OSError as error:
-            raise _spool_error(error) from None
+    def _copy(self, response: requests.Response) -> Iterator[None]:
         missing = _content_length(response)
-        watched_since, watched_bytes = self._now(), 0
+        waited, waited_for = 0.0, 0
         while missing is None or missing > 0:
+            began = self._now()
             chunk = response.raw.read1(CHUNK_BYTES, decode_content=False)
+            waited += self._now() - began
             if not chunk:
                 break
-            try:
-                self.file.write(chunk)
-            except OSError as error:
-                raise _spool_error(error) from None
-            self.received += len(chunk)
-            watched_bytes += len(chunk)
+            self._append(chunk)
+            waited_for += len(chunk)
             if missing is not None:
                 missing -= len(chunk)
-            elapsed = self._now() - watched_since
-            if elapsed > self._read_seconds:
-                if watched_bytes < elapsed * SLOWEST_BYTES_PER_SECOND:
+            if waited > self._read_seconds:
+                if waited_for < waited * SLOWEST_BYTES_PER_SECOND:
                     raise Unavailable("the download came to a trickle")
-                watched_since, watched_bytes = self._now(), 0
+                waited, waited_for = 0.0, 0
+            yield
+
+    def _append(self, chunk: bytes) -> None:
         try:
+            self.file.seek(self.received)
+            self.file.write(chunk)
             self.file.flush()
         except OSError as error:
             raise _spool_error(error) from None
+        self.received += len(chunk)
+
+
+class _Arriving(io.RawIOBase):
+    """What has arrived of a file; takes the next step where that ends.
+
+    Args:
+        transfer: The file.
+        steps: What makes more of it arrive, until all of it is there.
+    """
+
+    def __init__(self, transfer: Transfer, steps: Generator[None]) -> None:
+        self._transfer = transfer
+        self._steps = steps
+        self._position = 0
+
+    @override
+    def readable(self) -> bool:
+        return True
+
+    @override
+    def seekable(self) -> bool:
+        return True
+
+    @override
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        if whence == os.SEEK_END:
+            collections.deque(self._steps, maxlen=0)
+        origin = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._transfer.received}
+        self._position = origin[whence] + offset
+        return self._position
+
+    @override
+    def readinto(self, buffer: Buffer) -> int:
+        transfer, into = self._transfer, memoryview(buffer)
+        if self._position == transfer.received:
+            next(self._steps, None)
+        transfer.file.seek(self._position)
+        content = transfer.file.read(min(len(into), transfer.received - self._position))
+        into[: len(content)] = content
+        self._position += len(content)
+        return len(content)
+
+    @override
+    def close(self) -> None:
+        """Hang up, if the connection is still open."""
+        self._steps.close()
+        super().close()
 
 
 def _content_length(response: requests.Response) -> int | None:

@@ -25,7 +25,7 @@ else:
     _BROKEN = (gzip.BadGzipFile, IsalError)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
 BLOCK_BYTES: Final = 256 * 1024
 """Decompressed bytes handled at a time: large enough to be quick, small enough to stay in the processor's cache."""
@@ -70,7 +70,7 @@ def _decompressed(file: Any) -> gzip.GzipFile:
     return _GzipFile(fileobj=file, mode="rb")
 
 
-def line_blocks(file: IO[bytes]) -> Iterator[bytes]:
+def line_blocks(file: IO[bytes]) -> Generator[bytes]:
     """Yield the decompressed content in blocks of whole lines, each of them ended.
 
     Args:

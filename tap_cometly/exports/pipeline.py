@@ -8,8 +8,10 @@ What an answer means for an order is said in `tap_cometly.exports.course`.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
+import os
 import queue
 import threading
 from typing import IO, TYPE_CHECKING, Any, Final, Generic
@@ -223,20 +225,21 @@ class Pipeline(Generic[Order, Proof]):
         return self._vendor.status(task.job)
 
     def _fetch(self, task: Task[Order, Proof]) -> Delivery[Order, Proof]:
-        for position, link in enumerate(task.links):
-            if position == len(task.transfers):
-                task.transfers.append(
-                    Transfer(self._session, now=self._clock.now, read_seconds=self._limits.read_seconds)
-                )
-            transfer = task.transfers[position]
-            if not transfer.complete:
-                transfer.fetch(link)
-        files = tuple(transfer.file for transfer in task.transfers)
+        while len(task.transfers) < len(task.links):
+            task.transfers.append(Transfer(self._session, now=self._clock.now, read_seconds=self._limits.read_seconds))
+        with contextlib.ExitStack() as stack:
+            arriving = [
+                stack.enter_context(transfer.arriving(link))
+                for transfer, link in zip(task.transfers, task.links, strict=True)
+            ]
+            proof = self._prove(task.order, tuple(arriving))
+            for file in arriving:
+                file.seek(0, os.SEEK_END)  # whatever the proof needed of it, all of it must have arrived
         return Delivery(
             order=task.order,
             job=task.job,
-            files=files,
-            proof=self._prove(task.order, files),
+            files=tuple(transfer.file for transfer in task.transfers),
+            proof=proof,
             file_bytes=sum(transfer.received for transfer in task.transfers),
             created_at=task.created_at,
             ready_at=task.ready_at or task.created_at,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import queue
 import signal
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -33,10 +35,32 @@ def deaf_threads() -> Iterator[None]:
 
 
 def ahead(pieces: Iterator[Piece]) -> Iterator[Piece]:
-    """Yield pieces, while a thread of its own is already making the next one."""
-    with ThreadPoolExecutor(1) as pool:
-        with deaf_threads():
-            following = pool.submit(next, pieces, None)
+    """Yield pieces, while a thread of its own is already making the next one.
+
+    Unlike that of an executor, the thread does not keep the program from ending while it waits for the network.
+    """
+    wanted: queue.SimpleQueue[Future[Piece | None] | None] = queue.SimpleQueue()
+
+    def make() -> None:
+        while (future := wanted.get()) is not None:
+            try:
+                future.set_result(next(pieces, None))
+            except BaseException as error:  # noqa: BLE001 - it is raised where the piece is wanted
+                future.set_exception(error)
+
+    def next_one() -> Future[Piece | None]:
+        future: Future[Piece | None] = Future()
+        wanted.put(future)
+        return future
+
+    maker = threading.Thread(target=make, daemon=True)
+    with deaf_threads():
+        maker.start()
+    try:
+        following = next_one()
         while (piece := following.result()) is not None:
-            following = pool.submit(next, pieces, None)
+            following = next_one()
             yield piece
+    finally:
+        wanted.put(None)
+        maker.join()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import os
+
 import pytest
 import requests
 import requests_mock as rm
 
-from tap_cometly.exports.download import Transfer
+from tap_cometly.exports.download import CHUNK_BYTES, Transfer
 from tap_cometly.exports.jobs import Link, Unavailable
 
 LINK = Link("https://files.test/a")
@@ -38,12 +41,12 @@ def fetch():
             transfer = Transfer(session, now=lambda: 0.0)
             for _ in answers[:-1]:
                 with pytest.raises(Unavailable):
-                    transfer.fetch(LINK)
+                    transfer.arriving(LINK).read()
                 assert not transfer.complete
-            transfer.fetch(LINK)
+            content = transfer.arriving(LINK).read()
             assert transfer.complete
             transfer.file.seek(0)
-            content = transfer.file.read()
+            assert transfer.file.read() == content
             assert len(content) == transfer.received
             transfer.close()
             return content, [request.headers.get("Range") for request in store.request_history]
@@ -92,3 +95,54 @@ def test_an_object_without_a_tag_is_fetched_from_the_beginning(fetch):
     content, ranges = fetch(untagged, whole(NEW))
     assert content == NEW
     assert ranges == [None, None]
+
+
+@pytest.fixture
+def transfer():
+    with requests.Session() as session:
+        transfer = Transfer(session, now=lambda: 0.0)
+        yield transfer
+        transfer.close()
+
+
+def test_what_has_arrived_is_read_while_the_rest_is_on_its_way(transfer):
+    content = bytes(range(256)) * (3 * CHUNK_BYTES // 256)
+    with rm.Mocker() as store:
+        store.get(LINK.url, **whole(content, **{"Content-Length": str(len(content))}))
+        with transfer.arriving(LINK) as file:
+            assert file.read(4) == content[:4]
+            assert transfer.received == CHUNK_BYTES
+            assert not transfer.complete
+            file.seek(0)
+            assert file.read() == content
+            assert transfer.complete
+
+
+def test_a_resumed_file_is_read_again_only_when_the_rest_has_arrived(transfer):
+    with rm.Mocker() as store:
+        store.get(LINK.url, [CUT, whole(NEW, **{"Content-Length": "10"})])
+        with pytest.raises(Unavailable), transfer.arriving(LINK) as file:
+            file.read()
+        with transfer.arriving(LINK) as file:
+            assert transfer.complete
+            assert file.read() == NEW
+
+
+def test_the_end_of_a_file_is_where_all_of_it_has_arrived(transfer):
+    with rm.Mocker() as store:
+        store.get(LINK.url, **whole(OLD, **{"Content-Length": "10"}))
+        with transfer.arriving(LINK) as file:
+            assert file.seek(-3, os.SEEK_END) == 7
+            assert transfer.complete
+            assert file.read() == OLD[-3:]
+
+
+def test_a_file_that_nobody_reads_to_its_end_is_hung_up_on(transfer):
+    body = io.BytesIO(bytes(2 * CHUNK_BYTES))
+    with rm.Mocker() as store:
+        store.get(LINK.url, body=body)
+        with transfer.arriving(LINK) as file:
+            file.read(1)
+            assert not body.closed
+        assert body.closed
+    assert not transfer.complete
