@@ -8,6 +8,7 @@ of the records and written to a pipe that ``wc -l`` reads. Everything else is in
 from __future__ import annotations
 
 import argparse
+import collections
 import contextlib
 import io
 import statistics
@@ -88,7 +89,7 @@ class Stages:
     def download(self) -> None:
         """Fetch the file to the disk."""
         with requests.Session() as session, contextlib.closing(Transfer(session, now=time.monotonic)) as transfer:
-            transfer.fetch(Link(self._url))
+            collections.deque(transfer.fetch(Link(self._url)), maxlen=0)
 
     def decompress(self) -> None:
         """Make blocks of lines of the file."""

@@ -195,10 +195,9 @@ class _Prover:
             values = fit_line(row, number, self._columns)
             self.tally.add(stripped, values)
             self._note_events([values.get("id")])
-            for name, value in values.items():
+            for name in values.keys() | row.keys():
                 types[name].add(type(row.get(name)))
-                if not _same(value, row.get(name)):
-                    changed.add(name)
+            changed |= {name for name, value in values.items() if not _same(value, row.get(name))}
             unknown |= row.keys() - values.keys()
             complete &= row.keys() >= values.keys()
         try:

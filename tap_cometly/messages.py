@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TextIO
 
+    from typing_extensions import Buffer
+
     from tap_cometly.blocks import Records
 
 PIPE_BYTES: Final = 1024 * 1024
@@ -100,12 +102,13 @@ def _writer_to(stdout: TextIO) -> Callable[[bytes], None]:
 
     def write_all(lines: bytes) -> None:
         start = 0
+        view = memoryview(lines)
         while start < len(lines):
             end = start + room() if room else len(lines)
             if end < len(lines):
                 # Back to the end of a line, or on to it where the line is longer than that.
                 end = lines.rfind(b"\n", start, end) + 1 or lines.find(b"\n", end) + 1 or len(lines)
-            start += write(lines[start:end])
+            start += write(view[start:end])
 
     return write_all
 
@@ -140,7 +143,7 @@ class _Pipe:
         taken = sum(-(-count // mmap.PAGESIZE) for count in self._written)
         return max((self._pages - taken) * mmap.PAGESIZE, self._at_once)
 
-    def write(self, content: bytes) -> int:
+    def write(self, content: Buffer) -> int:
         """Write, and return how much was written."""
         count = os.write(self._descriptor, content)
         self._written.append(count)

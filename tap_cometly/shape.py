@@ -42,6 +42,7 @@ _SIXTIES: Final = (len("0000-00-00T00:"), len("0000-00-00T00:00:"))
 _NUMBERS: Final = frozenset({int, decimal.Decimal})
 _INTEGERS: Final = frozenset({int, type(None)})
 _CONTAINERS: Final = frozenset({dict, list})
+_SIMPLE: Final = frozenset({str, int, bool, type(None)})
 _LAST: Final = itemgetter(-1)
 _BRACES: Final = tuple(b"{{}")
 
@@ -58,6 +59,7 @@ class Shape:
         fitted: Those whose values must be fitted one by one.
         numbered: Columns of text whose values are all integers: they become text when they are written.
         unknown: Keys that are not declared but were seen.
+        untyped: Those of them whose values may be anything: fractions, objects, lists.
         complete: Whether each row has all the columns.
 
     Raises:
@@ -71,23 +73,25 @@ class Shape:
         fitted: AbstractSet[str] = frozenset(),
         numbered: AbstractSet[str] = frozenset(),
         unknown: AbstractSet[str] = frozenset(),
+        untyped: AbstractSet[str] = frozenset(),
         complete: bool = True,
     ) -> None:
         self.columns = columns
         self.fitted = fitted | {column.name for column in columns if column.plain is None}
         self.numbered = numbered
         self.unknown = unknown
+        self.untyped = untyped
         self.complete = complete
         self._numbers = [
             (attrgetter(column.name), _NUMBERS | {type(None)} if column.nullable else _NUMBERS)
             for column in self._plain("number")
         ]
         self._texts = [(column.name, column.fit) for column in self._plain("timestamp", "date")]
-        self._loose = [attrgetter(name) for name in (*self.fitted, *unknown)]
+        self._loose = [attrgetter(name) for name in (*self.fitted, *untyped)]
         self._fits = self.fits(self.fitted)
         self._decoder = row_decoder(
             *((column.name, *self._strict(column)) for column in columns),
-            *((name, Any, None) for name in unknown),
+            *((name, Any if name in untyped else str | int | bool | None, None) for name in unknown),
             forbid_unknown_fields=True,
         )
 
@@ -95,7 +99,7 @@ class Shape:
         """Return the shape that takes more.
 
         Args:
-            types: Which types of values the columns held.
+            types: Which types of values the columns held, be they declared or not.
             changed: The columns of which a value had to be converted.
             unknown: Keys that are not declared.
             complete: Whether each row had all the columns.
@@ -108,6 +112,7 @@ class Shape:
             fitted=self.fitted | (odd - numbered),
             numbered=numbered,
             unknown=self.unknown | unknown,
+            untyped=self.untyped | {name for name in unknown if not types[name] <= _SIMPLE},
             complete=self.complete and complete,
         )
 

@@ -296,6 +296,19 @@ def test_an_unknown_value_may_be_deep_but_not_bottomless(depth):
     assert (proof is None) == (depth > MOST_LEVELS)
 
 
+@pytest.mark.parametrize(
+    ("odd", "untyped"),
+    [(b"null", set()), (b"1.5", {"new"}), (b"1e999", {"new"}), (b'{"a":[]}', {"new"}), (b"[" * 900 + b"]" * 900, None)],
+    ids=["null", "fraction", "huge", "object", "bottomless"],
+)
+def test_an_unknown_value_may_be_another_thing_later_on(odd, untyped):
+    rows = [
+        ROW.replace(b"}", b',"new":%b}') % (number, value) for number, value in enumerate([b'"text"'] * 2000 + [odd])
+    ]
+    proof = assert_same(b"".join(rows), PLAIN_NAMES)
+    assert (proof and proof.shape.untyped) == untyped
+
+
 def test_unknown_keys_are_remembered_either_way():
     known = columns(PLAIN_NAMES)
     prove([io.BytesIO(b"".join(ROW.replace(b"}", b',"new":1}') % number for number in range(2000)))], known)
