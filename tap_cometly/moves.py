@@ -21,8 +21,7 @@ import weakref
 from array import array
 from typing import IO, TYPE_CHECKING, Final
 
-from tap_cometly.exports.download import spool_file
-from tap_cometly.exports.jobs import SpoolError
+from tap_cometly.exports.spool import disk, spool_file
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -86,7 +85,7 @@ class Moves:
         if events is None:
             return
         file = self._spool_file()
-        with _disk():
+        with disk("the events of a day"):
             file.write(events)
             file.flush()
         self._ahead[day] = file
@@ -100,7 +99,7 @@ class Moves:
         """
         self._present = None
         if file := self._ahead.pop(day, None):
-            with file, _disk():
+            with file, disk("the events of a day"):
                 file.seek(0)
                 self._file.seek(self._end)
                 shutil.copyfileobj(file, self._file)
@@ -152,17 +151,6 @@ class Moves:
         for begin in range(stretch.begin, stretch.end, length):
             self._file.seek(begin)
             yield array("q", self._file.read(min(length, stretch.end - begin)))
-
-
-@contextlib.contextmanager
-def _disk() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise SpoolError(
-            f"cannot write the events of a day to the folder for temporary files: {error.strerror or error}. "
-            "Free some space, or set TMPDIR to a larger disk"
-        ) from None
 
 
 def _close(file: IO[bytes]) -> None:

@@ -5,9 +5,6 @@ the same (``If-Match``); in every other case it starts over. Nothing is ever glu
 
 A file is fetched as fast as somebody reads it, so that it is proven as soon as its last byte has arrived. What is there
 already when a transfer is resumed is read again only after the rest has arrived: it may turn out to be of no use.
-
-The spool file has no name: the system frees it when the process ends, however it ends, and no other process can open
-it. It holds at most what one export weighs compressed.
 """
 
 from __future__ import annotations
@@ -17,16 +14,15 @@ import contextlib
 import io
 import logging
 import os
-import pathlib
 import re
-import tempfile
 from typing import IO, TYPE_CHECKING, Final
 
 import requests
 import urllib3
 from typing_extensions import override
 
-from tap_cometly.exports.jobs import LinkExpired, SpoolError, Unavailable
+from tap_cometly.exports.jobs import LinkExpired, Unavailable
+from tap_cometly.exports.spool import disk, spool_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -35,7 +31,8 @@ if TYPE_CHECKING:
 
     from tap_cometly.exports.jobs import Link
 
-CHUNK_BYTES: Final = 256 * 1024
+PIECE_BYTES: Final = 1024 * 1024
+"""Fetched at a time at most: with less of it, threads get in each other's way more often."""
 CONNECT_SECONDS: Final = 10.0
 READ_SECONDS: Final = 30.0
 """Silence for this long means that the connection is dead."""
@@ -59,37 +56,6 @@ class _WithoutQueries(logging.Filter):
 for _name in ("urllib3.connectionpool", "urllib3.util.retry"):
     # These log whole request lines at DEBUG.
     logging.getLogger(_name).addFilter(_WithoutQueries())
-
-
-def spool_file() -> IO[bytes]:
-    """Open a private, nameless file in the folder for temporary files: ``TMPDIR``, or the system's.
-
-    Raises:
-        SpoolError: The folder is not usable.
-    """
-    try:
-        return tempfile.TemporaryFile(dir=_spool_folder())
-    except OSError as error:
-        raise _spool_error(error) from None
-
-
-def _spool_folder() -> str:
-    """Return the folder, and unlike `tempfile.gettempdir` write nothing to try it, nor take another than was named."""
-    named = filter(None, map(os.environ.get, ("TMPDIR", "TEMP", "TMP")))
-    usual = pathlib.Path("/tmp")  # noqa: S108 - files in it have no name
-    return next(named, str(usual) if usual.is_dir() else tempfile.gettempdir())
-
-
-def _spool_error(error: OSError) -> SpoolError:
-    try:
-        folder = _spool_folder()
-    except OSError:
-        folder = "none usable"
-    reason = error.strerror or str(error)
-    return SpoolError(
-        f"cannot write an export to the folder for temporary files ({folder}): {reason}. "
-        "Free some space, or set TMPDIR to a folder with room for a few exports"
-    )
 
 
 class Transfer:
@@ -129,11 +95,9 @@ class Transfer:
         self._length = None
         self.received = 0
         self.complete = False
-        try:
+        with disk("an export"):
             self.file.seek(0)
             self.file.truncate()
-        except OSError as error:
-            raise _spool_error(error) from None
 
     def arriving(self, link: Link) -> IO[bytes]:
         """Return the file, to be read from its beginning: what is missing is fetched when it is asked for.
@@ -145,10 +109,18 @@ class Transfer:
         if self.received:
             arriving.seek(0, os.SEEK_END)
             arriving.seek(0)
-        return io.BufferedReader(arriving, CHUNK_BYTES)
+        return io.BufferedReader(arriving, PIECE_BYTES)
 
-    def fetch(self, link: Link) -> Generator[None]:
-        """Fetch the file, or what is missing of it, step by step.
+    def arrived(self, position: int, count: int) -> bytes:
+        """Return what has arrived, from a position on, so many bytes at most."""
+        with disk("an export"):
+            self.file.seek(position)
+            content = self.file.read(count)
+            self.file.seek(self.received)
+        return content
+
+    def fetch(self, link: Link) -> Generator[bytes]:
+        """Fetch the file, or what is missing of it, piece by piece.
 
         Raises:
             Unavailable: The connection broke or the store is in trouble; call again to resume.
@@ -171,7 +143,7 @@ class Transfer:
             # The error's own text may quote the link.
             raise Unavailable(f"the download broke off ({type(error).__name__})") from None
 
-    def _take(self, response: requests.Response) -> Iterator[None]:
+    def _take(self, response: requests.Response) -> Iterator[bytes]:
         status = response.status_code
         if status == 416 and self._length is None and _whole_length(response) == self.received:
             self.complete = True  # all that was missing is the end of a connection that did not say how long it is
@@ -206,46 +178,42 @@ class Transfer:
             raise Unavailable("the file changed between two connections; starting over")
         self._length = length
 
-    def _copy(self, response: requests.Response) -> Iterator[None]:
+    def _copy(self, response: requests.Response) -> Iterator[bytes]:
         missing = _content_length(response)
         waited, waited_for = 0.0, 0
         while missing is None or missing > 0:
             began = self._now()
-            chunk = response.raw.read1(CHUNK_BYTES, decode_content=False)
+            piece = response.raw.read1(PIECE_BYTES, decode_content=False)
             waited += self._now() - began
-            if not chunk:
+            if not piece:
                 break
-            self._append(chunk)
-            waited_for += len(chunk)
+            with disk("an export"):
+                self.file.write(piece)
+            self.received += len(piece)
+            waited_for += len(piece)
             if missing is not None:
-                missing -= len(chunk)
+                missing -= len(piece)
             if waited > self._read_seconds:
                 if waited_for < waited * SLOWEST_BYTES_PER_SECOND:
                     raise Unavailable("the download came to a trickle")
                 waited, waited_for = 0.0, 0
-            yield
-
-    def _append(self, chunk: bytes) -> None:
-        try:
-            self.file.seek(self.received)
-            self.file.write(chunk)
+            yield piece
+        with disk("an export"):
             self.file.flush()
-        except OSError as error:
-            raise _spool_error(error) from None
-        self.received += len(chunk)
 
 
 class _Arriving(io.RawIOBase):
-    """What has arrived of a file; takes the next step where that ends.
+    """What has arrived of a file; fetches the next piece where that ends.
 
     Args:
         transfer: The file.
-        steps: What makes more of it arrive, until all of it is there.
+        pieces: What has not arrived yet.
     """
 
-    def __init__(self, transfer: Transfer, steps: Generator[None]) -> None:
+    def __init__(self, transfer: Transfer, pieces: Generator[bytes]) -> None:
         self._transfer = transfer
-        self._steps = steps
+        self._pieces = pieces
+        self._fresh = memoryview(b"")  # need not be read from the disk
         self._position = 0
 
     @override
@@ -259,26 +227,31 @@ class _Arriving(io.RawIOBase):
     @override
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         if whence == os.SEEK_END:
-            collections.deque(self._steps, maxlen=0)
+            collections.deque(self._pieces, maxlen=0)
         origin = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._transfer.received}
         self._position = origin[whence] + offset
+        self._fresh = memoryview(b"")
         return self._position
 
     @override
     def readinto(self, buffer: Buffer) -> int:
         transfer, into = self._transfer, memoryview(buffer)
-        if self._position == transfer.received:
-            next(self._steps, None)
-        transfer.file.seek(self._position)
-        content = transfer.file.read(min(len(into), transfer.received - self._position))
-        into[: len(content)] = content
-        self._position += len(content)
-        return len(content)
+        if not self._fresh and self._position == transfer.received:
+            self._fresh = memoryview(next(self._pieces, b""))
+        if self._fresh:
+            count = min(len(into), len(self._fresh))
+            into[:count], self._fresh = self._fresh[:count], self._fresh[count:]
+        else:
+            content = transfer.arrived(self._position, len(into))
+            count = len(content)
+            into[:count] = content
+        self._position += count
+        return count
 
     @override
     def close(self) -> None:
         """Hang up, if the connection is still open."""
-        self._steps.close()
+        self._pieces.close()
         super().close()
 
 

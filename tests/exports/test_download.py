@@ -9,7 +9,7 @@ import pytest
 import requests
 import requests_mock as rm
 
-from tap_cometly.exports.download import CHUNK_BYTES, Transfer
+from tap_cometly.exports.download import PIECE_BYTES, Transfer
 from tap_cometly.exports.jobs import Link, Unavailable
 
 LINK = Link("https://files.test/a")
@@ -106,12 +106,12 @@ def transfer():
 
 
 def test_what_has_arrived_is_read_while_the_rest_is_on_its_way(transfer):
-    content = bytes(range(256)) * (3 * CHUNK_BYTES // 256)
+    content = bytes(range(256)) * (3 * PIECE_BYTES // 256)
     with rm.Mocker() as store:
         store.get(LINK.url, **whole(content, **{"Content-Length": str(len(content))}))
         with transfer.arriving(LINK) as file:
             assert file.read(4) == content[:4]
-            assert transfer.received == CHUNK_BYTES
+            assert transfer.received == PIECE_BYTES
             assert not transfer.complete
             file.seek(0)
             assert file.read() == content
@@ -138,7 +138,7 @@ def test_the_end_of_a_file_is_where_all_of_it_has_arrived(transfer):
 
 
 def test_a_file_that_nobody_reads_to_its_end_is_hung_up_on(transfer):
-    body = io.BytesIO(bytes(2 * CHUNK_BYTES))
+    body = io.BytesIO(bytes(2 * PIECE_BYTES))
     with rm.Mocker() as store:
         store.get(LINK.url, body=body)
         with transfer.arriving(LINK) as file:
