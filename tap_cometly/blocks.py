@@ -21,6 +21,7 @@ import collections
 import contextlib
 import dataclasses
 import decimal
+import io
 import itertools
 import operator
 import re
@@ -193,7 +194,7 @@ class _Prover:
                 continue
             row = decode_line(stripped, number)
             values = fit_line(row, number, self._columns)
-            self.tally.add(stripped, values)
+            self.tally.add(stripped + b"\n", values)
             self._note_events([values.get("id")])
             for name in values.keys() | row.keys():
                 types[name].add(type(row.get(name)))
@@ -241,6 +242,7 @@ def _as_they_stand(shape: Shape, own: dict[str, Any]) -> Callable[[bytes], Recor
     # The columns go to the end of each row, or behind an integer that must be found anyway.
     quotes = [_Quotes(name, columns if name == numbered[0] else b"") for name in numbered]
     end = columns + b"}\n"
+    without_end = operator.itemgetter(slice(0, -len(b"}\n")))
 
     def with_integers(block: bytes) -> Records | None:
         # Without a backslash each quote begins or ends a text, so that names are not found within one.
@@ -254,8 +256,8 @@ def _as_they_stand(shape: Shape, own: dict[str, Any]) -> Callable[[bytes], Recor
         return Records(block, rows)
 
     def without(block: bytes) -> Records:
-        lines = [line[:-1] for line in block.split(b"\n")]
-        return Records(end.join(lines), len(lines) - 1)
+        lines = list(map(without_end, io.BytesIO(block)))
+        return Records(end.join([*lines, b""]), len(lines))
 
     return with_integers if quotes else without
 

@@ -68,7 +68,7 @@ class Tally:
         """Add a row.
 
         Args:
-            line: Its line in the file, without white space around it.
+            line: Its line in the file, ended like Unix's, without other white space around it.
             row: Its values, fitted to their types.
         """
         self._rows += 1
@@ -86,7 +86,7 @@ class Tally:
         """Add many rows at once.
 
         Args:
-            lines: Their lines in the file, without white space around them.
+            lines: Their lines in the file, of the same form.
             amounts: Their amounts, if they have an ``amount``.
             times: Their times, if they have an ``event_time_utc``; each different one at least once, unless it was
                 among those of an earlier call.

@@ -8,6 +8,7 @@ where needed, column by column.
 from __future__ import annotations
 
 import decimal
+import io
 import keyword
 from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, Final
@@ -43,7 +44,7 @@ _NUMBERS: Final = frozenset({int, decimal.Decimal})
 _INTEGERS: Final = frozenset({int, type(None)})
 _CONTAINERS: Final = frozenset({dict, list})
 _SIMPLE: Final = frozenset({str, int, bool, type(None)})
-_LAST: Final = itemgetter(-1)
+_LAST: Final = itemgetter(-len("}\n"))
 _BRACES: Final = tuple(b"{{}")
 
 
@@ -126,8 +127,7 @@ class Shape:
         Raises:
             OddError: Something does not fit, or would be changed by fitting it.
         """
-        lines = block.split(b"\n")
-        lines.pop()
+        lines = io.BytesIO(block).readlines()
         try:
             rows = self._decoder.decode_lines(block)
             # As many objects as lines, and each line begins and ends with one: so there is exactly one on each.

@@ -47,7 +47,7 @@ def line_by_line(content, names=tuple(TYPES)):
     rows = list(read_rows(files, columns(names)))
     lines = [line for file in files for _, line in ndjson.lines(file)]
     for line, row in zip(lines, rows, strict=True):
-        tally.add(line, row)
+        tally.add(line + b"\n", row)
     return [row | OWN for row in rows], tally.content()
 
 

@@ -22,7 +22,7 @@ rows = st.fixed_dictionaries({"id": st.integers(1, 99), "amount": amounts, "even
 
 
 def line(row):
-    return json.dumps(row, default=str).encode()
+    return json.dumps(row, default=str).encode() + b"\n"
 
 
 def content(some_rows, *, at_once=False, amounts=True, times=True):
