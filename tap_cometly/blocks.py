@@ -39,9 +39,9 @@ from tap_cometly.rows import decode_line, fit_line, read_rows
 from tap_cometly.shape import OddError, Shape, fit_rows, row_decoder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from tap_cometly.rows import Columns
+    from tap_cometly.rows import Columns, Plain
     from tap_cometly.shape import Texts
 
 ROWS_AT_ONCE: Final = 500
@@ -50,6 +50,8 @@ ROWS_AT_ONCE: Final = 500
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 _ID: Final = attrgetter("id")
 _NULL: Final = msgspec.Raw(b"null")
+_CHEAP: Final[Mapping[Plain | None, Any]] = {"integer": int | None, "boolean": bool | None}
+"""What takes less time to decode and to encode again than to be passed on as it was written."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,9 +75,9 @@ class Records:
 
     def between(self, before: bytes, after: bytes) -> bytes:
         """Return the lines with this text before and after each record."""
-        if not self.count:
-            return b""
-        return b"".join((before, self.text[:-1].replace(b"\n", after + b"\n" + before), after, b"\n"))
+        lines = self.text.replace(b"\n", after + b"\n" + before)
+        # What should stand before the first record stands after the last one. As a view it is not copied once more.
+        return b"".join((before, memoryview(lines)[: len(lines) - len(before)])) if lines else b""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -308,14 +310,14 @@ def _structs(shape: Shape, kind: Any, null: Any, own: dict[str, Any]) -> Callabl
 
     Args:
         shape: What the rows were proven to look like.
-        kind: What values are to be that need no fitting.
+        kind: What values are to be that need no fitting, unless they are cheap.
         null: That kind of a null.
         own: The tap's own columns.
     """
     odd = shape.fitted | shape.numbered
-    names = [column.name for column in shape.columns]
+    columns = [(column.name, column.plain) for column in shape.columns]
     decoder = row_decoder(
-        *((name, Any, None) if name in odd else (name, kind, null) for name in names),
+        *((name, Any, None) if name in odd else (name, _CHEAP.get(plain, kind), null) for name, plain in columns),
         *((name, Any, value) for name, value in own.items()),
     )
     fits = shape.fits(odd)

@@ -189,14 +189,12 @@ def _first_and_last(texts: Sequence[Any]) -> set[str | None] | None:
     It looks at all of them at once, and only where they have the form to the second; otherwise it returns None.
     """
     try:
-        together = "".join(texts)
+        together = "\n".join(texts)
     except TypeError:  # one of them is null
         return None
-    width = len(_TIME_FORM)
-    if (
-        set(map(len, texts)) != {width}
-        or together.translate(_TO_ZERO) != _TIME_FORM * len(texts)
-        or any(max(together[place::width]) > "5" for place in _SIXTIES)
+    lines = f"{_TIME_FORM}\n" * len(texts)
+    if together.translate(_TO_ZERO) != lines[:-1] or any(
+        max(together[place :: len(_TIME_FORM) + 1]) > "5" for place in _SIXTIES
     ):
         return None
     first, last = min(texts), max(texts)
