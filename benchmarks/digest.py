@@ -6,7 +6,6 @@ means decompressing the file and checking every value of it.
 
 from __future__ import annotations
 
-import argparse
 import io
 import statistics
 import tempfile
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from benchmarks.day import make_file
-from benchmarks.measuring import paired
+from benchmarks.measuring import command, paired
 from benchmarks.taps import REQUEST
 from tap_cometly.blocks import prove
 from tap_cometly.content import Tally
@@ -60,10 +59,7 @@ def _digest_seconds(file: IO[bytes]) -> float:
 
 def main() -> None:
     """Measure, and print."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.digest", description=__doc__)
-    parser.add_argument("--rows", type=int, default=ROWS)
-    parser.add_argument("--rounds", type=int, default=ROUNDS)
-    options = parser.parse_args()
+    options = command("digest", __doc__, rows=ROWS, rounds=ROUNDS).parse_args()
     measure(options.rows, options.rounds)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import os
 import shutil
@@ -43,6 +44,15 @@ class Run:
     def seconds(self) -> float:
         """How long it took, from the start of the first program to the end of the last."""
         return self.ended - self.began
+
+
+def command(part: str, description: str | None, *, rows: int, rounds: int) -> argparse.ArgumentParser:
+    """Return a parser of the options that most measurements have, and let this one clean up when it is stopped."""
+    clean_up_when_stopped()
+    parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{part}", description=description)
+    parser.add_argument("--rows", type=int, default=rows, help=f"of an export ({rows:,})")
+    parser.add_argument("--rounds", type=int, default=rounds, help=f"of which the medians are told ({rounds})")
+    return parser
 
 
 def clean_up_when_stopped() -> None:

@@ -7,7 +7,6 @@ the start of the tap to the end of the target: the start of both programs and th
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import dataclasses
 import json
@@ -20,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 import duckdb
 
 from benchmarks.day import make_file
-from benchmarks.measuring import Table, clean_up_when_stopped, paired, pipe, progress
+from benchmarks.measuring import Table, command, paired, pipe, progress
 from benchmarks.server import FileServer
 from benchmarks.taps import ORDINARY, OURS, Taps
 from demo.meltano import PROJECT, Meltano
@@ -167,11 +166,7 @@ def measure(rows: int, rounds: int) -> None:
 
 def main() -> None:
     """Measure, and print."""
-    clean_up_when_stopped()
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.pipes", description=__doc__)
-    parser.add_argument("--rows", type=int, default=ROWS)
-    parser.add_argument("--rounds", type=int, default=ROUNDS)
-    options = parser.parse_args()
+    options = command("pipes", __doc__, rows=ROWS, rounds=ROUNDS).parse_args()
     measure(options.rows, options.rounds)
 
 

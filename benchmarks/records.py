@@ -14,7 +14,6 @@ asked for all columns as records.
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import shutil
 import statistics
@@ -24,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.day import make_file
-from benchmarks.measuring import Table, clean_up_when_stopped, paired, pipe, progress
+from benchmarks.measuring import Table, command, paired, pipe, progress
 from benchmarks.sameness import must_bring_the_same
 from benchmarks.server import FileServer
 from benchmarks.taps import ORDINARY, OURS, Taps
@@ -176,10 +175,7 @@ def measure(rows: int, rounds: int, *, share: int = ORDINARY_SHARE, like: str = 
 
 def main() -> None:
     """Measure, and print."""
-    clean_up_when_stopped()
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.records", description=__doc__)
-    parser.add_argument("--rows", type=int, default=ROWS)
-    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser = command("records", __doc__, rows=ROWS, rounds=ROUNDS)
     parser.add_argument("--ordinary-share", type=int, default=ORDINARY_SHARE, help="which part of them it gets")
     parser.add_argument("--like", default="", metavar="TEXT", help="only what has this in its name, such as BATCH")
     options = parser.parse_args()

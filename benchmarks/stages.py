@@ -7,7 +7,6 @@ of the records and written to a pipe that ``wc -l`` reads. Everything else is in
 
 from __future__ import annotations
 
-import argparse
 import collections
 import contextlib
 import io
@@ -22,7 +21,7 @@ import requests
 from typing_extensions import override
 
 from benchmarks.day import DAY, make_file
-from benchmarks.measuring import WC, Table, clean_up_when_stopped, progress
+from benchmarks.measuring import WC, Table, command, progress
 from benchmarks.server import FILE, FileServer
 from benchmarks.taps import REQUEST
 from tap_cometly.blocks import prove, record_blocks
@@ -153,11 +152,7 @@ def measure(rows: int, rounds: int) -> None:
 
 def main() -> None:
     """Measure, and print."""
-    clean_up_when_stopped()
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.stages", description=__doc__)
-    parser.add_argument("--rows", type=int, default=ROWS)
-    parser.add_argument("--rounds", type=int, default=ROUNDS)
-    options = parser.parse_args()
+    options = command("stages", __doc__, rows=ROWS, rounds=ROUNDS).parse_args()
     measure(options.rows, options.rounds)
 
 
