@@ -41,7 +41,7 @@ from tap_cometly.shape import OddError, Shape, fit_rows, row_decoder
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from tap_cometly.rows import Columns, Plain
+    from tap_cometly.rows import Column, Columns, Plain
     from tap_cometly.shape import Texts
 
 ROWS_AT_ONCE: Final = 500
@@ -191,6 +191,7 @@ class _Prover:
         changed: set[str] = set()
         unknown: set[str] = set()
         complete = True
+        row: dict[str, Any] = {}
         for number, line in enumerate(block.split(b"\n"), first):
             if not (stripped := line.strip()):
                 continue
@@ -204,7 +205,9 @@ class _Prover:
             unknown |= row.keys() - values.keys()
             complete &= row.keys() >= values.keys()
         try:
-            self.shape = self.shape and self.shape.relaxed(types, changed=changed, unknown=unknown, complete=complete)
+            self.shape = self.shape and self.shape.relaxed(
+                tuple(row), types, changed=changed, unknown=unknown, complete=complete
+            )
             if self.shape is not None:
                 self.shape.check(_tidied(block), self._known)
         except (ValueError, OddError):
@@ -294,9 +297,9 @@ class _Quotes:
 
 
 def _written_anew(shape: Shape, own: dict[str, Any]) -> Callable[[bytes], Records]:
-    """Return what makes records of a block of rows: the columns in the catalog's order, and no others."""
+    """Return what makes records of a block of rows: the declared columns, and no others."""
     values = {name: msgspec.Raw(_ENCODER.encode(value)) for name, value in own.items()}
-    structs = _structs(shape, msgspec.Raw, _NULL, values)
+    structs = _structs(shape, shape.as_they_follow, msgspec.Raw, _NULL, values)
 
     def records(block: bytes) -> Records:
         rows = structs(block)
@@ -305,19 +308,24 @@ def _written_anew(shape: Shape, own: dict[str, Any]) -> Callable[[bytes], Record
     return records
 
 
-def _structs(shape: Shape, kind: Any, null: Any, own: dict[str, Any]) -> Callable[[bytes], list[Any]]:
+def _structs(
+    shape: Shape, columns: Iterable[Column], kind: Any, null: Any, own: dict[str, Any]
+) -> Callable[[bytes], list[Any]]:
     """Return what makes a block of rows Structs with the declared columns and the tap's own.
 
     Args:
         shape: What the rows were proven to look like.
+        columns: Its columns, in the order that is wanted.
         kind: What values are to be that need no fitting, unless they are cheap.
         null: That kind of a null.
         own: The tap's own columns.
     """
     odd = shape.fitted | shape.numbered
-    columns = [(column.name, column.plain) for column in shape.columns]
     decoder = row_decoder(
-        *((name, Any, None) if name in odd else (name, _CHEAP.get(plain, kind), null) for name, plain in columns),
+        *(
+            (column.name, Any, None) if column.name in odd else (column.name, _CHEAP.get(column.plain, kind), null)
+            for column in columns
+        ),
         *((name, Any, value) for name, value in own.items()),
     )
     fits = shape.fits(odd)
@@ -342,7 +350,7 @@ def record_rows(
         for row in read_rows(files, columns):
             yield row | own
         return
-    structs = _structs(proof.shape, Any, None, own)
+    structs = _structs(proof.shape, proof.shape.columns, Any, None, own)
     for file in files:
         for block in line_blocks(file):
             yield from map(msgspec.structs.asdict, structs(block))

@@ -57,6 +57,7 @@ class Shape:
 
     Args:
         columns: The declared columns.
+        order: Names as they follow one another in a row; where a key is expected, it is found sooner.
         fitted: Those whose values must be fitted one by one.
         numbered: Columns of text whose values are all integers: they become text when they are written.
         unknown: Keys that are not declared but were seen.
@@ -71,6 +72,7 @@ class Shape:
         self,
         columns: Sequence[Column],
         *,
+        order: Sequence[str] = (),
         fitted: AbstractSet[str] = frozenset(),
         numbered: AbstractSet[str] = frozenset(),
         unknown: AbstractSet[str] = frozenset(),
@@ -78,6 +80,8 @@ class Shape:
         complete: bool = True,
     ) -> None:
         self.columns = columns
+        places = {name: place for place, name in enumerate(order)}
+        self.as_they_follow = sorted(columns, key=lambda column: places.get(column.name, -1))
         self.fitted = fitted | {column.name for column in columns if column.plain is None}
         self.numbered = numbered
         self.unknown = unknown
@@ -91,15 +95,24 @@ class Shape:
         self._loose = [attrgetter(name) for name in (*self.fitted, *untyped)]
         self._fits = self.fits(self.fitted)
         self._decoder = row_decoder(
-            *((column.name, *self._strict(column)) for column in columns),
+            *((column.name, *self._strict(column)) for column in self.as_they_follow),
             *((name, Any if name in untyped else str | int | bool | None, None) for name in unknown),
             forbid_unknown_fields=True,
         )
 
-    def relaxed(self, types: Mapping[str, set[type]], *, changed: set[str], unknown: set[str], complete: bool) -> Shape:
+    def relaxed(
+        self,
+        order: Sequence[str],
+        types: Mapping[str, set[type]],
+        *,
+        changed: set[str],
+        unknown: set[str],
+        complete: bool,
+    ) -> Shape:
         """Return the shape that takes more.
 
         Args:
+            order: Names as they follow one another in a row.
             types: Which types of values the columns held, be they declared or not.
             changed: The columns of which a value had to be converted.
             unknown: Keys that are not declared.
@@ -110,6 +123,7 @@ class Shape:
         numbered = {name for name in odd & texts if types[name] <= _INTEGERS}
         return Shape(
             self.columns,
+            order=order,
             fitted=self.fitted | (odd - numbered),
             numbered=numbered,
             unknown=self.unknown | unknown,

@@ -78,7 +78,7 @@ def assert_same(content, names=tuple(TYPES)):
     messages = parsed(ENCODER.encode_lines(expected))
     assert parsed(encoded) == messages
     if not proof.verbatim:
-        assert [list(row) for row in parsed(encoded)] == [list(row) for row in messages]
+        assert len({tuple(row) for row in parsed(encoded)}) <= 1, "the columns of all rows have one and the same order"
     assert proof.content == held
     return proof
 

@@ -109,7 +109,7 @@ class Transfer:
         if self.received:
             arriving.seek(0, os.SEEK_END)
             arriving.seek(0)
-        return io.BufferedReader(arriving, PIECE_BYTES)
+        return io.BufferedReader(arriving)
 
     def arrived(self, position: int, count: int) -> bytes:
         """Return what has arrived, from a position on, so many bytes at most."""
@@ -182,7 +182,7 @@ class Transfer:
         missing = _content_length(response)
         waited, waited_for = 0.0, 0
         while missing is None or missing > 0:
-            began = self._now()
+            began = self._now()  # what a reader does with a piece is not the store's fault
             piece = response.raw.read1(PIECE_BYTES, decode_content=False)
             waited += self._now() - began
             if not piece:
