@@ -6,7 +6,7 @@ has been checked, every value of it, and the Structs are thrown away. The second
 out to be a record as it stands, the block is split at its newlines and joined again with what goes between two records.
 Where it is not (some columns are deselected, say), the block is decoded into Structs whose fields are raw, pieces of
 the vendor's own text, and these are encoded again. In either case what comes out has each value to the digit as it was,
-without ever having been a Python object.
+without ever having been a Python object (but for integers and truth values, which are cheaper that way).
 
 That is exact because the strict types of the first pass take just those values that `rows` would leave as they are.
 Where a block does not decode, its lines go the slow way of `rows`, one by one, which either names the misfit, or

@@ -58,7 +58,7 @@ class Shape:
     Args:
         columns: The declared columns.
         order: Names as they follow one another in a row; where a key is expected, it is found sooner.
-        fitted: Those whose values must be fitted one by one.
+        fitted: Columns whose values must be fitted one by one.
         numbered: Columns of text whose values are all integers: they become text when they are written.
         unknown: Keys that are not declared but were seen.
         untyped: Those of them whose values may be anything: fractions, objects, lists.
