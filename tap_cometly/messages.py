@@ -146,6 +146,7 @@ class _Pipe:
     def write(self, content: Buffer) -> int:
         """Write, and return how much was written."""
         count = os.write(self._descriptor, content)
-        self._written.append(count)
-        self._waiting += count
+        if self._pages:
+            self._written.append(count)
+            self._waiting += count
         return count

@@ -145,6 +145,15 @@ def test_a_pipe_that_others_write_to_as_well_is_not_trusted():
         assert ours.room() == room
 
 
+def test_where_pages_are_not_known_writes_are_not_remembered_for_ever(monkeypatch):
+    monkeypatch.setattr("tap_cometly.messages.sys.platform", "darwin")
+    with piped() as pipe:
+        ours = _Pipe(pipe.stdout.fileno())
+        for _ in range(3):
+            assert ours.write(b"x" * ours.room()) == select.PIPE_BUF
+        assert not ours._written
+
+
 def test_a_process_killed_in_a_blocked_write_leaves_whole_lines():
     program = """if True:
         from tap_cometly.messages import MessageWriter
