@@ -6,14 +6,14 @@ import json
 from datetime import date, timedelta
 from decimal import Decimal
 
-from tap_cometly.bookmark import Bookmark, DayMemory
+from tap_cometly.bookmark import Bookmark, DaySnapshot
 
 YEARS = 3
 
 
 def bookmark_after(days: int, *, lookback_days: int) -> Bookmark:
     """Return the bookmark after so many daily runs."""
-    asked = {
+    request = {
         "query_mode": "profile",
         "event_names": [],
         "sources": [],
@@ -24,20 +24,20 @@ def bookmark_after(days: int, *, lookback_days: int) -> Bookmark:
         "event_days": True,
     }
     first = date(2025, 1, 1)
-    bookmark = Bookmark(since=first, asked=asked)
+    bookmark = Bookmark(since=first, request=request)
     for number in range(days):
         day = first + timedelta(days=number)
-        for looked_at in (*(each for each in bookmark.days if not each.toordinal() % 50), day):
-            before = bookmark.days.get(looked_at)
-            memory = DayMemory(
+        for looked_at in (*(each for each in bookmark.snapshots if not each.toordinal() % 50), day):
+            before = bookmark.snapshots.get(looked_at)
+            snapshot = DaySnapshot(
                 export_id=90_000_000 + number,
                 digest=f"{number * 0x9E3779B97F4A7C15 % 2**128:032x}",
-                rows=100_000 + number,
+                row_count=100_000 + number,
                 amount_total=Decimal(f"{1_000_000 + number}.50"),
                 exported_at=f"{day}T06:00:00Z",
                 revision=before.revision + 1 if before else 1,
             )
-            bookmark = bookmark.with_delivered(looked_at, memory, lookback_days=lookback_days)
+            bookmark = bookmark.with_delivered(looked_at, snapshot, lookback_days=lookback_days)
     return bookmark
 
 

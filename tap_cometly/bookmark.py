@@ -4,14 +4,14 @@
 
     {"replication_key": "event_date", "replication_key_value": "2025-03-10",
      "delivered": [["2025-01-01", "2025-03-10"]], "since": "2025-01-01",
-     "asked": {"query_mode": "profile", "fields": ["amount", "event_name"], ...},
-     "days": {"2025-03-10": {"export_id": 40718, "digest": "9f...", "rows": 412, "amount_total": "18230.50",
+     "request": {"query_mode": "profile", "fields": ["amount", "event_name"], ...},
+     "snapshots": {"2025-03-10": {"export_id": 40718, "digest": "9f...", "row_count": 412, "amount_total": "18230.50",
                              "exported_at": "2025-03-11T06:00:04Z", "revision": 1}, ...},
-     "again": ["2025-03-09"]}
+     "rewrite": ["2025-03-09"]}
 
-The first three keys are the days (`tap_cometly.progress`). ``days`` remembers only those that a lookback still
-reaches, so that STATE stays small for ever. ``again`` is missing after a run in which all went well: it names the
-delivered days of which the target may hold something else than ``days`` says, because a run was stopped while it
+The first three keys are the days (`tap_cometly.progress`). ``snapshots`` remembers only those that a lookback still
+reaches, so that STATE stays small for ever. ``rewrite`` is missing after a run in which all went well: it names the
+delivered days of which the target may hold something else than ``snapshots`` says, because a run was stopped while it
 rewrote them, or could not look at them after it had rewritten others.
 """
 
@@ -33,21 +33,21 @@ if TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class DayMemory:
+class DaySnapshot:
     """What was delivered of one day.
 
     Attributes:
         export_id: The export whose rows the target holds.
         digest: Of the content, whatever the order of the rows.
-        rows: How many.
-        amount_total: Their sum; None where ``amount`` is not asked for.
+        row_count: How many rows.
+        amount_total: Sum of their amounts; None where ``amount`` is not asked for.
         exported_at: When that export was taken, RFC 3339 in UTC.
         revision: 1, and one more each time the content was found changed.
     """
 
     export_id: int
     digest: str
-    rows: int
+    row_count: int
     amount_total: Decimal | None
     exported_at: str
     revision: int
@@ -62,17 +62,17 @@ class DayMemory:
         values = found if isinstance(found, Mapping) else {}
         try:
             digest, total = values["digest"], values["amount_total"]
-            memory = cls(
+            snapshot = cls(
                 export_id=int(values["export_id"]),
                 digest=digest,
-                rows=int(values["rows"]),
+                row_count=int(values["row_count"]),
                 amount_total=None if total is None else Decimal(str(total)),
                 exported_at=values["exported_at"],
                 revision=int(values["revision"]),
             )
-            calendar.parse_day(memory.exported_at)
-            if isinstance(digest, str) and (memory.amount_total is None or memory.amount_total.is_finite()):
-                return memory
+            calendar.parse_day(snapshot.exported_at)
+            if isinstance(digest, str) and (snapshot.amount_total is None or snapshot.amount_total.is_finite()):
+                return snapshot
         except (KeyError, TypeError, ValueError, ArithmeticError):
             pass
         raise MalformedStateError(key, found, "must be what this tap wrote about a day, or be left out")
@@ -90,16 +90,16 @@ class Bookmark:
     Attributes:
         progress: The delivered days.
         since: First day of the range that was wanted when the stream began; None before the first delivery.
-        asked: What was asked of Cometly for these days; None where an older version wrote the STATE.
-        days: What the latest days held.
-        again: Delivered days that must be exported and written again, whatever they hold.
+        request: What was asked of Cometly for these days; None where an older version wrote the STATE.
+        snapshots: What the latest days held.
+        rewrite: Delivered days that must be exported and written again, whatever they hold.
     """
 
     progress: Progress = dataclasses.field(default_factory=Progress)
     since: date | None = None
-    asked: Mapping[str, Any] | None = None
-    days: Mapping[date, DayMemory] = dataclasses.field(default_factory=dict)
-    again: frozenset[date] = frozenset()
+    request: Mapping[str, Any] | None = None
+    snapshots: Mapping[date, DaySnapshot] = dataclasses.field(default_factory=dict)
+    rewrite: frozenset[date] = frozenset()
 
     @classmethod
     def from_state(cls, state: Mapping[str, object], *, start: date) -> Self:
@@ -109,23 +109,24 @@ class Bookmark:
             MalformedStateError: It makes no sense. It never passes for an empty one.
         """
         progress = Progress.from_state(state, start=start)
-        asked, days, since, again = (state.get(key) for key in ("asked", "days", "since", "again"))
-        if asked is not None and not isinstance(asked, Mapping):
-            raise MalformedStateError("asked", asked, "must be an object, or be left out")
-        _refuse_unless_names((asked or {}).get("fields"), "asked.fields")
-        if days is not None and not isinstance(days, Mapping):
-            raise MalformedStateError("days", days, "must be an object, or be left out")
-        if again is not None and not isinstance(again, (list, tuple)):
-            raise MalformedStateError("again", again, "must be a list of days, or be left out")
-        memories = {
-            _day(day, "days"): DayMemory.from_state(found, f"days.{day}") for day, found in (days or {}).items()
+        request, snapshots, since, rewrite = (state.get(key) for key in ("request", "snapshots", "since", "rewrite"))
+        if request is not None and not isinstance(request, Mapping):
+            raise MalformedStateError("request", request, "must be an object, or be left out")
+        _refuse_unless_names((request or {}).get("fields"), "request.fields")
+        if snapshots is not None and not isinstance(snapshots, Mapping):
+            raise MalformedStateError("snapshots", snapshots, "must be an object, or be left out")
+        if rewrite is not None and not isinstance(rewrite, (list, tuple)):
+            raise MalformedStateError("rewrite", rewrite, "must be a list of days, or be left out")
+        found_snapshots = {
+            _day(day, "snapshots"): DaySnapshot.from_state(found, f"snapshots.{day}")
+            for day, found in (snapshots or {}).items()
         }
         return cls(
             progress,
             progress.first if since is None else _day(since, "since"),
-            asked,
-            {day: memory for day, memory in memories.items() if day in progress},
-            frozenset(day for text in again or () if (day := _day(text, "again")) in progress),
+            request,
+            {day: snapshot for day, snapshot in found_snapshots.items() if day in progress},
+            frozenset(day for text in rewrite or () if (day := _day(text, "rewrite")) in progress),
         )
 
     def to_state(self) -> dict[str, object]:
@@ -133,31 +134,31 @@ class Bookmark:
         state = self.progress.to_state()
         if self.since is not None:
             state["since"] = self.since.isoformat()
-        if self.asked is not None:
-            state["asked"] = dict(self.asked)
-        if self.days:
-            state["days"] = {day.isoformat(): self.days[day].to_state() for day in sorted(self.days)}
-        if self.again:
-            state["again"] = [day.isoformat() for day in sorted(self.again)]
+        if self.request is not None:
+            state["request"] = dict(self.request)
+        if self.snapshots:
+            state["snapshots"] = {day.isoformat(): self.snapshots[day].to_state() for day in sorted(self.snapshots)}
+        if self.rewrite:
+            state["rewrite"] = [day.isoformat() for day in sorted(self.rewrite)]
         return state
 
-    def with_delivered(self, day: date, memory: DayMemory, *, lookback_days: int) -> Self:
+    def with_delivered(self, day: date, snapshot: DaySnapshot, *, lookback_days: int) -> Self:
         """Return the bookmark after a day was delivered, or looked at again.
 
         Args:
             day: The day.
-            memory: What the target now holds of it.
+            snapshot: What the target now holds of it.
             lookback_days: How many of the latest days are remembered.
         """
         progress = self.progress.with_delivered(day)
-        again = self.again - {day}
-        kept = progress.latest(lookback_days) | again
-        days = {each: known for each, known in {**self.days, day: memory}.items() if each in kept}
-        return dataclasses.replace(self, progress=progress, days=days, again=again)
+        rewrite = self.rewrite - {day}
+        kept = progress.latest(lookback_days) | rewrite
+        snapshots = {each: known for each, known in {**self.snapshots, day: snapshot}.items() if each in kept}
+        return dataclasses.replace(self, progress=progress, snapshots=snapshots, rewrite=rewrite)
 
-    def with_again(self, days: Collection[date]) -> Self:
+    def with_rewrite(self, days: Collection[date]) -> Self:
         """Return the bookmark after some delivered days came into doubt; others in ``days`` play no part."""
-        return dataclasses.replace(self, again=self.again.union(day for day in days if day in self.progress))
+        return dataclasses.replace(self, rewrite=self.rewrite.union(day for day in days if day in self.progress))
 
 
 def _refuse_unless_names(found: object, key: str) -> None:

@@ -14,7 +14,7 @@ from datetime import timezone
 from typing import TYPE_CHECKING, Any, Final
 
 from tap_cometly import offsets
-from tap_cometly.bookmark import DayMemory
+from tap_cometly.bookmark import DaySnapshot
 from tap_cometly.ledger import change, ledger_row
 from tap_cometly.moves import Moves
 from tap_cometly.progress import Progress
@@ -54,7 +54,7 @@ class Day:
 
     event_date: date
     content: Content
-    memory: DayMemory
+    memory: DaySnapshot
     changed: bool
     is_open: bool
     asked: Mapping[str, Any]
@@ -85,12 +85,12 @@ class DayDesk:
         self._log = log
         self._offsets = offsets.OffsetRange()
         self._days_with_events = 0
-        self._again = plan.bookmark.again
-        self._unseen = set(plan.bookmark.days)
+        self._again = plan.bookmark.rewrite
+        self._unseen = set(plan.bookmark.snapshots)
         self._robbed: AbstractSet[date] = frozenset()
         self._moves = Moves(
             [day.day for day in plan.due],
-            guarded=_remembered_after(plan, settings.lookback_days) | plan.bookmark.days.keys(),
+            guarded=_remembered_after(plan, settings.lookback_days) | plan.bookmark.snapshots.keys(),
         )
 
     def compares_events_of(self, event_date: date) -> bool:
@@ -115,7 +115,7 @@ class DayDesk:
         self._check_timezone(event_date, content)
         self._moves.arrives(event_date)
         now = _utc_text(self._now())
-        before = self._bookmark.days.get(event_date)
+        before = self._bookmark.snapshots.get(event_date)
         same = before is not None and before.digest == content.digest
         doubt = self._doubt_about(event_date, same=same)
         self._robbed = frozenset()
@@ -123,10 +123,10 @@ class DayDesk:
             memory = before
         else:
             self._robbed = self._moves.taken_by(event_date)
-            memory = DayMemory(
+            memory = DaySnapshot(
                 export_id=int(str(delivery.job)),
                 digest=content.digest,
-                rows=content.rows,
+                row_count=content.rows,
                 amount_total=content.amount_total,
                 exported_at=now,
                 revision=1 if before is None else before.revision + (not same),
@@ -135,7 +135,7 @@ class DayDesk:
                 self._log.info(change(event_date, before, content, memory.revision))
             elif doubt is not None:
                 self._log.info("%s is written again: %s", event_date, doubt)
-        asked = self._bookmark.asked or {}
+        asked = self._bookmark.request or {}
         return Day(event_date, content, memory, memory is not before, event_date in self._open_days, asked, now)
 
     def before_writing(self) -> dict[str, object] | None:
@@ -166,7 +166,7 @@ class DayDesk:
 
     def _doubt(self, days: AbstractSet[date]) -> dict[str, object] | None:
         """Have the next run write these days again, those of them that are delivered."""
-        before, self._bookmark = self._bookmark, self._bookmark.with_again(days)
+        before, self._bookmark = self._bookmark, self._bookmark.with_rewrite(days)
         return None if self._bookmark == before else self._bookmark.to_state()
 
     def _doubt_about(self, day: date, *, same: bool) -> str | None:

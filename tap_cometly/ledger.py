@@ -23,18 +23,18 @@ if TYPE_CHECKING:
 
     from singer_sdk.helpers.types import Context, Record
 
-    from tap_cometly.bookmark import DayMemory
+    from tap_cometly.bookmark import DaySnapshot
     from tap_cometly.content import Content
     from tap_cometly.tap import TapCometly
 
 FIELDS: Final = (
     dataclasses.replace(EVENT_DATE, description="The calendar day, in the Space's timezone."),
     Field("export_id", "integer", "The export whose rows are the truth about the day.", nullable=False),
-    Field("rows", "integer", "How many rows that export has.", nullable=False),
+    Field("row_count", "integer", "How many rows that export has.", nullable=False),
     Field("amount_total", "decimal", "Exact sum of their `amount`; null where `amount` is not asked for."),
     Field("first_event_time_utc", "timestamp", "Earliest event of the day; null for a day without events."),
     Field("last_event_time_utc", "timestamp", "Latest event of the day; null for a day without events."),
-    Field("content_digest", "string", "Changes when any row of the day does, whatever their order.", nullable=False),
+    Field("day_digest", "string", "Changes when any row of the day does, whatever their order.", nullable=False),
     Field("exported_at", "timestamp", "When that export was taken.", nullable=False),
     Field("checked_at", "timestamp", "When the day was last compared with Cometly.", nullable=False),
     Field("revision", "integer", "1 when first delivered, and one more with every change.", nullable=False),
@@ -77,7 +77,7 @@ class EventDaysStream(Stream):
 
 
 def ledger_row(
-    day: date, content: Content, memory: DayMemory, asked: Mapping[str, Any], *, checked_at: str, is_open: bool
+    day: date, content: Content, memory: DaySnapshot, asked: Mapping[str, Any], *, checked_at: str, is_open: bool
 ) -> Record:
     """Return the row of a day.
 
@@ -92,11 +92,11 @@ def ledger_row(
     return {
         "event_date": day.isoformat(),
         "export_id": memory.export_id,
-        "rows": content.rows,
+        "row_count": content.rows,
         "amount_total": content.amount_total,
         "first_event_time_utc": content.first_event_time,
         "last_event_time_utc": content.last_event_time,
-        "content_digest": content.digest,
+        "day_digest": content.digest,
         "exported_at": memory.exported_at,
         "checked_at": checked_at,
         "revision": memory.revision,
@@ -111,9 +111,9 @@ def _text(value: object) -> str | None:
     return None if value is None else str(value)
 
 
-def change(day: date, before: DayMemory, content: Content, revision: int) -> str:
+def change(day: date, before: DaySnapshot, content: Content, revision: int) -> str:
     """Return in words how a day changed since it was last delivered."""
-    parts = [f"{_grouped(before.rows)} → {_grouped(content.rows)} rows"]
+    parts = [f"{_grouped(before.row_count)} → {_grouped(content.rows)} rows"]
     if before.amount_total is not None and content.amount_total is not None:
         parts.append(f"amount {_grouped(before.amount_total)} → {_grouped(content.amount_total)}")
     since = before.exported_at[:16].replace("T", " ")

@@ -69,7 +69,7 @@ class Plan:
         wanted = settings.wanted(now, since=bookmark.since)
         if wanted:
             bookmark = dataclasses.replace(bookmark, since=min(bookmark.since or date.max, wanted[0]))
-        due = bookmark.progress.due(*wanted, settings.lookback_days, again=bookmark.again) if wanted else []
+        due = bookmark.progress.due(*wanted, settings.lookback_days, again=bookmark.rewrite) if wanted else []
         if settings.include_open_day and _is_wanted(open_day := calendar.today(now, settings.timezone), settings):
             due.append(DueDay(open_day, "open"))
         if settings.backfill_order == "newest_first":
@@ -77,7 +77,7 @@ class Plan:
             due.sort(key=lambda due: (_is_hole(due.day, bookmark.progress), due.day), reverse=True)
         return cls(bookmark, wanted, tuple(due), tuple(remarks))
 
-    def least_minutes(self, per_minute: int) -> int:
+    def min_minutes(self, per_minute: int) -> int:
         """Return for how long exports will be created at least, at ``per_minute`` of them."""
         return max(len(self.due) - 1, 0) // per_minute
 
@@ -89,7 +89,7 @@ class Plan:
             return f"Nothing to export: every day from {self.wanted[0]} to {self.wanted[1]} is delivered"
         first, last = self.wanted or (self.due[0].day, self.due[0].day)
         counts = ", ".join(f"{count} {_REASONS[reason]}" for reason, count in self._counts().items() if count)
-        minutes = self.least_minutes(per_minute)
+        minutes = self.min_minutes(per_minute)
         pace = f"; at {per_minute} new exports a minute this takes at least {_counted(minutes, 'minute')}"
         return f"Exporting {_counted(len(self.due), 'day')} of {first} to {last} ({counts}){pace if minutes else ''}"
 
@@ -107,7 +107,7 @@ class Plan:
             "delivered": _ranges(self.bookmark.progress),
             "due": {reason: _ranges(_days(self.due, reason)) for reason in _REASONS},
             "exports": len(self.due),
-            "least_minutes": self.least_minutes(per_minute),
+            "min_minutes": self.min_minutes(per_minute),
         }
 
     def _counts(self) -> dict[str, int]:
@@ -116,15 +116,15 @@ class Plan:
 
 def _asking(bookmark: Bookmark, settings: Settings, asked: Mapping[str, Any]) -> tuple[Bookmark, list[str]]:
     """Return the bookmark with what is asked now, and what changed since."""
-    before = bookmark.asked if bookmark.asked is not None else asked
+    before = bookmark.request if bookmark.request is not None else asked
     if changes := changes_of_meaning(before, asked):
         if not settings.resync:
             raise ChangedRequestError(changes)
-        return Bookmark(since=bookmark.since, asked=asked), [
+        return Bookmark(since=bookmark.since, request=asked), [
             f"Loading every day again (`resync`): {'; '.join(changes)}"
         ]
     remarks = [f"The request has changed: {told}" for told in harmless_changes(before, asked)]
-    return dataclasses.replace(bookmark, asked=asked), remarks
+    return dataclasses.replace(bookmark, request=asked), remarks
 
 
 def _is_hole(day: date, delivered: Progress) -> bool:

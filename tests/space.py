@@ -114,7 +114,7 @@ class Space:
         assert sorted(closed) == [day.isoformat() for day in self.days]
         for day, row in closed.items():
             rows = [each for each in shown if each["event_date"] == day]
-            assert row["rows"] == len(rows)
+            assert row["row_count"] == len(rows)
             assert row["amount_total"] == sum(each["amount"] or 0 for each in rows)
             times = [each["event_time_utc"] for each in rows] or [None]
             assert (row["first_event_time_utc"], row["last_event_time_utc"]) == (min(times), max(times))

@@ -69,7 +69,7 @@ def test_a_resync_that_is_stopped_goes_on_where_it_was(clock, cometly, two_days,
     again = {**two_days, **ATTRIBUTED, "resync": True, "lookback_days": 0}
     states = sync(again, state=first.state, tap=tap).states
     after_the_first_day = next(
-        state for state in states if state["bookmarks"]["events"]["asked"]["attribution_model"] == "linear"
+        state for state in states if state["bookmarks"]["events"]["request"]["attribution_model"] == "linear"
     )
     third = sync(again, state=after_the_first_day, tap=tap)
     assert third.days == [days_before(clock, 1)[0].isoformat()]
@@ -124,7 +124,7 @@ def test_the_order_of_names_means_nothing():
 def test_a_state_that_does_not_say_what_was_asked_stops_nothing(clock, two_days, tap):
     bookmark = {"replication_key_value": days_before(clock, 1)[0].isoformat()}
     output = sync({**two_days, **ATTRIBUTED}, state={"bookmarks": {"events": bookmark}}, tap=tap)
-    assert output.bookmark["asked"]["attribution_model"] == "linear"
+    assert output.bookmark["request"]["attribution_model"] == "linear"
 
 
 def test_another_time_zone_is_told_and_stops_nothing():

@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.state_size import bookmark_after, size
-from tap_cometly.bookmark import Bookmark, DayMemory
+from tap_cometly.bookmark import Bookmark, DaySnapshot
 from tap_cometly.progress import MalformedStateError, Progress
 
 START = date(2025, 1, 1)
-MEMORY = DayMemory(
+MEMORY = DaySnapshot(
     export_id=40718,
     digest="9f" * 16,
-    rows=412,
+    row_count=412,
     amount_total=Decimal("18230.50"),
     exported_at="2025-03-11T06:00:04Z",
     revision=1,
@@ -31,10 +31,10 @@ def jan(day):
 
 days = st.dates(date(2024, 12, 1), date(2025, 2, 28))
 memories = st.builds(
-    DayMemory,
+    DaySnapshot,
     export_id=st.integers(1, 2**62),
     digest=st.text("0123456789abcdef", min_size=32, max_size=32),
-    rows=st.integers(0, 10**9),
+    row_count=st.integers(0, 10**9),
     amount_total=st.none() | st.decimals(allow_nan=False, allow_infinity=False),
     exported_at=st.dates(date(2000, 1, 1)).map("{}T06:00:04Z".format),
     revision=st.integers(1, 10**6),
@@ -48,10 +48,10 @@ memories = st.builds(
     again=st.sets(days, max_size=3),
 )
 def test_it_comes_back_from_state_as_it_was(delivered, since, lookback, again):
-    bookmark = Bookmark(since=since, asked={"fields": ["amount"], "sources": []})
+    bookmark = Bookmark(since=since, request={"fields": ["amount"], "sources": []})
     for day, memory in delivered:
         bookmark = bookmark.with_delivered(day, memory, lookback_days=lookback)
-    bookmark = bookmark.with_again(again)
+    bookmark = bookmark.with_rewrite(again)
     state = json.loads(json.dumps(bookmark.to_state()))
     assert Bookmark.from_state(state, start=START) == bookmark
 
@@ -61,17 +61,17 @@ def test_only_days_that_a_lookback_still_reaches_are_remembered(delivered, lookb
     bookmark = Bookmark()
     for day in delivered:
         bookmark = bookmark.with_delivered(day, MEMORY, lookback_days=lookback)
-    assert set(bookmark.days) == set(sorted(delivered, reverse=True)[:lookback])
+    assert set(bookmark.snapshots) == set(sorted(delivered, reverse=True)[:lookback])
 
 
 def test_a_day_in_doubt_is_remembered_until_it_is_delivered_again():
-    bookmark = Bookmark().with_delivered(jan(1), MEMORY, lookback_days=1).with_again([jan(1), jan(30)])
+    bookmark = Bookmark().with_delivered(jan(1), MEMORY, lookback_days=1).with_rewrite([jan(1), jan(30)])
     bookmark = bookmark.with_delivered(jan(2), MEMORY, lookback_days=1)
-    assert bookmark.again == {jan(1)}, "a day that is not delivered is due in any case"
-    assert set(bookmark.days) == {jan(1), jan(2)}
+    assert bookmark.rewrite == {jan(1)}, "a day that is not delivered is due in any case"
+    assert set(bookmark.snapshots) == {jan(1), jan(2)}
     bookmark = bookmark.with_delivered(jan(1), MEMORY, lookback_days=1)
-    assert not bookmark.again
-    assert set(bookmark.days) == {jan(2)}
+    assert not bookmark.rewrite
+    assert set(bookmark.snapshots) == {jan(2)}
 
 
 def test_an_empty_bookmark_is_an_empty_state():
@@ -87,41 +87,41 @@ def test_a_bookmark_of_an_older_version_says_when_the_stream_began_and_remembers
 def test_what_is_remembered_of_a_day_that_was_cut_out_of_the_delivered_ones_is_forgotten():
     state = {
         "delivered": [["2025-01-01", "2025-01-02"]],
-        "days": {"2025-01-02": MEMORY.to_state(), "2025-01-03": MEMORY.to_state()},
-        "again": ["2025-01-03"],
+        "snapshots": {"2025-01-02": MEMORY.to_state(), "2025-01-03": MEMORY.to_state()},
+        "rewrite": ["2025-01-03"],
     }
     bookmark = Bookmark.from_state(state, start=START)
-    assert set(bookmark.days) == {jan(2)}
-    assert not bookmark.again
+    assert set(bookmark.snapshots) == {jan(2)}
+    assert not bookmark.rewrite
 
 
 def of_a_day(**changes):
-    return {"days": {"2025-01-02": {**MEMORY.to_state(), **changes}}}
+    return {"snapshots": {"2025-01-02": {**MEMORY.to_state(), **changes}}}
 
 
 @pytest.mark.parametrize(
     ("odd", "key"),
     [
-        ({"asked": ["query_mode"]}, "asked"),
-        ({"asked": {"fields": "amount"}}, "asked.fields"),
-        ({"asked": {"fields": [["amount"]]}}, "asked.fields"),
+        ({"request": ["query_mode"]}, "request"),
+        ({"request": {"fields": "amount"}}, "request.fields"),
+        ({"request": {"fields": [["amount"]]}}, "request.fields"),
         ({"since": "soon"}, "since"),
         ({"since": 20250101}, "since"),
-        ({"days": ["2025-01-02"]}, "days"),
-        ({"days": {"yesterday": MEMORY.to_state()}}, "days"),
-        ({"days": {"2025-01-02": None}}, "days.2025-01-02"),
-        ({"days": {"2025-01-02": {}}}, "days.2025-01-02"),
-        (of_a_day(rows="many"), "days.2025-01-02"),
-        (of_a_day(rows=None), "days.2025-01-02"),
-        (of_a_day(rows=float("inf")), "days.2025-01-02"),
-        (of_a_day(digest=None), "days.2025-01-02"),
-        (of_a_day(amount_total="much"), "days.2025-01-02"),
-        (of_a_day(amount_total="NaN"), "days.2025-01-02"),
-        (of_a_day(exported_at="recently"), "days.2025-01-02"),
-        (of_a_day(exported_at=None), "days.2025-01-02"),
-        (of_a_day(revision=[]), "days.2025-01-02"),
-        ({"again": "2025-01-02"}, "again"),
-        ({"again": ["soon"]}, "again"),
+        ({"snapshots": ["2025-01-02"]}, "snapshots"),
+        ({"snapshots": {"yesterday": MEMORY.to_state()}}, "snapshots"),
+        ({"snapshots": {"2025-01-02": None}}, "snapshots.2025-01-02"),
+        ({"snapshots": {"2025-01-02": {}}}, "snapshots.2025-01-02"),
+        (of_a_day(row_count="many"), "snapshots.2025-01-02"),
+        (of_a_day(row_count=None), "snapshots.2025-01-02"),
+        (of_a_day(row_count=float("inf")), "snapshots.2025-01-02"),
+        (of_a_day(digest=None), "snapshots.2025-01-02"),
+        (of_a_day(amount_total="much"), "snapshots.2025-01-02"),
+        (of_a_day(amount_total="NaN"), "snapshots.2025-01-02"),
+        (of_a_day(exported_at="recently"), "snapshots.2025-01-02"),
+        (of_a_day(exported_at=None), "snapshots.2025-01-02"),
+        (of_a_day(revision=[]), "snapshots.2025-01-02"),
+        ({"rewrite": "2025-01-02"}, "rewrite"),
+        ({"rewrite": ["soon"]}, "rewrite"),
     ],
     ids=str,
 )
@@ -145,11 +145,11 @@ def test_the_example_in_the_documents_is_one():
         "replication_key_value": "2025-03-10",
         "delivered": [["2025-01-01", "2025-03-10"]],
         "since": "2025-01-01",
-        "asked": {"query_mode": "profile", "fields": ["amount", "event_name"]},
-        "days": {"2025-03-10": MEMORY.to_state()},
-        "again": ["2025-03-09"],
+        "request": {"query_mode": "profile", "fields": ["amount", "event_name"]},
+        "snapshots": {"2025-03-10": MEMORY.to_state()},
+        "rewrite": ["2025-03-09"],
     }
     bookmark = Bookmark.from_state(example, start=START)
     assert bookmark.to_state() == example
-    assert bookmark.days[date(2025, 3, 10)].amount_total == Decimal("18230.50")
-    assert bookmark.again == {date(2025, 3, 10) - timedelta(days=1)}
+    assert bookmark.snapshots[date(2025, 3, 10)].amount_total == Decimal("18230.50")
+    assert bookmark.rewrite == {date(2025, 3, 10) - timedelta(days=1)}

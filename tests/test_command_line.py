@@ -187,7 +187,7 @@ def test_a_plan_says_what_is_delivered_due_and_missing_and_asks_nothing(cometly,
             "open": [],
         },
         "exports": 6,
-        "least_minutes": 1,
+        "min_minutes": 1,
     }
     text = run(*arguments, "--plan").stdout
     assert f"missing     {start + timedelta(days=2)} (1 day)" in text

@@ -125,7 +125,7 @@ def play(space: Space, history: list[Episode], *, reach=None):
 
 def _due(space, day):
     lookback = space.config["lookback_days"]
-    again = space.warehouse.bookmark.get("again", [])
+    again = space.warehouse.bookmark.get("rewrite", [])
     return day not in space.delivered or day in space.delivered.latest(lookback) or day.isoformat() in again
 
 

@@ -7,16 +7,16 @@ from decimal import Decimal
 
 import pytest
 
-from tap_cometly.bookmark import DayMemory
+from tap_cometly.bookmark import DaySnapshot
 from tap_cometly.content import Content
 from tap_cometly.ledger import change
 from tests.tapping import days_before, sync
 
 DAY = date(2025, 3, 2)
-MEMORY = DayMemory(
+MEMORY = DaySnapshot(
     export_id=1,
     digest="00",
-    rows=412,
+    row_count=412,
     amount_total=Decimal("18230.5"),
     exported_at="2025-03-03T06:00:04Z",
     revision=1,
@@ -61,7 +61,7 @@ def test_every_day_has_a_row_with_what_it_holds_and_what_was_asked(cometly, two_
     for row in output.ledger:
         records = [record for record in output.records if record["event_date"] == row["event_date"]]
         assert {record["export_id"] for record in records} == {row["export_id"]}
-        assert row["rows"] == len(records)
+        assert row["row_count"] == len(records)
         assert row["amount_total"] == sum(Decimal(record["amount"]) for record in records)
         assert row["first_event_time_utc"] == min(record["event_time_utc"] for record in records)
         assert row["last_event_time_utc"] == max(record["event_time_utc"] for record in records)
@@ -107,7 +107,7 @@ def test_a_changed_day_gets_a_new_export_and_a_higher_revision_and_is_told(clock
         outputs.append(sync(two_days, state=outputs[-1].state, tap=tap))
     rows = [next(row for row in output.ledger if row["event_date"] == day) for output in outputs]
     assert [row["revision"] for row in rows] == [1, 2, 3]
-    assert len({row["export_id"] for row in rows}) == len({row["content_digest"] for row in rows}) == 3
+    assert len({row["export_id"] for row in rows}) == len({row["day_digest"] for row in rows}) == 3
     told = [each.getMessage() for each in caplog.records if " changed since " in each.getMessage()]
     assert len(told) == 2
     assert told[1].startswith(f"{day} changed since {rows[1]['exported_at'][:16].replace('T', ' ')} UTC: ")
@@ -159,7 +159,7 @@ def test_the_open_day_is_written_with_every_run_and_never_delivered(clock, comet
     assert first.days[-1] == today
     assert [row["is_open"] for row in first.ledger] == [False, False, True]
     assert first.bookmark["replication_key_value"] < today
-    assert today not in first.bookmark["days"]
+    assert today not in first.bookmark["snapshots"]
     second = sync(config, state=first.state, tap=tap)
     assert second.days == [today]
     clock.advance(86_400)

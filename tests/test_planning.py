@@ -69,7 +69,7 @@ def test_an_end_in_the_past_ends_there_and_is_looked_back_from():
 
 
 def test_days_in_doubt_are_due_however_old_they_are_if_they_are_wanted():
-    again = {"again": ["2025-03-02", "2025-03-05"]}
+    again = {"rewrite": ["2025-03-02", "2025-03-05"]}
     made = plan(state((1, 10), **again), start_date="2025-03-03", lookback_days=1)
     assert reasons(made) == [(5, "lookback"), (10, "lookback")]
 

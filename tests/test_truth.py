@@ -94,11 +94,11 @@ def test_a_day_that_loses_a_row_to_a_later_one_is_written_again_by_the_next_run(
         output = space.run(after={earlier: lambda: space.move(event, later)})
         assert bool(rows_of(output, earlier, event)) == changed
         assert rows_of(output, later, event)
-        assert space.warehouse.bookmark["again"] == [earlier.isoformat()]
+        assert space.warehouse.bookmark["rewrite"] == [earlier.isoformat()]
         space.put_back(event)
         space.run()
         assert space.view_is_true()
-        assert "again" not in space.warehouse.bookmark
+        assert "rewrite" not in space.warehouse.bookmark
 
 
 @pytest.mark.parametrize("order", ORDERS)
@@ -115,7 +115,7 @@ def test_an_unchanged_day_that_lost_a_row_to_an_earlier_one_is_written_at_once(o
         assert f"{later} is written again: a day written before it may have taken the row of an event" in caplog.text
         space.run()
         assert space.view_is_true()
-        assert "again" not in space.warehouse.bookmark
+        assert "rewrite" not in space.warehouse.bookmark
 
 
 @pytest.mark.parametrize("order", ORDERS)
@@ -167,11 +167,11 @@ def test_a_looked_back_day_that_fails_is_tried_again_though_the_lookback_has_mov
     space.cometly.history.delete(space.event(failing, 0))
     space.sleep(1)
     space.run(failing=[failing])
-    assert space.warehouse.bookmark["again"] == [failing.isoformat()]
+    assert space.warehouse.bookmark["rewrite"] == [failing.isoformat()]
     space.sleep(1)
     space.run()
     assert space.view_is_true()
-    assert "again" not in space.warehouse.bookmark
+    assert "rewrite" not in space.warehouse.bookmark
 
 
 def test_a_run_that_is_stopped_after_the_newest_day_still_owes_the_oldest_looked_back_day(space):
