@@ -41,11 +41,16 @@ def _events(command: Sequence[str]) -> Iterator[dict[str, Any]]:
         if message.get("stream") != "events":
             continue
         if message["type"] == "RECORD":
-            yield message["record"]
+            yield _without_digest(message["record"])
         elif message["type"] == "BATCH":
             for url in message["manifest"]:
                 with gzip.open(Path(urlsplit(url).path)) as file:
-                    yield from map(_decoded, file)
+                    yield from map(_without_digest, map(_decoded, file))
+
+
+def _without_digest(row: dict[str, Any]) -> dict[str, Any]:
+    """Return the row without what the ordinary tap does not know."""
+    return {name: value for name, value in row.items() if name != "day_digest"}
 
 
 def _decoded(line: bytes) -> dict[str, Any]:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 ROWS: Final = 200_000
 ROUNDS: Final = 3
-_OWN: Final = {"event_date": DAY.isoformat(), "export_id": 1}
+_OWN: Final = {"event_date": DAY.isoformat(), "day_digest": "9f64a747e1b97f13"}
 
 
 class Counted(io.BytesIO):

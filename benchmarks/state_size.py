@@ -31,7 +31,8 @@ def bookmark_after(days: int, *, lookback_days: int) -> Bookmark:
             before = bookmark.snapshots.get(looked_at)
             snapshot = DaySnapshot(
                 export_id=90_000_000 + number,
-                digest=f"{number * 0x9E3779B97F4A7C15 % 2**128:032x}",
+                digest=f"{number * 0x9E3779B97F4A7C15 % 2**64:016x}",
+                lines_digest=f"{number * 0x9E3779B97F4A7C15 % 2**64:016x}",
                 row_count=100_000 + number,
                 amount_total=Decimal(f"{1_000_000 + number}.50"),
                 exported_at=f"{day}T06:00:00Z",

@@ -34,13 +34,14 @@ import msgspec
 from tap_cometly.content import Content, Tally
 from tap_cometly.exports.jobs import Unfit
 from tap_cometly.exports.ndjson import line_blocks
-from tap_cometly.moves import MOST_EVENTS
+from tap_cometly.overlaps import MAX_EVENTS
 from tap_cometly.rows import decode_line, fit_line, read_rows
 from tap_cometly.shape import OddError, Shape, fit_rows, row_decoder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from tap_cometly.bookmark import DaySnapshot
     from tap_cometly.rows import Column, Columns, Plain
     from tap_cometly.shape import Texts
 
@@ -97,19 +98,35 @@ class Proof:
     events: array[int] | None = None
 
 
-def prove(files: Iterable[IO[bytes]], columns: Columns, *, events: bool = False) -> Proof:
+def prove(
+    files: Sequence[IO[bytes]], columns: Columns, *, events: bool = False, before: DaySnapshot | None = None
+) -> Proof:
     """Read an export's files to their end and return what they hold, if every value of every row fits.
 
     Args:
         files: The files.
         columns: What their rows must fit.
         events: Whether the proof must name the events.
+        before: What the same day held before, if it is known. Where the lines are the same, so is the digest of the
+            values; where they are not, the files are read once more for it.
 
     Raises:
         Damaged: A file is not what the vendor wrote.
         Unfit: A line is no JSON object or holds a value that does not fit; names the line, never its content.
     """
-    prover = _Prover(columns, events=events)
+    proof = _prove(files, columns, events=events, name=before is None)
+    if before is None:
+        return proof
+    content = proof.content
+    if content.lines_digest != before.lines_digest:
+        content = _prove(files, columns, events=False, name=True).content
+    else:
+        content = dataclasses.replace(content, digest=before.digest)
+    return dataclasses.replace(proof, content=content)
+
+
+def _prove(files: Iterable[IO[bytes]], columns: Columns, *, events: bool, name: bool) -> Proof:
+    prover = _Prover(columns, events=events, name=name)
     try:
         for file in files:
             with contextlib.closing(line_blocks(file)) as blocks:
@@ -122,14 +139,12 @@ def prove(files: Iterable[IO[bytes]], columns: Columns, *, events: bool = False)
 class _Prover:
     """Takes block after block, and learns their shape."""
 
-    def __init__(self, columns: Columns, *, events: bool) -> None:
+    def __init__(self, columns: Columns, *, events: bool, name: bool) -> None:
         self._columns = columns
         self._numeric_ids = columns.holds("id", "integer")
         self.events = array("q") if events and any(column.name == "id" for column in columns.all) else None
-        self._amount_of = attrgetter("amount") if columns.holds("amount", "number") else None
-        self._timed = columns.holds("event_time_utc", "timestamp")
         self._known: Texts = collections.defaultdict(set)
-        self.tally = Tally(amounts=self._amount_of is not None, times=self._timed)
+        self.tally = Tally(columns.all, name=name)
         self.shape: Shape | None = None
         with contextlib.suppress(ValueError):
             self.shape = Shape(columns.all)
@@ -170,19 +185,17 @@ class _Prover:
             lines, rows, new = self.shape.check(block, self._known)
         except OddError:
             return 0
+        self._note_events(map(_ID, rows))
         # A time that was known has been counted; and a column that must be fitted is never known.
         times = new["event_time_utc"] if "event_time_utc" in new else map(attrgetter("event_time_utc"), rows)
-        self.tally.add_all(
-            lines, amounts=map(self._amount_of, rows) if self._amount_of else (), times=times if self._timed else ()
-        )
-        self._note_events(map(_ID, rows))
-        return len(lines)
+        self.tally.add_structs(lines, rows, times if self.tally.times else (), texts=self.shape.numbered)
+        return len(rows)
 
     def _note_events(self, identifiers: Iterable[object]) -> None:
         if self.events is not None:
             # Where the column is text, they may be numbers in one block and the same as text in another.
             self.events.extend(map(hash, identifiers if self._numeric_ids else map(str, identifiers)))
-            if len(self.events) > MOST_EVENTS:
+            if len(self.events) > MAX_EVENTS:
                 self.events = None
 
     def _add_line_by_line(self, block: bytes, first: int) -> None:

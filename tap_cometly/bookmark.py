@@ -5,8 +5,8 @@
     {"replication_key": "event_date", "replication_key_value": "2025-03-10",
      "delivered": [["2025-01-01", "2025-03-10"]], "since": "2025-01-01",
      "request": {"query_mode": "profile", "fields": ["amount", "event_name"], ...},
-     "snapshots": {"2025-03-10": {"export_id": 40718, "digest": "9f...", "row_count": 412, "amount_total": "18230.50",
-                             "exported_at": "2025-03-11T06:00:04Z", "revision": 1}, ...},
+     "snapshots": {"2025-03-10": {"export_id": 40718, "digest": "9f...", "lines_digest": "07...", "row_count": 412,
+                             "amount_total": "18230.50", "exported_at": "2025-03-11T06:00:04Z", "revision": 1}, ...},
      "rewrite": ["2025-03-09"]}
 
 The first three keys are the days (`tap_cometly.progress`). ``snapshots`` remembers only those that a lookback still
@@ -38,7 +38,8 @@ class DaySnapshot:
 
     Attributes:
         export_id: The export whose rows the target holds.
-        digest: Of the content, whatever the order of the rows.
+        digest: Names the content, and is on each of its rows; see `tap_cometly.digest`.
+        lines_digest: Of the lines of the file that was looked at last.
         row_count: How many rows.
         amount_total: Sum of their amounts; None where ``amount`` is not asked for.
         exported_at: When that export was taken, RFC 3339 in UTC.
@@ -47,6 +48,7 @@ class DaySnapshot:
 
     export_id: int
     digest: str
+    lines_digest: str
     row_count: int
     amount_total: Decimal | None
     exported_at: str
@@ -61,17 +63,19 @@ class DaySnapshot:
         """
         values = found if isinstance(found, Mapping) else {}
         try:
-            digest, total = values["digest"], values["amount_total"]
+            digest, lines_digest, total = values["digest"], values["lines_digest"], values["amount_total"]
             snapshot = cls(
                 export_id=int(values["export_id"]),
                 digest=digest,
+                lines_digest=lines_digest,
                 row_count=int(values["row_count"]),
                 amount_total=None if total is None else Decimal(str(total)),
                 exported_at=values["exported_at"],
                 revision=int(values["revision"]),
             )
             calendar.parse_day(snapshot.exported_at)
-            if isinstance(digest, str) and (snapshot.amount_total is None or snapshot.amount_total.is_finite()):
+            texts = isinstance(digest, str) and isinstance(lines_digest, str)
+            if texts and (snapshot.amount_total is None or snapshot.amount_total.is_finite()):
                 return snapshot
         except (KeyError, TypeError, ValueError, ArithmeticError):
             pass
@@ -142,19 +146,37 @@ class Bookmark:
             state["rewrite"] = [day.isoformat() for day in sorted(self.rewrite)]
         return state
 
-    def with_delivered(self, day: date, snapshot: DaySnapshot, *, lookback_days: int) -> Self:
+    def with_delivered(
+        self, day: date, snapshot: DaySnapshot, *, lookback_days: int, wanted_last: date | None = None
+    ) -> Self:
         """Return the bookmark after a day was delivered, or looked at again.
 
         Args:
             day: The day.
             snapshot: What the target now holds of it.
-            lookback_days: How many of the latest days are remembered.
+            lookback_days: See `remembering`.
+            wanted_last: See `remembering`.
         """
-        progress = self.progress.with_delivered(day)
-        rewrite = self.rewrite - {day}
-        kept = progress.latest(lookback_days) | rewrite
-        snapshots = {each: known for each, known in {**self.snapshots, day: snapshot}.items() if each in kept}
-        return dataclasses.replace(self, progress=progress, snapshots=snapshots, rewrite=rewrite)
+        return dataclasses.replace(
+            self,
+            progress=self.progress.with_delivered(day),
+            snapshots={**self.snapshots, day: snapshot},
+            rewrite=self.rewrite - {day},
+        ).remembering(lookback_days, wanted_last)
+
+    def remembering(self, lookback_days: int, wanted_last: date | None = None) -> Self:
+        """Return the bookmark without snapshots that are of no use.
+
+        What is forgotten of a day costs at most that the day is written once more, should it ever be looked at again.
+
+        Args:
+            lookback_days: How many of the latest delivered days runs look at.
+            wanted_last: The last day that they want, if that may lie before the last delivered day.
+        """
+        kept = self.progress.latest(lookback_days) | self.rewrite
+        if wanted_last is not None:
+            kept |= self.progress.latest(lookback_days, until=wanted_last)
+        return dataclasses.replace(self, snapshots={day: self.snapshots[day] for day in self.snapshots if day in kept})
 
     def with_rewrite(self, days: Collection[date]) -> Self:
         """Return the bookmark after some delivered days came into doubt; others in ``days`` play no part."""

@@ -1,8 +1,4 @@
-"""What a day holds, in a few figures: enough to notice any change without keeping the rows.
-
-The digest is a sum over the hashes of the lines, so it does not depend on their order, which Cometly does not promise.
-64 bits make it certain enough: two different days agree by chance once in 10^19.
-"""
+"""What a day holds, in a few figures: enough to notice any change without keeping the rows."""
 
 from __future__ import annotations
 
@@ -10,16 +6,15 @@ import dataclasses
 import decimal
 from datetime import datetime, timezone
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
 
-import xxhash
+from tap_cometly.digest import EXACT, LinesDigest, RowsDigest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
-_MODULUS: Final = 1 << 64
-# Sums stay exact: digits are never dropped, rather it would be an error.
-_EXACT: Final = decimal.Context(prec=100_000, Emax=decimal.MAX_EMAX, Emin=decimal.MIN_EMIN, traps=[decimal.Inexact])
+    from tap_cometly.rows import Column
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,13 +23,15 @@ class Content:
 
     Attributes:
         rows: How many rows.
-        digest: Of all lines, whatever their order; hexadecimal.
+        lines_digest: Of the lines of its file; see `tap_cometly.digest`.
+        digest: Names these rows, whoever exported them; empty where it was not wanted.
         amount_total: Sum of ``amount``, exact; None where it is not asked for.
         first_event_time: Earliest ``event_time_utc``, RFC 3339 in UTC; None for a day without events.
         last_event_time: Latest one.
     """
 
     rows: int
+    lines_digest: str
     digest: str
     amount_total: Decimal | None
     first_event_time: str | None
@@ -52,15 +49,18 @@ class Tally:
     """Adds up what a day holds, in any order.
 
     Args:
-        amounts: Whether the rows have an ``amount``.
-        times: Whether they have an ``event_time_utc``.
+        columns: The columns of its rows, in an order that is always the same.
+        name: Whether to make the digest that names the rows.
     """
 
-    def __init__(self, *, amounts: bool, times: bool) -> None:
-        self._times = times
+    def __init__(self, columns: Sequence[Column], *, name: bool = True) -> None:
+        kinds = {column.name: column.plain for column in columns}
+        self.times = kinds.get("event_time_utc") == "timestamp"
+        self.amounts = kinds.get("amount") == "number"
         self._rows = 0
-        self._hashes = 0
-        self._total = Decimal(0) if amounts else None
+        self._lines = LinesDigest(columns)
+        self._digest = RowsDigest(columns) if name else None
+        self._total = Decimal(0) if self.amounts else None
         self._first: str | None = None
         self._last: str | None = None
 
@@ -69,43 +69,48 @@ class Tally:
 
         Args:
             line: Its line in the file, ended like Unix's, without other white space around it.
-            row: Its values, fitted to their types.
+            row: Its values by column, fitted to their types.
         """
         self._rows += 1
-        self._hashes += xxhash.xxh3_64_intdigest(line)
+        self._lines.add([line])
+        if self._digest is not None:
+            self._digest.add(row)
         if self._total is not None and (amount := row.get("amount")) is not None:
-            self._total = _EXACT.add(self._total, Decimal(amount))
-        if self._times and (moment := row["event_time_utc"]) is not None:
+            self._total = EXACT.add(self._total, Decimal(amount))
+        if self.times and (moment := row["event_time_utc"]) is not None:
             moment = moment[:-1]  # without the Z, a fraction sorts after its whole second
             self._first = moment if self._first is None or moment < self._first else self._first
             self._last = moment if self._last is None or moment > self._last else self._last
 
-    def add_all(
-        self, lines: Sequence[bytes], amounts: Iterable[int | Decimal | None], times: Iterable[str | None]
+    def add_structs(
+        self, lines: Iterable[bytes], rows: Sequence[Any], times: Iterable[str | None], *, texts: Collection[str] = ()
     ) -> None:
-        """Add many rows at once.
+        """Add many rows at once. They are of no other use afterwards.
 
         Args:
             lines: Their lines in the file, of the same form.
-            amounts: Their amounts, if they have an ``amount``.
+            rows: Structs with the columns as their first fields, in the same order, fitted to their types.
             times: Their times, if they have an ``event_time_utc``; each different one at least once, unless it was
                 among those of an earlier call.
+            texts: Columns of text whose values are still integers.
         """
-        self._rows += len(lines)
-        self._hashes += sum(map(xxhash.xxh3_64_intdigest, lines))
+        self._rows += len(rows)
         if self._total is not None:
-            with decimal.localcontext(_EXACT):
-                self._total += sum([amount for amount in amounts if amount])
-        if self._times and (moments := [moment[:-1] for moment in times if moment]):
+            with decimal.localcontext(EXACT):
+                self._total += sum([amount for amount in map(attrgetter("amount"), rows) if amount])
+        if self.times and (moments := [moment[:-1] for moment in times if moment]):
             first, last = min(moments), max(moments)
             self._first = first if self._first is None else min(first, self._first)
             self._last = last if self._last is None else max(last, self._last)
+        self._lines.add(lines)
+        if self._digest is not None:
+            self._digest.add_structs(rows, texts)
 
     def content(self) -> Content:
         """Return what was added up."""
-        digest = f"{self._hashes % _MODULUS:016x}"
         first, last = (None if moment is None else f"{moment}Z" for moment in (self._first, self._last))
-        return Content(self._rows, digest, self._total, first, last)
+        digest = self._digest.hexdigest() if self._digest else ""
+        return Content(self._rows, self._lines.hexdigest(), digest, self._total, first, last)
 
 
 def _moment(text: str) -> datetime:

@@ -1,8 +1,8 @@
-"""The day ledger: one row per event date, saying which export of it is true now.
+"""The day ledger: one row per event date, saying what the day holds now.
 
-Cometly has no feed of deletions or changes. But every event row carries the export that brought it, and this stream
-says for each day which export that is today. So ``events JOIN event_days USING (event_date, export_id)`` is the
-current truth: rows that vanished at Cometly fall out of it.
+Cometly has no feed of deletions or changes. But every event row carries the digest of its day, and this stream says for
+each day which digest is true today. So ``events JOIN event_days USING (event_date, day_digest)`` is the current truth:
+rows that vanished at Cometly fall out of it.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 
 FIELDS: Final = (
     dataclasses.replace(EVENT_DATE, description="The calendar day, in the Space's timezone."),
-    Field("export_id", "integer", "The export whose rows are the truth about the day.", nullable=False),
-    Field("row_count", "integer", "How many rows that export has.", nullable=False),
+    Field("day_digest", "string", "Names what the day holds: rows of `events` with it are true.", nullable=False),
+    Field("row_count", "integer", "How many rows that are.", nullable=False),
     Field("amount_total", "decimal", "Exact sum of their `amount`; null where `amount` is not asked for."),
     Field("first_event_time_utc", "timestamp", "Earliest event of the day; null for a day without events."),
     Field("last_event_time_utc", "timestamp", "Latest event of the day; null for a day without events."),
-    Field("day_digest", "string", "Changes when any row of the day does, whatever their order.", nullable=False),
-    Field("exported_at", "timestamp", "When that export was taken.", nullable=False),
+    Field("export_id", "integer", "The export that brought these rows.", nullable=False),
+    Field("exported_at", "timestamp", "When it was taken.", nullable=False),
     Field("checked_at", "timestamp", "When the day was last compared with Cometly.", nullable=False),
     Field("revision", "integer", "1 when first delivered, and one more with every change.", nullable=False),
     Field("is_open", "boolean", "Whether the day was still running when it was exported.", nullable=False),
@@ -77,29 +77,29 @@ class EventDaysStream(Stream):
 
 
 def ledger_row(
-    day: date, content: Content, memory: DaySnapshot, asked: Mapping[str, Any], *, checked_at: str, is_open: bool
+    day: date, content: Content, snapshot: DaySnapshot, asked: Mapping[str, Any], *, checked_at: str, is_open: bool
 ) -> Record:
     """Return the row of a day.
 
     Args:
         day: The event date.
         content: What Cometly says of it now.
-        memory: What the target holds of it.
+        snapshot: What the target holds of it.
         asked: What was asked of Cometly.
         checked_at: The present moment, RFC 3339 in UTC.
         is_open: Whether the day has not ended yet.
     """
     return {
         "event_date": day.isoformat(),
-        "export_id": memory.export_id,
+        "day_digest": content.digest,
         "row_count": content.rows,
         "amount_total": content.amount_total,
         "first_event_time_utc": content.first_event_time,
         "last_event_time_utc": content.last_event_time,
-        "day_digest": content.digest,
-        "exported_at": memory.exported_at,
+        "export_id": snapshot.export_id,
+        "exported_at": snapshot.exported_at,
         "checked_at": checked_at,
-        "revision": memory.revision,
+        "revision": snapshot.revision,
         "is_open": is_open,
         **{name: _text(asked[name]) for name in ("query_mode", "attribution_model", "timezone")},
         "attribution_window": asked["attribution_window"],

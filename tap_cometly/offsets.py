@@ -73,6 +73,12 @@ def named(offset: timedelta) -> str:
     return f"UTC{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
 
 
+def may_belong(day: date, first: datetime, last: datetime) -> bool:
+    """Tell whether a day's first and last event (UTC) can lie within the day somewhere on Earth, each for itself."""
+    midnight = datetime.combine(day, time.min, timezone.utc)
+    return midnight - _EAST <= first and last < midnight + timedelta(days=1) - _WEST
+
+
 def check(day: date, zone: ZoneInfo, first: datetime, last: datetime) -> None:
     """Check that a day's first and last event (UTC) lie within the day.
 
@@ -84,7 +90,7 @@ def check(day: date, zone: ZoneInfo, first: datetime, last: datetime) -> None:
         return
     raise WrongTimezoneError(
         f"The setting `timezone` ({zone.key}) does not agree with Cometly: its events of {day} happened from "
-        f"{_moment(first)} to {_moment(last)}, but the day lasts from {_moment(begin)} to {_moment(end)} there. "
+        f"{moment(first)} to {moment(last)}, but the day lasts from {moment(begin)} to {moment(end)} there. "
         f"The data show {OffsetRange.of_day(day, first, last)}. Set `timezone` to what the Cometly app shows for the "
         "Space, or remove it. Nothing of that day was written"
     )
@@ -100,5 +106,6 @@ def suggestion(shown: OffsetRange) -> str:
     return f"The events show {shown}. With the setting `timezone` each day would arrive {earlier} hours earlier"
 
 
-def _moment(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M} UTC"
+def moment(instant: datetime) -> str:
+    """Return a point in time as people read it."""
+    return f"{instant:%Y-%m-%d %H:%M} UTC"

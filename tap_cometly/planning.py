@@ -69,6 +69,7 @@ class Plan:
         wanted = settings.wanted(now, since=bookmark.since)
         if wanted:
             bookmark = dataclasses.replace(bookmark, since=min(bookmark.since or date.max, wanted[0]))
+            bookmark = bookmark.remembering(settings.lookback_days, wanted[1])
         due = bookmark.progress.due(*wanted, settings.lookback_days, again=bookmark.rewrite) if wanted else []
         if settings.include_open_day and _is_wanted(open_day := calendar.today(now, settings.timezone), settings):
             due.append(DueDay(open_day, "open"))

@@ -131,12 +131,13 @@ class Progress:
         """How many days are delivered."""
         return sum(last.toordinal() - first.toordinal() + 1 for first, last in self.intervals)
 
-    def latest(self, count: int) -> set[date]:
-        """Return the latest ``count`` delivered days, or all if there are fewer."""
+    def latest(self, count: int, *, until: date = date.max) -> set[date]:
+        """Return the latest ``count`` delivered days up to a day, or all if there are fewer."""
         latest: set[date] = set()
         for first, last in reversed(self.intervals):
-            begin = max(first.toordinal(), last.toordinal() - (count - len(latest)) + 1)
-            latest.update(calendar.days(date.fromordinal(begin), last))
+            end = min(last, until)
+            begin = max(first.toordinal(), end.toordinal() - (count - len(latest)) + 1)
+            latest.update(calendar.days(date.fromordinal(begin), end))
         return latest
 
     def due(self, first: date, last: date, lookback_days: int, *, again: Collection[date] = ()) -> list[DueDay]:

@@ -49,12 +49,14 @@ class Column:
 
     Attributes:
         name: Its name.
+        types: Its types as they are declared, in one text.
         plain: What it holds, if its type is a simple one.
         nullable: Whether null fits.
         fit: Fits a value to its type.
     """
 
     name: str
+    types: str
     plain: Plain | None
     nullable: bool
     fit: Fit
@@ -74,7 +76,7 @@ class Column:
         types = [type_name for type_name in types if type_name != "null"]
         form = schema.get("format")
         plain = _PLAIN.get((types[0], form), _PLAIN.get((types[0], None))) if len(types) == 1 else None
-        return cls(name, plain, nullable, fit_for(types, form, nullable=nullable))
+        return cls(name, f"{declared} {form} {nullable}", plain, nullable, fit_for(types, form, nullable=nullable))
 
 
 class Columns:

@@ -19,11 +19,14 @@ EVENT_DATE: Final = cometly.Field(
     "The calendar day, in the Space's timezone, whose export the row came from.",
     nullable=False,
 )
-EXPORT_ID: Final = cometly.Field(
-    "export_id", "integer", "The export that the row came from; a later export has a higher number.", nullable=False
+DAY_DIGEST: Final = cometly.Field(
+    "day_digest",
+    "string",
+    "Names what the day held when the row was written; `event_days` says which digest is true now.",
+    nullable=False,
 )
-OWN_COLUMNS: Final = (EVENT_DATE.name, EXPORT_ID.name)
-"""Columns that the tap adds; the others come from Cometly."""
+OWN_COLUMNS: Final = (EVENT_DATE.name, DAY_DIGEST.name)
+"""Columns that the tap adds, and with which the ledger is joined; the others come from Cometly."""
 
 _JSON_TYPES: Final[dict[cometly.Kind, th.JSONTypeHelper[Any]]] = {
     "integer": th.IntegerType(),
@@ -48,7 +51,13 @@ def event_schema(settings: Settings) -> dict[str, Any]:
     key = [cometly.FIELDS_BY_NAME[name] for name in event_key(attributed=settings.attributed)]
     if any(field.needs_sources for field in named):
         named.insert(0, cometly.SOURCE)
-    return json_schema([*key, EVENT_DATE, cometly.EVENT_TIME, *named, EXPORT_ID])
+    return json_schema([*key, EVENT_DATE, cometly.EVENT_TIME, *named, DAY_DIGEST])
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Return names of columns in the order of Cometly's documentation, those that it does not know behind."""
+    places = {name: place for place, name in enumerate(cometly.FIELDS_BY_NAME)}
+    return sorted(names, key=lambda name: (places.get(name, len(places)), name))
 
 
 def json_schema(fields: Iterable[cometly.Field]) -> dict[str, Any]:

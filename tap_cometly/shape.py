@@ -95,7 +95,7 @@ class Shape:
         self._loose = [attrgetter(name) for name in (*self.fitted, *untyped)]
         self._fits = self.fits(self.fitted)
         self._decoder = row_decoder(
-            *((column.name, *self._strict(column)) for column in self.as_they_follow),
+            *((column.name, *self._strict(column)) for column in columns),
             *((name, Any if name in untyped else str | int | bool | None, None) for name in unknown),
             forbid_unknown_fields=True,
         )

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.mapper import SameRecordTransform
-from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL
+from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL, Metadata
 from singer_sdk.streams import Stream
 from typing_extensions import override
 
 from tap_cometly.messages import MessageWriter
-from tap_cometly.schema import EVENT_DATE, event_key, event_schema
+from tap_cometly.schema import DAY_DIGEST, EVENT_DATE, event_key, event_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from singer_sdk.helpers._batch import BaseBatchFileEncoding, BatchConfig
     from singer_sdk.helpers.types import Context, Record
     from singer_sdk.metrics import Counter
+    from singer_sdk.singerlib.catalog import MetadataMapping
 
     from tap_cometly.settings import Settings
     from tap_cometly.sync import EventsSync
@@ -47,6 +48,15 @@ class EventsStream(Stream):
         super().__init__(tap, schema=event_schema(settings))
         self.tap = tap
         self.primary_keys = event_key(attributed=settings.attributed)
+
+    @property
+    @override
+    def metadata(self) -> MetadataMapping:
+        """The catalog's metadata. With `day_digest` the ledger is joined, so no selection rule may drop it."""
+        metadata = super().metadata
+        if self._tap_input_catalog is None:
+            metadata["properties", DAY_DIGEST.name].inclusion = Metadata.InclusionType.AUTOMATIC
+        return metadata
 
     @override
     def log(self, message: str, *args: Any, level: int = logging.INFO, **kwargs: Any) -> None:

@@ -11,21 +11,23 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final
+
+from singer_sdk.exceptions import ConfigValidationError
 
 from tap_cometly.asked import ChangedRequestError
 from tap_cometly.batches import BatchFolder
 from tap_cometly.blocks import prove, record_blocks, record_rows
 from tap_cometly.client import CREATES_PER_MINUTE, CometlyClient, EventExport
-from tap_cometly.days import DayDesk
 from tap_cometly.exports import Delivery, Limits, Pipeline, SystemClock
 from tap_cometly.exports.jobs import ExportError
 from tap_cometly.offsets import WrongTimezoneError
 from tap_cometly.planning import Plan
 from tap_cometly.progress import MalformedStateError
+from tap_cometly.reconciler import Reconciler
 from tap_cometly.reporting import Report
 from tap_cometly.rows import Columns
-from tap_cometly.schema import EVENT_DATE, EXPORT_ID, OWN_COLUMNS, export_parameters
+from tap_cometly.schema import DAY_DIGEST, EVENT_DATE, OWN_COLUMNS, export_parameters, in_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -70,8 +72,16 @@ class EventsSync:
         self._log = stream.logger
         self._is_test = stream.ABORT_AT_RECORD_COUNT is not None
         self._selected: Mapping[str, Mapping[str, Any]] = stream.selected_columns
-        vendors = {name: schema for name, schema in self._selected.items() if name not in OWN_COLUMNS}
+        # Always in the same order, whatever a catalog has done to it: the digest of a day depends on it.
+        vendors = {name: self._selected[name] for name in in_order(self._selected) if name not in OWN_COLUMNS}
         self.columns = Columns(vendors, keys=stream.primary_keys or ())
+        if self._tap.ledger.selected and (missing := [name for name in OWN_COLUMNS if name not in self._selected]):
+            names = " and ".join(f"`events.{name}`" for name in missing)
+            problem = (
+                f"The catalog deselects {names}, with which `event_days` is joined. Select it, or deselect "
+                "the stream `event_days`"
+            )
+            raise ConfigValidationError("The catalog cannot be used", errors=[problem])
 
     def plan(self) -> Plan:
         """Return what a run has to do now.
@@ -121,13 +131,17 @@ class EventsSync:
             metrics_log=self._stream.metrics_logger,
             stream=self._stream.name,
         )
-        desk = DayDesk(plan, settings, now=self._tap.now, log=self._log)
+        reconciler = Reconciler(plan, settings, now=self._tap.now, log=self._log)
+
+        def verify(order: EventExport, files: Sequence[IO[bytes]]) -> Proof:
+            before = reconciler.snapshot_of(order.day)
+            proof = prove(files, self.columns, events=reconciler.compares_events, before=before)
+            return reconciler.verified(order.day, proof)
+
         pipeline: Pipeline[EventExport, Proof] = Pipeline(
             client,
             [EventExport(day.day, parameters) for day in due],
-            prove=lambda order, files: desk.proven(
-                order.day, prove(files, self.columns, events=desk.compares_events_of(order.day))
-            ),
+            prove=verify,
             log=self._log,
             export_ended=report.export_ended,
             limits=dataclasses.replace(
@@ -143,18 +157,18 @@ class EventsSync:
             for result in report.each(results):
                 if not isinstance(result, Delivery):
                     failures.append(result)
-                    self._stream.remember(desk.failed(result.order.day))
+                    self._stream.remember(reconciler.failed(result.order.day))
                     report.failed()
                     continue
-                day = desk.inspect(result)
+                day = reconciler.examine(result)
                 if day.changed:
-                    self._stream.remember(desk.before_writing())
+                    self._stream.remember(day.doubt)
                     yield result
                 if self._tap.ledger.selected:
                     self._tap.ledger.write(day.ledger_row())
-                self._stream.remember(desk.delivered(day))
+                self._stream.remember(reconciler.delivered(day))
                 report.delivered(result, day.content.rows, changed=day.changed)
-        desk.close()
+        reconciler.close()
         if self.columns.unknown:
             self._log.warning("Cometly sent columns that nobody asked for; dropped: %s", sorted(self.columns.unknown))
         if failures:
@@ -189,6 +203,6 @@ class EventsSync:
         return BatchFolder(batch_config)
 
     def _own_values(self, delivery: Delivery[EventExport, Proof]) -> Record:
-        values = {EVENT_DATE.name: delivery.order.day.isoformat(), EXPORT_ID.name: delivery.job}
+        values = {EVENT_DATE.name: delivery.order.day.isoformat(), DAY_DIGEST.name: delivery.proof.content.digest}
         own = {name: self._selected[name] for name in OWN_COLUMNS if name in self._selected}
         return Columns(own).fit(values)

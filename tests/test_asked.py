@@ -112,7 +112,7 @@ def test_a_removed_column_is_harmless(two_days, tap, caplog):
     second = sync({**two_days, "fields": ["event_name"]}, state=first.state, tap=tap)
     assert "columns no longer asked for (" in caplog.text
     assert "older days keep them" in caplog.text
-    assert set(second.records[0]) == {"id", "event_date", "event_time_utc", "event_name", "export_id"}
+    assert set(second.records[0]) == {"id", "event_date", "event_time_utc", "event_name", "day_digest"}
 
 
 def test_the_order_of_names_means_nothing():

@@ -32,7 +32,7 @@ TYPES = {
     "object": {"type": ["object", "null"]},
     "either": {"type": ["integer", "string", "null"]},
 }
-OWN = {"event_date": "2025-03-01", "export_id": 7}
+OWN = {"event_date": "2025-03-01", "day_digest": "9f64a747e1b97f13"}
 ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -43,7 +43,7 @@ def columns(names=tuple(TYPES)):
 def line_by_line(content, names=tuple(TYPES)):
     """What is right, and what the file holds."""
     files = [io.BytesIO(content)]
-    tally = Tally(amounts="amount" in names, times="event_time_utc" in names)
+    tally = Tally(columns(names).all)
     rows = list(read_rows(files, columns(names)))
     lines = [line for file in files for _, line in ndjson.lines(file)]
     for line, row in zip(lines, rows, strict=True):

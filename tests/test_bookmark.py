@@ -17,6 +17,7 @@ from tap_cometly.progress import MalformedStateError, Progress
 START = date(2025, 1, 1)
 MEMORY = DaySnapshot(
     export_id=40718,
+    lines_digest="0123456789abcdef",
     digest="9f" * 16,
     row_count=412,
     amount_total=Decimal("18230.50"),
@@ -33,6 +34,7 @@ days = st.dates(date(2024, 12, 1), date(2025, 2, 28))
 memories = st.builds(
     DaySnapshot,
     export_id=st.integers(1, 2**62),
+    lines_digest=st.text("0123456789abcdef", min_size=16, max_size=16),
     digest=st.text("0123456789abcdef", min_size=32, max_size=32),
     row_count=st.integers(0, 10**9),
     amount_total=st.none() | st.decimals(allow_nan=False, allow_infinity=False),

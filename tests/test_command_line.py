@@ -140,7 +140,7 @@ def test_settings_come_from_the_environment_and_from_a_file_of_it(cometly, tmp_p
     messages = parse(done.stdout.encode().splitlines())
     records = [message["record"] for message in messages if message.get("stream") == "events" and "record" in message]
     assert len(records) > 10
-    assert set(records[0]) == {"id", "event_date", "event_time_utc", "event_name", "amount", "export_id"}
+    assert set(records[0]) == {"id", "event_date", "event_time_utc", "event_name", "amount", "day_digest"}
 
 
 def test_state_from_one_run_is_taken_by_the_next(config, tmp_path):

@@ -15,6 +15,7 @@ from tests.tapping import days_before, sync
 DAY = date(2025, 3, 2)
 MEMORY = DaySnapshot(
     export_id=1,
+    lines_digest="00",
     digest="00",
     row_count=412,
     amount_total=Decimal("18230.5"),
@@ -24,7 +25,7 @@ MEMORY = DaySnapshot(
 
 
 def content(rows, amount_total):
-    return Content(rows, "01", amount_total, None, None)
+    return Content(rows, "01", "01", amount_total, None, None)
 
 
 @pytest.fixture
@@ -60,7 +61,7 @@ def test_every_day_has_a_row_with_what_it_holds_and_what_was_asked(cometly, two_
     assert [row["event_date"] for row in output.ledger] == output.days
     for row in output.ledger:
         records = [record for record in output.records if record["event_date"] == row["event_date"]]
-        assert {record["export_id"] for record in records} == {row["export_id"]}
+        assert {record["day_digest"] for record in records} == {row["day_digest"]}
         assert row["row_count"] == len(records)
         assert row["amount_total"] == sum(Decimal(record["amount"]) for record in records)
         assert row["first_event_time_utc"] == min(record["event_time_utc"] for record in records)

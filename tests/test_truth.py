@@ -112,7 +112,7 @@ def test_an_unchanged_day_that_lost_a_row_to_an_earlier_one_is_written_at_once(o
         output = space.run(after={earlier: lambda: space.put_back(event)})
         assert output.days == [earlier.isoformat(), later.isoformat()]
         assert space.warehouse.days[later.isoformat()]["revision"] == 1
-        assert f"{later} is written again: a day written before it may have taken the row of an event" in caplog.text
+        assert f"{later} is rewritten: another day may have overwritten one of its events" in caplog.text
         space.run()
         assert space.view_is_true()
         assert "rewrite" not in space.warehouse.bookmark
@@ -200,6 +200,6 @@ def test_the_revision_counts_changes_and_not_what_had_to_be_written_again(space,
     space.run()
     row = space.warehouse.days[day.isoformat()]
     assert row["revision"] == 1
-    assert f"{day} is written again" in caplog.text
+    assert f"{day} is rewritten" in caplog.text
     assert " changed since " not in caplog.text
     assert space.view_is_true()

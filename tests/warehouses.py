@@ -41,11 +41,11 @@ class Warehouse:
         return ((self.state or {}).get("bookmarks") or {}).get("events") or {}
 
     def view(self):
-        """`events JOIN event_days USING (event_date, export_id)`, without the export."""
+        """`events JOIN event_days USING (event_date, day_digest)`, without the digest."""
         return sorted_rows(
-            {name: value for name, value in row.items() if name != "export_id"}
+            {name: value for name, value in row.items() if name != "day_digest"}
             for row in self.events.values()
-            if self.days.get(row["event_date"], {}).get("export_id") == row["export_id"]
+            if self.days.get(row["event_date"], {}).get("day_digest") == row["day_digest"]
         )
 
 

@@ -75,4 +75,4 @@ def events_in(output):
 
 
 def without_export(row):
-    return {name: value for name, value in row.items() if name != "export_id"}
+    return {name: value for name, value in row.items() if name != "day_digest"}

@@ -98,7 +98,7 @@ def comparable(rows):
 
     Both targets read JSON numbers as floats, so amounts are compared as such: exact to 15 digits.
     """
-    unlike = ("_sdc_", "export_id")
+    unlike = ("_sdc_", "day_digest")
 
     def text(name, value):
         if name == "amount" and value is not None:

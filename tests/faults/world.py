@@ -128,7 +128,7 @@ class _WallClock:
 
 def by_id(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the rows as they can be compared: without the number of the export, in the order of their key."""
-    bare = [{name: value for name, value in row.items() if name != "export_id"} for row in rows]
+    bare = [{name: value for name, value in row.items() if name != "day_digest"} for row in rows]
     return sorted(bare, key=lambda row: row["id"])
 
 
