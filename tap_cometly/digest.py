@@ -36,6 +36,7 @@ EXACT: Final = decimal.Context(
 _MODULUS: Final = 1 << 64
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number", order="sorted")
 _NEEDLESS_ZERO: Final = re.compile(r"\.[0-9]*0\n")
+_SECONDS: Final = len("2025-03-01T09:15:02Z")
 _SIMPLE: Final = frozenset({str, int, bool, type(None)})
 
 
@@ -69,6 +70,7 @@ class RowsDigest:
     def __init__(self, columns: Sequence[Column]) -> None:
         self._names = [column.name for column in columns]
         self._numbers = [column.name for column in columns if column.plain == "number"]
+        self._times = [column.name for column in columns if column.plain == "timestamp"]
         self._others = [column.name for column in columns if column.plain is None]
         self._declared = itemgetter(slice(0, len(columns)))
         # The same values in other columns are another content, but a day without rows always is the same.
@@ -79,6 +81,7 @@ class RowsDigest:
         """Add a row: its values by column, fitted to their types."""
         row = {name: values[name] for name in self._names}
         row |= {name: _plain(row[name]) for name in (*self._numbers, *self._others)}
+        row |= {name: _plain_time(row[name]) for name in self._times}
         self._add_tuples([tuple(row.values())])
 
     def add_structs(self, rows: Sequence[Any], texts: Collection[str] = ()) -> None:
@@ -92,6 +95,10 @@ class RowsDigest:
             numbers = list(map(attrgetter(name), rows))
             if not _are_plain(numbers):
                 _set(rows, name, map(_plain, numbers))
+        for name in self._times:
+            times = list(map(attrgetter(name), rows))
+            if {len(time) for time in times if time} - {_SECONDS}:
+                _set(rows, name, map(_plain_time, times))
         for name in self._others:
             values = list(map(attrgetter(name), rows))
             if not _SIMPLE.issuperset(map(type, values)):
@@ -124,6 +131,11 @@ def _are_plain(numbers: Iterable[int | Decimal | None]) -> bool:
     """Tell whether each number is written in the one form that it has here; looks at all of them at once."""
     texts = "\n".join([str(number) for number in numbers if type(number) is Decimal] + [""])
     return "E" not in texts and not _NEEDLESS_ZERO.search(texts)
+
+
+def _plain_time(time: str | None) -> str | None:
+    """Return an RFC 3339 time in UTC without needless zeros."""
+    return f"{time[:-1].rstrip('0').rstrip('.')}Z" if time and "." in time else time
 
 
 def _plain(value: Any) -> Any:

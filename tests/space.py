@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from datetime import datetime, time, timedelta, timezone
+from typing import Any
 
 from tap_cometly import calendar, vocabulary
 from tap_cometly.progress import Progress
@@ -24,12 +25,14 @@ WAYS = {
 }
 FIRST_DAYS = 4
 ORDERS = ["oldest_first", "newest_first"]
+STORED: Any = object()
+"""The STATE that the warehouse has."""
 
 
 class Space:
     """A Space, its warehouse, and the runs between them."""
 
-    def __init__(self, way="plain", *, events_per_day=6, job_seconds=5, **config):
+    def __init__(self, way="plain", *, events_per_day=6, job_seconds=5, warehouse=None, **config):
         asked, fields = WAYS[way]
         self.clock = VirtualClock()
         self.cometly = Sandbox(
@@ -50,7 +53,7 @@ class Space:
             **config,
         }
         self.asked = {**asked, "fields": fields}
-        self.warehouse = Warehouse()
+        self.warehouse = warehouse or Warehouse()
         self.tap = tap_class(self.clock)
         self.moved: dict[int, int] = {}
         self._while_running = []
@@ -75,7 +78,7 @@ class Space:
     def delivered(self):
         return Progress.from_state(self.warehouse.bookmark, start=self.start)
 
-    def run(self, *, taken=1.0, failing=(), racing=(), after=None, **config):
+    def run(self, *, taken=1.0, failing=(), racing=(), after=None, state=STORED, due=True, **config):
         """Run the tap; the target takes this share of its messages in, and then the machine goes down.
 
         Args:
@@ -83,13 +86,16 @@ class Space:
             failing: Days whose exports fail.
             racing: Pairs of a number and what is done at Cometly after so many requests of the run.
             after: What is done at Cometly when the file of a day is downloaded, and so can no longer change.
+            due: Whether the failing days are surely due.
+            state: What the tap gets instead of the STATE that the warehouse has; None for a full refresh.
         """
         for day in failing:
             self.cometly.inject(Fault("create", "failed", day=day, times=None))
         self._while_running = sorted(((len(self.cometly.requests) + after, act) for after, act in racing), key=_first)
         self._after_file = dict(after or {})
-        output = sync({**self.config, **config}, state=self.warehouse.state, tap=self.tap, catch=UndeliveredDaysError)
-        assert bool(output.error) == bool(set(failing))
+        given = self.warehouse.state if state is STORED else state
+        output = sync({**self.config, **config}, state=given, tap=self.tap, catch=UndeliveredDaysError)
+        assert bool(output.error) == bool(set(failing)) or not due
         self.cometly.faults.clear()
         self._while_running = []
         assert not self._after_file
