@@ -22,7 +22,7 @@ unit: .venv/dev ## Run the quick tests only
 	@.venv/bin/python -m pytest -n auto --dist worksteal -m "not slow"
 
 soak: .venv/dev ## Try the property tests with twenty times as many examples (some ten minutes)
-	@SOAK=20 .venv/bin/python -m pytest -n auto tests/test_histories.py tests/faults/test_properties.py
+	@SOAK=20 .venv/bin/python -m pytest -n auto tests/reconcile/test_histories.py tests/faults/test_properties.py
 
 lint: .venv/dev ## Check style and format
 	@.venv/bin/ruff check

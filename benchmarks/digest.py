@@ -17,17 +17,17 @@ from unittest import mock
 from benchmarks.day import make_file
 from benchmarks.measuring import command, paired
 from benchmarks.taps import REQUEST
-from tap_cometly.blocks import prove
-from tap_cometly.bookmark import DaySnapshot
-from tap_cometly.digest import LinesDigest
-from tap_cometly.rows import Columns
+from tap_cometly.records.blocks import prove
+from tap_cometly.records.coercion import Columns
+from tap_cometly.records.digest import LinesDigest
 from tap_cometly.schema import OWN_COLUMNS
 from tap_cometly.tap import TapCometly
+from tap_cometly.windows.bookmark import DaySnapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tap_cometly.content import Content
+    from tap_cometly.records.summary import Content
 
 ROWS: Final = 200_000
 ROUNDS: Final = 11

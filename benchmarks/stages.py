@@ -24,19 +24,19 @@ from benchmarks.day import DAY, make_file
 from benchmarks.measuring import WC, Table, command, progress
 from benchmarks.server import FILE, FileServer
 from benchmarks.taps import REQUEST
-from tap_cometly.blocks import prove, record_blocks
-from tap_cometly.exports.download import Transfer
-from tap_cometly.exports.jobs import Link
-from tap_cometly.exports.ndjson import line_blocks
-from tap_cometly.messages import MessageWriter
-from tap_cometly.rows import Columns
+from tap_cometly.engine.download import Transfer
+from tap_cometly.engine.vendor import Link
+from tap_cometly.files.ndjson import line_blocks
+from tap_cometly.outputs.singer import MessageWriter
+from tap_cometly.records.blocks import prove, record_blocks
+from tap_cometly.records.coercion import Columns
 from tap_cometly.schema import OWN_COLUMNS
 from tap_cometly.tap import TapCometly
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from tap_cometly.blocks import Records
+    from tap_cometly.records.blocks import Records
 
 ROWS: Final = 200_000
 ROUNDS: Final = 3

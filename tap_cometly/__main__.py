@@ -34,7 +34,7 @@ def main() -> None:
             log.error(problem)  # noqa: TRY400 - the user needs the problem, not our stack
         sys.exit(1)
     except Exception as error:
-        from tap_cometly.sync import SELF_EXPLAINING  # noqa: PLC0415 - where none of them happened, it need not be loaded
+        from tap_cometly.run import SELF_EXPLAINING  # noqa: PLC0415 - where none of them happened, it need not be loaded
 
         if not isinstance(error, SELF_EXPLAINING):
             raise

@@ -1,6 +1,6 @@
 """The Cometly API: one method per endpoint, authentication, budgets, and what its answers mean.
 
-`CometlyClient` is the vendor of the export engine (`tap_cometly.exports.jobs.Vendor`). It sends each request once and
+`CometlyClient` is the vendor of the export engine (`tap_cometly.engine.vendor.Vendor`). It sends each request once and
 says what came of it; when to send, and whether again, is the engine's business. It waits for nothing but the network.
 
 Pages of the vendor's documentation are named relative to ``https://docs.cometly.com/api-reference``.
@@ -18,9 +18,9 @@ import requests
 import urllib3
 from typing_extensions import Self, override
 
-from tap_cometly.exports.download import READ_SECONDS
-from tap_cometly.exports.jobs import JobState, JobStatus, JobUnknown, Link, Refused, Throttled, Unavailable
-from tap_cometly.pacing import Budget, seconds_to_wait, whole_number
+from tap_cometly.engine.download import READ_SECONDS
+from tap_cometly.engine.rate_limit import Budget, seconds_to_wait, whole_number
+from tap_cometly.engine.vendor import JobState, JobStatus, JobUnknown, Link, Refused, Throttled, Unavailable
 
 if TYPE_CHECKING:
     import logging

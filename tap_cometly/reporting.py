@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from pendulum import Duration
 from singer_sdk import metrics
 
-from tap_cometly.exports.threads import deaf_threads
+from tap_cometly.engine.threads import deaf_threads
 
 if TYPE_CHECKING:
     import logging
     from collections.abc import Callable, Iterable, Iterator
 
     from tap_cometly.client import EventExport
-    from tap_cometly.exports import Delivery
+    from tap_cometly.engine import Delivery
 
 Result = TypeVar("Result")
 

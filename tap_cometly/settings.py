@@ -16,9 +16,9 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
-from tap_cometly import calendar
 from tap_cometly import vocabulary as cometly
 from tap_cometly.config_schema import BUILT_IN_SETTINGS, CONFIG_JSONSCHEMA
+from tap_cometly.windows import dates
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -145,7 +145,7 @@ class Settings:
             since: The first day ever delivered. Without a ``start_date`` the range reaches back to it, so that a tap
                 that did not run for months leaves no gap behind the moving default.
         """
-        closed = calendar.last_closed_day(now, self.timezone)
+        closed = dates.last_closed_day(now, self.timezone)
         last = min(self.end_date or closed, closed)
         first = self.start_date or min(since or last, last - DEFAULT_RANGE + timedelta(days=1))
         return (first, last) if first <= last else None
@@ -188,7 +188,7 @@ def _api_key(value: object, _schema: Schema) -> str:
 
 def _day(value: object, _schema: Schema) -> date:
     try:
-        day = calendar.parse_day(value)
+        day = dates.parse_day(value)
     except ValueError as error:
         raise ValueError(f"{error} Write it as YYYY-MM-DD.") from None
     if day < EARLIEST_DAY:
@@ -200,7 +200,7 @@ def _day(value: object, _schema: Schema) -> date:
 def _zone(value: object, schema: Schema) -> ZoneInfo:
     name = _text(value, schema)
     try:
-        return calendar.zone(name)
+        return dates.zone(name)
     except ValueError as error:
         raise ValueError(f"{error} Leave the setting out if you do not know it.") from None
 
@@ -314,7 +314,7 @@ def _contradictions(given: Mapping[str, object], values: Mapping[str, Any], now:
     if start and end and start > end:
         wrong = _RuleError("must not lie after `end_date`", found=f"{start} after {end}", fix="Change one of the two.")
         yield f"start_date: {wrong}"
-    if end and end > (today := calendar.today(now, tz)):
+    if end and end > (today := dates.today(now, tz)):
         where = f"in {tz}" if tz else "at the earliest place on Earth"
         fix = "Leave the setting out to export up to the last closed day."
         yield f"end_date: {_RuleError('must not lie in the future', found=f'{end}; today is {today} {where}', fix=fix)}"
@@ -341,7 +341,7 @@ def _oddities(given: Mapping[str, object], values: Mapping[str, Any], now: datet
     for name in given:
         if name not in known_settings:
             yield f"{name}: unknown setting{_meant(name, known_settings)}; it has no effect"
-    if (start := values["start_date"]) and start > calendar.today(now, values["timezone"]):
+    if (start := values["start_date"]) and start > dates.today(now, values["timezone"]):
         yield f"start_date: {start} lies in the future; nothing is exported until that day has ended"
     for setting, known in (
         ("fields", (*cometly.REQUESTABLE_NAMES, *_COME_BY_THEMSELVES)),

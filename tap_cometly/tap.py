@@ -18,11 +18,11 @@ from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 from typing_extensions import override
 
 from tap_cometly.config_schema import CONFIG_JSONSCHEMA
-from tap_cometly.interruption import Interruption
-from tap_cometly.ledger import EventDaysStream
-from tap_cometly.messages import MessageWriter
+from tap_cometly.outputs.singer import MessageWriter
+from tap_cometly.reconcile.ledger import EventDaysStream
 from tap_cometly.settings import Settings, SettingsError
-from tap_cometly.streams import EventsStream
+from tap_cometly.shutdown import Interruption
+from tap_cometly.singer.streams import EventsStream
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
     from singer_sdk.streams import Stream
 
-    from tap_cometly.exports import Clock, Limits
+    from tap_cometly.engine import Clock, Limits
 
 
 class TapCometly(Tap):

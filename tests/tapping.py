@@ -16,7 +16,7 @@ from tap_cometly.tap import TapCometly
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tap_cometly.exports import Limits
+    from tap_cometly.engine import Limits
     from tests.virtual_time import VirtualClock
 
 

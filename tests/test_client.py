@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from tap_cometly.client import CometlyClient, EventExport
-from tap_cometly.exports.jobs import JobState, JobUnknown, Refused, Throttled, Unavailable
+from tap_cometly.engine.vendor import JobState, JobUnknown, Refused, Throttled, Unavailable
 
 API = "https://cometly.test/public-api/v1"
 KEY = "recognisable-key"

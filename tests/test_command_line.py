@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from tap_cometly import calendar
 from tap_cometly.sandbox import Fault, Sandbox
+from tap_cometly.windows import dates
 from tests.tapping import parse
 
 PROGRAM = shutil.which("tap-cometly", path=str(Path(sys.executable).parent))
-YESTERDAY = calendar.last_closed_day(datetime.now(timezone.utc), None)
+YESTERDAY = dates.last_closed_day(datetime.now(timezone.utc), None)
 
 
 def run(*arguments, folder=None, **environment):
@@ -104,7 +104,7 @@ def test_nothing_is_loaded_that_only_a_run_needs(option):
     more = loaded_by(program) - loaded_by("import singer_sdk")
     of_a_run = {f"tap_cometly.{room}" for room in ("sync", "client", "exports", "blocks", "batches", "planning")}
     of_a_run |= {"backoff", "isal", "pendulum", "requests", "tqdm", "upath", "urllib3", "xxhash"}
-    assert "tap_cometly.streams" in more
+    assert "tap_cometly.singer.streams" in more
     assert not of_a_run & more
 
 

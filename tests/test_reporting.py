@@ -13,8 +13,8 @@ from fcntl import ioctl
 
 import pytest
 
+from tap_cometly.run import UndeliveredDaysError
 from tap_cometly.sandbox import Fault, Sandbox
-from tap_cometly.sync import UndeliveredDaysError
 from tests.tapping import days_before, sync
 
 

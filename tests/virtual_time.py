@@ -7,7 +7,7 @@ import threading
 
 
 class VirtualClock:
-    """Implements `tap_cometly.exports.clock.Clock`; `time` is the same moment for a server's side."""
+    """Implements `tap_cometly.engine.clock.Clock`; `time` is the same moment for a server's side."""
 
     def __init__(self, start: float = 1_740_000_000.0) -> None:
         self._now = start

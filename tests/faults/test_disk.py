@@ -8,8 +8,8 @@ import tempfile
 
 import pytest
 
-from tap_cometly.exports import download
-from tap_cometly.exports.jobs import SpoolError
+from tap_cometly.engine import download
+from tap_cometly.engine.vendor import SpoolError
 from tests.faults.world import by_id
 
 ROOM = 2500

@@ -6,8 +6,8 @@ import socket
 
 import pytest
 
+from tap_cometly.run import UndeliveredDaysError
 from tap_cometly.sandbox import Fault
-from tap_cometly.sync import UndeliveredDaysError
 from tests.faults.world import by_id
 
 

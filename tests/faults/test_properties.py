@@ -8,8 +8,8 @@ import io
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tap_cometly.run import UndeliveredDaysError
 from tap_cometly.sandbox import Fault, Sandbox
-from tap_cometly.sync import UndeliveredDaysError
 from tests.examples import examples
 from tests.faults.world import FIELDS, by_id
 from tests.tapping import Output, days_before, parse, tap_class

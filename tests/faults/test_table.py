@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import itertools
 
-from tap_cometly.exports.jobs import Refused
+from tap_cometly.engine.vendor import Refused
+from tap_cometly.run import UndeliveredDaysError
 from tap_cometly.sandbox import Fault, Quirks
-from tap_cometly.sync import UndeliveredDaysError
 from tests.faults.world import Case, World, by_id, cases
 
 API_STEPS = ("create", "status", "link")

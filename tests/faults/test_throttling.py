@@ -8,8 +8,8 @@ import re
 
 import pytest
 
+from tap_cometly.run import UndeliveredDaysError
 from tap_cometly.sandbox import Fault
-from tap_cometly.sync import UndeliveredDaysError
 from tests.faults.world import Case, by_id
 
 STEPS = {"create": "create", "status": "status", "link": "status"}

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tap_cometly.exports import Limits
-from tap_cometly.exports.jobs import ExportError
+from tap_cometly.engine import Limits
+from tap_cometly.engine.vendor import ExportError
+from tap_cometly.run import UndeliveredDaysError
 from tap_cometly.sandbox import Fault, Quirks, Sandbox
-from tap_cometly.sync import UndeliveredDaysError
 from tap_cometly.tap import TapCometly
 from tap_cometly.vocabulary import HIERARCHY_NAMES, REQUESTABLE_NAMES
 from tests.tapping import Output, days_before, sync, tap_class

@@ -1,0 +1,364 @@
+"""The course of an order: the stage it is in, and what every answer means for it.
+
+An order passes through the stages CREATE, POLL and FETCH (which ends with the proof) and is DONE when it is delivered
+or has failed. Whatever goes wrong on the way sends it back to an earlier stage, a bounded number of times.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import enum
+import math
+from typing import TYPE_CHECKING, Final, Generic
+
+import backoff
+
+from tap_cometly.engine.download import READ_SECONDS, Transfer
+from tap_cometly.engine.polling import PollRhythm
+from tap_cometly.engine.vendor import (
+    Damaged,
+    Delivery,
+    ExportError,
+    Failure,
+    JobState,
+    JobStatus,
+    JobUnknown,
+    Link,
+    LinkExpired,
+    Order,
+    Proof,
+    Throttled,
+    Unavailable,
+    Unfit,
+)
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Callable, Hashable, Sequence
+
+MOST_EXPORTS_PER_ORDER: Final = 3
+"""Jobs created for one order before it counts as failed."""
+MOST_LINKS_REFUSED: Final = 3
+"""Fresh links in a row that the store refused, before another export is tried."""
+MOST_LOST_IN_A_ROW: Final = 8
+"""Orders given up at one endpoint, without a success of anybody in between, before it counts as down for all."""
+PATIENCE_WITH_UNKNOWN_SECONDS: Final = 60.0
+"""For so long the vendor's own status endpoint may not know a job, or know it finished without its link."""
+LONGEST_BACKOFF_SECONDS: Final = 60.0
+PROGRESS_BYTES: Final = 1024 * 1024
+"""A download that broke off is making progress if it brought so much more of the file."""
+
+_ABOUT_ONE_ORDER: Final = (JobUnknown, LinkExpired, Damaged, Unfit)
+"""Errors that concern one order; any other stops the run."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """How much, and how long.
+
+    Attributes:
+        in_flight: Exports created but not yet taken by the consumer; so many files are on disk at most.
+        export_seconds: How long one export may take at the vendor before another one is tried.
+        trouble_seconds: How long an endpoint may be out of reach before orders fail.
+        throttled_seconds: How long an order may meet nothing but refusals for want of budget before it fails.
+        read_seconds: Longest silence of a connection.
+    """
+
+    in_flight: int = 30
+    export_seconds: float = 30 * 60.0
+    trouble_seconds: float = 5 * 60.0
+    throttled_seconds: float = 60 * 60.0
+    read_seconds: float = READ_SECONDS
+
+
+class Stage(enum.IntEnum):
+    """What an order needs next."""
+
+    CREATE = 1
+    POLL = 2
+    FETCH = 3
+    DONE = 4
+
+
+class Trouble:
+    """The same step failing again and again.
+
+    Attributes:
+        since: When it first did.
+        delays: The longest delays before the next attempts.
+    """
+
+    def __init__(self, since: float) -> None:
+        self.since = since
+        self.delays = backoff.expo(max_value=LONGEST_BACKOFF_SECONDS)
+        self.delays.send(None)  # the generator's protocol: the first value is no delay
+
+
+class Task(Generic[Order, Proof]):
+    """One order on its way.
+
+    Attributes:
+        order: What was asked for.
+        stage: What it needs next.
+        due: When it needs that, at the earliest.
+        busy: Whether somebody is at work on it.
+        job: The vendor's name of the export.
+        exports: How many were created for this order.
+        created_at: When the export was created.
+        running_at: When it was last seen unfinished.
+        ready_at: When it was first seen finished.
+        links: Where its files are, as of the last poll.
+        links_are_fresh: Whether nobody has tried them yet.
+        links_refused: How often in a row fresh ones were refused.
+        unknown_since: Since when the vendor does not know the export, or not where its files are.
+        transfers: Its files, as far as they have arrived.
+        most_received: The most bytes that had arrived when a download broke off.
+        damaged: Whether they were fetched before, in vain.
+        result: What became of it, once it is done.
+    """
+
+    def __init__(self, order: Order) -> None:
+        self.order = order
+        self.stage = Stage.CREATE
+        self.due = -math.inf
+        self.busy = False
+        self.job: Hashable = None
+        self.exports = 0
+        self.created_at = 0.0
+        self.running_at: float | None = None
+        self.ready_at: float | None = None
+        self.links: tuple[Link, ...] = ()
+        self.transfers: list[Transfer] = []
+        self.result: Delivery[Order, Proof] | Failure[Order] | None = None
+        self._expect_the_best()
+
+    def _expect_the_best(self) -> None:
+        """Forget the trouble of an earlier export."""
+        self.links_are_fresh = False
+        self.links_refused = 0
+        self.damaged = False
+        self.unknown_since: float | None = None
+        self.most_received = 0
+        self._troubles: dict[tuple[Stage, type[ExportError]], Trouble] = {}
+
+    def trouble(self, error: ExportError, now: float) -> Trouble:
+        """Return the trouble of this kind that the order has at its stage, be it old or new."""
+        return self._troubles.setdefault((self.stage, type(error)), Trouble(now))
+
+    def trouble_is_over(self) -> None:
+        """Forget the trouble at this stage."""
+        for stage, kind in list(self._troubles):
+            if stage is self.stage:
+                del self._troubles[stage, kind]
+
+    def has_job(self, job: Hashable, now: float) -> None:
+        """Begin to follow a new export."""
+        self._expect_the_best()
+        self.job = job
+        self.exports += 1
+        self.created_at = now
+        self.running_at = self.ready_at = None
+
+    def needs(self, stage: Stage, due: float) -> None:
+        """Go to a stage; nothing is done before ``due``."""
+        self.stage = stage
+        self.due = due
+
+    def drop_files(self) -> None:
+        """Give the disk space back."""
+        for transfer in self.transfers:
+            transfer.close()
+        self.transfers = []
+
+
+class Course(Generic[Order, Proof]):
+    """Decides where an answer sends an order. Used by one thread.
+
+    Args:
+        tasks: All orders of the run.
+        limits: How much, and how long.
+        log: Where to tell what went wrong and is tried again.
+        export_ended: See `tap_cometly.engine.pipeline.Pipeline`.
+        jitter: Turns the longest delay before a retry into the one that is waited.
+    """
+
+    def __init__(
+        self,
+        tasks: Sequence[Task[Order, Proof]],
+        *,
+        limits: Limits,
+        log: logging.Logger,
+        export_ended: Callable[[Order, float, bool], None],
+        jitter: Callable[[float], float],
+    ) -> None:
+        self._tasks = tasks
+        self._limits = limits
+        self._log = log
+        self._export_ended = export_ended
+        self._jitter = jitter
+        self._rhythm = PollRhythm()
+        self._lost_in_a_row: collections.Counter[Stage] = collections.Counter()
+
+    def goes_on(self, task: Task[Order, Proof], outcome: object, now: float) -> None:
+        """Send an order where the outcome of its last step wants it."""
+        if isinstance(outcome, (Throttled, Unavailable)):
+            self._try_later(task, now, outcome)
+            return
+        if isinstance(outcome, BaseException) and not isinstance(outcome, _ABOUT_ONE_ORDER):
+            raise outcome
+        if not isinstance(outcome, LinkExpired):  # which may be trouble's doing
+            task.trouble_is_over()
+        self._lost_in_a_row[task.stage] = 0
+        if task.stage is Stage.CREATE:
+            self._created(task, now, outcome)
+        elif task.stage is Stage.POLL:
+            self._polled(task, now, outcome)
+        else:
+            self._fetched(task, now, outcome)
+
+    # Answers, by stage
+
+    def _created(self, task: Task[Order, Proof], now: float, job: object) -> None:
+        # Until one job has finished nobody knows how long jobs take: the first finds out for all.
+        first_of_all = self._rhythm.usual is None and all(other.stage is not Stage.POLL for other in self._tasks)
+        task.has_job(job, now)
+        task.needs(Stage.POLL, now + self._rhythm.first(finding_out=first_of_all))
+
+    def _polled(self, task: Task[Order, Proof], now: float, outcome: object) -> None:
+        age = now - task.created_at
+        if isinstance(outcome, JobUnknown):
+            self._missing(task, now, str(outcome))
+            return
+        task.unknown_since = None
+        if not isinstance(outcome, JobStatus):
+            raise TypeError(f"unexpected answer about a job: {outcome!r}")
+        if outcome.state is JobState.FAILED:
+            self._export_again(task, now, f"the export ended as '{outcome.word}': {outcome.message}")
+        elif outcome.state is JobState.READY:
+            self._ready(task, now, outcome.links)
+        elif age >= self._limits.export_seconds:
+            minutes = self._limits.export_seconds / 60
+            self._export_again(task, now, f"the export was still '{outcome.word}' after {minutes:g} minutes")
+        else:
+            task.running_at = now
+            deadline = task.created_at + self._limits.export_seconds
+            task.needs(Stage.POLL, min(now + self._rhythm.gap(age), deadline))
+
+    def _missing(self, task: Task[Order, Proof], now: float, reason: str) -> None:
+        """Ask again for a while: a new job may not have got about, and an answer may be a slip."""
+        if task.unknown_since is None:
+            task.unknown_since = now
+        if now - task.unknown_since < PATIENCE_WITH_UNKNOWN_SECONDS:
+            task.needs(Stage.POLL, now + self._rhythm.gap(now - task.unknown_since))
+        else:
+            self._export_again(task, now, reason)
+
+    def _ready(self, task: Task[Order, Proof], now: float, links: tuple[Link, ...]) -> None:
+        if task.ready_at is None:
+            task.ready_at = now
+            running_age = 0.0 if task.running_at is None else task.running_at - task.created_at
+            self._rhythm.finished(now - task.created_at, running_age)
+            self._plan_first_polls_anew()
+            self._export_ended(task.order, now - task.created_at, True)
+        if len(links) != len(task.links):
+            task.drop_files()
+        task.links = links
+        task.links_are_fresh = True
+        task.needs(Stage.FETCH, now)
+
+    def _plan_first_polls_anew(self) -> None:
+        for task in self._tasks:
+            never_asked = task.running_at is None and task.ready_at is None
+            if task.stage is Stage.POLL and never_asked and not task.busy:
+                task.due = min(task.due, task.created_at + self._rhythm.first())
+
+    def _fetched(self, task: Task[Order, Proof], now: float, outcome: object) -> None:
+        if isinstance(outcome, Delivery):
+            self._finish(task, outcome)
+        elif isinstance(outcome, Unfit):
+            self._fail(task, str(outcome))
+        elif isinstance(outcome, LinkExpired):
+            task.links_refused = task.links_refused + 1 if task.links_are_fresh else 0
+            if task.links_refused < MOST_LINKS_REFUSED:
+                self._log.info("%s: %s; asking for a fresh link", task.order, outcome)
+                task.needs(Stage.POLL, now)
+            else:
+                self._export_again(task, now, str(outcome))
+        elif isinstance(outcome, Damaged):
+            task.drop_files()
+            if task.damaged:
+                self._export_again(task, now, str(outcome))
+            else:
+                self._log.warning("%s: %s; downloading it again", task.order, outcome)
+                task.damaged = True
+                task.needs(Stage.POLL, now)
+        else:
+            raise TypeError(f"unexpected outcome of a download: {outcome!r}")
+
+    # Trouble
+
+    def _try_later(self, task: Task[Order, Proof], now: float, error: Throttled | Unavailable) -> None:
+        """Wait and try the same again, unless it has not worked for too long."""
+        if self._progressed(task):
+            task.trouble_is_over()
+        task.links_are_fresh = False
+        trouble = task.trouble(error, now)
+        lasted = now - trouble.since
+        throttled = isinstance(error, Throttled)
+        patience = self._limits.throttled_seconds if throttled else self._limits.trouble_seconds
+        if lasted >= patience * self._hope(task.stage):
+            self._give_up(task, f"{error}, and so for {_minutes(lasted)}")
+        elif throttled:
+            task.due = now  # the budget knows how long to wait
+        else:
+            delay = self._jitter(next(trouble.delays))
+            self._log.warning("%s: %s; trying again in %.0f s", task.order, error, delay)
+            task.due = now + delay
+
+    def _progressed(self, task: Task[Order, Proof]) -> bool:
+        """Whether the last attempt brought a good part of the file, so that another one is likely to help."""
+        received = sum(transfer.received for transfer in task.transfers)
+        progressed = received >= task.most_received + PROGRESS_BYTES
+        task.most_received = max(task.most_received, received)
+        return progressed
+
+    def _hope(self, stage: Stage) -> float:
+        """Return the part of its patience that an order has left: less with every order that was lost before it.
+
+        So an endpoint that is down does not cost the full patience for each of many orders.
+        """
+        lost = self._lost_in_a_row[stage]
+        return 0.5**lost if lost < MOST_LOST_IN_A_ROW else 0.0
+
+    def _give_up(self, task: Task[Order, Proof], reason: str) -> None:
+        stage = task.stage
+        self._fail(task, reason)
+        self._lost_in_a_row[stage] += 1
+        if self._lost_in_a_row[stage] == MOST_LOST_IN_A_ROW:
+            for other in self._tasks:
+                if other.stage <= stage and not other.busy:
+                    self._fail(other, f"not tried any more after {MOST_LOST_IN_A_ROW} others in a row: {reason}")
+
+    def _export_again(self, task: Task[Order, Proof], now: float, reason: str) -> None:
+        if task.ready_at is None:
+            self._export_ended(task.order, now - task.created_at, False)
+        task.drop_files()
+        if task.exports >= MOST_EXPORTS_PER_ORDER:
+            self._fail(task, f"{reason} (export {task.exports} of {MOST_EXPORTS_PER_ORDER})")
+            return
+        self._log.warning("%s: %s; creating another export", task.order, reason)
+        task.needs(Stage.CREATE, now)
+
+    def _fail(self, task: Task[Order, Proof], reason: str) -> None:
+        self._log.error("%s is not delivered: %s", task.order, reason)
+        task.drop_files()
+        self._finish(task, Failure(task.order, reason))
+
+    def _finish(self, task: Task[Order, Proof], result: Delivery[Order, Proof] | Failure[Order]) -> None:
+        task.result = result
+        task.needs(Stage.DONE, math.inf)
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 60:.0f} minutes" if seconds >= 90 else f"{seconds:.0f} seconds"

@@ -1,0 +1,57 @@
+"""Spool files: what waits on disk, seen by nobody.
+
+They have no name: the system frees them when the process ends, however it ends, and no other process can open them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+import tempfile
+from typing import IO, TYPE_CHECKING
+
+from tap_cometly.engine.vendor import SpoolError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def spool_file() -> IO[bytes]:
+    """Open a private, nameless file in the folder for temporary files: ``TMPDIR``, or the system's.
+
+    Raises:
+        SpoolError: The folder is not usable.
+    """
+    with disk("an export"):
+        return tempfile.TemporaryFile(dir=_folder())
+
+
+@contextlib.contextmanager
+def disk(what: str) -> Iterator[None]:
+    """Let errors of the disk stop the run, with a message that helps.
+
+    Args:
+        what: What is written in this context.
+
+    Raises:
+        SpoolError: The disk does not take it.
+    """
+    try:
+        yield
+    except OSError as error:
+        try:
+            folder = _folder()
+        except OSError:
+            folder = "none usable"
+        raise SpoolError(
+            f"cannot write {what} to the folder for temporary files ({folder}): {error.strerror or error}. "
+            "Free some space, or set TMPDIR to a folder with room for a few exports"
+        ) from None
+
+
+def _folder() -> str:
+    """Return the folder, and unlike `tempfile.gettempdir` write nothing to try it, nor take another than was named."""
+    named = filter(None, map(os.environ.get, ("TMPDIR", "TEMP", "TMP")))
+    usual = pathlib.Path("/tmp")  # noqa: S108 - files in it have no name
+    return next(named, str(usual) if usual.is_dir() else tempfile.gettempdir())

@@ -1,0 +1,101 @@
+"""BATCH: the records of a day as files, and messages that only name them.
+
+A file gets its name when it is complete: until then it has another one, which says so, and an error or a signal takes
+it away again. Names say stream, day, export and part, so no run ever writes over what another one has announced.
+Nobody deletes the files but the user: the reader may be late, and need them again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+from typing import IO, TYPE_CHECKING, Any, Final
+
+from singer_sdk.exceptions import ConfigValidationError
+from upath import UPath
+
+from tap_cometly.records.blocks import Records
+
+_open_gzip: Any
+try:
+    from isal.igzip_threaded import open as _open_gzip
+except ImportError:  # no wheel of it for this machine
+    _open_gzip = None
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from singer_sdk.helpers._batch import BatchConfig
+
+_FASTEST: Final = 1
+"""Compression level: the files are read once, and soon."""
+
+
+class BatchFolder:
+    """Where the files of a stream go.
+
+    Args:
+        config: The setting ``batch_config``.
+
+    Raises:
+        ConfigValidationError: It asks for something that cannot be done.
+    """
+
+    def __init__(self, config: BatchConfig) -> None:
+        if config.encoding.format != "jsonl" or config.encoding.compression not in {"gzip", "none", None}:
+            raise ConfigValidationError(
+                "`batch_config` asks for files that this tap does not write: set `encoding.format` to 'jsonl' and "
+                "`encoding.compression` to 'gzip' or 'none'"
+            )
+        if config.batch_size < 1:
+            raise ConfigValidationError("`batch_config.batch_size` is the number of records in a file: at least 1")
+        self._config = config
+        self._gzipped = config.encoding.compression == "gzip"
+
+    def parts(self, name: str, blocks: Iterable[Records]) -> Iterator[tuple[str, int]]:
+        """Write records into files of bounded size; yield address and number of records of each when it is complete.
+
+        Args:
+            name: What all their names begin with.
+            blocks: The records.
+        """
+        nothing = Records(b"", 0)
+        remaining = (block for block in blocks if block.count)
+        rest = next(remaining, nothing)
+        number = 0
+        while rest.count:
+            number += 1
+            file_name = f"{self._config.storage.prefix or ''}{name}-part-{number:05}.jsonl"
+            file_name += ".gz" if self._gzipped else ""
+            rows = 0
+            with self._complete_or_gone(file_name) as file:
+                while rows < self._config.batch_size and rest.count:
+                    taken, rest = rest.divided(self._config.batch_size - rows)
+                    file.write(taken.text)
+                    rows += taken.count
+                    rest = rest if rest.count else next(remaining, nothing)
+            yield self._config.storage.get_url(file_name), rows
+
+    @contextlib.contextmanager
+    def _complete_or_gone(self, name: str) -> Iterator[IO[bytes]]:
+        """Open a file that has its name only after the context, and only if nothing went wrong."""
+        storage = self._config.storage
+        path = UPath(storage.root, **storage.params).resolve() / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_name(f"{path.name}.unfinished")
+        try:
+            with unfinished.open("wb") as raw, _gzip(raw) if self._gzipped else contextlib.nullcontext(raw) as file:
+                yield file
+            unfinished.rename(path)
+        except BaseException:
+            unfinished.unlink(missing_ok=True)
+            raise
+
+
+def _gzip(raw: IO[bytes]) -> contextlib.AbstractContextManager[IO[bytes]]:
+    """Compress what is written, in a thread of its own where that can be had."""
+    if _open_gzip is None:
+        opened: Any = gzip.GzipFile(fileobj=raw, mode="wb", compresslevel=_FASTEST)
+    else:
+        opened = _open_gzip(raw, "wb", compresslevel=_FASTEST, threads=1)
+    return contextlib.closing(opened)

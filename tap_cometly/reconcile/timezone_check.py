@@ -1,0 +1,111 @@
+"""Which time zone the data show: the events of a day lie within that day, in the Space's zone and in no other.
+
+The API does not tell the zone (see *Dates and timezones* in the vendor's pages: ``date`` is read in the Space's
+timezone, ``event_time_utc`` is UTC), so it is a setting, and this is how the data check it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import date, datetime, time, timedelta, timezone
+from typing import TYPE_CHECKING, Final
+
+from typing_extensions import Self, override
+
+from tap_cometly.windows import dates
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+_QUARTER: Final = timedelta(minutes=15)
+"""All offsets in use are multiples of it."""
+_WEST, _EAST = timedelta(hours=-12), timedelta(hours=14)
+
+
+class WrongTimezoneError(Exception):
+    """The setting ``timezone`` is not the Space's: going on would put rows near midnight into wrong days for ever."""
+
+
+@dataclasses.dataclass(frozen=True)
+class OffsetRange:
+    """The UTC offsets that agree with the events seen so far.
+
+    Attributes:
+        low: Smallest offset.
+        high: Largest offset; the true one is smaller.
+    """
+
+    low: timedelta = _WEST
+    high: timedelta = _EAST + _QUARTER
+
+    @classmethod
+    def of_day(cls, day: date, first: datetime, last: datetime) -> Self:
+        """Return the offsets at which ``first`` and ``last`` (UTC) both belong to ``day``."""
+        midnight = datetime.combine(day, time.min, timezone.utc)
+        return cls(max(midnight - first, _WEST), min(midnight + timedelta(days=1) - last, _EAST + _QUARTER))
+
+    def narrowed(self, other: OffsetRange) -> OffsetRange:
+        """Return the offsets in both ranges; where there is none (the clocks were changed), the other one."""
+        both = OffsetRange(max(self.low, other.low), min(self.high, other.high))
+        return both if both.candidates else other
+
+    @property
+    def candidates(self) -> list[timedelta]:
+        """The offsets in use that lie in the range."""
+        first = -(-self.low // _QUARTER)
+        last = -(-self.high // _QUARTER)
+        return [_QUARTER * number for number in range(first, last)]
+
+    @override
+    def __str__(self) -> str:
+        """Return the range for people."""
+        offsets = self.candidates
+        if not offsets:
+            return "no UTC offset at all"
+        if len(offsets) == 1:
+            return named(offsets[0])
+        return f"an offset from {named(offsets[0])} to {named(offsets[-1])}"
+
+
+def named(offset: timedelta) -> str:
+    """Return an offset as people write it: UTC-05:00."""
+    minutes = round(offset.total_seconds() / 60)
+    return f"UTC{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
+
+
+def may_belong(day: date, first: datetime, last: datetime) -> bool:
+    """Tell whether a day's first and last event (UTC) can lie within the day somewhere on Earth, each for itself."""
+    midnight = datetime.combine(day, time.min, timezone.utc)
+    return midnight - _EAST <= first and last < midnight + timedelta(days=1) - _WEST
+
+
+def check(day: date, zone: ZoneInfo, first: datetime, last: datetime) -> None:
+    """Check that a day's first and last event (UTC) lie within the day.
+
+    Raises:
+        WrongTimezoneError: They do not; names the offset that the data show and the setting to change.
+    """
+    begin, end = dates.day_bounds(day, zone)
+    if begin <= first and last < end:
+        return
+    raise WrongTimezoneError(
+        f"The setting `timezone` ({zone.key}) does not agree with Cometly: its events of {day} happened from "
+        f"{moment(first)} to {moment(last)}, but the day lasts from {moment(begin)} to {moment(end)} there. "
+        f"The data show {OffsetRange.of_day(day, first, last)}. Set `timezone` to what the Cometly app shows for the "
+        "Space, or remove it. Nothing of that day was written"
+    )
+
+
+def suggestion(shown: OffsetRange) -> str:
+    """Return what the data say about a Space whose zone is not set."""
+    offsets = shown.candidates
+    if not offsets:
+        return "The events agree with no UTC offset"
+    hours = [f"{(offset - _WEST).total_seconds() / 3600:g}" for offset in (offsets[0], offsets[-1])]
+    earlier = " to ".join(dict.fromkeys(hours))
+    return f"The events show {shown}. With the setting `timezone` each day would arrive {earlier} hours earlier"
+
+
+def moment(instant: datetime) -> str:
+    """Return a point in time as people read it."""
+    return f"{instant:%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,118 @@
+"""What a day holds, in a few figures: enough to notice any change without keeping the rows."""
+
+from __future__ import annotations
+
+import dataclasses
+import decimal
+from datetime import datetime, timezone
+from decimal import Decimal
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+from tap_cometly.records.digest import EXACT, LinesDigest, RowsDigest
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from tap_cometly.records.coercion import Column
+
+
+@dataclasses.dataclass(frozen=True)
+class Content:
+    """What a day holds.
+
+    Attributes:
+        rows: How many rows.
+        lines_digest: Of the lines of its file; see `tap_cometly.records.digest`.
+        digest: Names these rows, whoever exported them; empty where it was not wanted.
+        amount_total: Sum of ``amount``, exact; None where it is not asked for.
+        first_event_time: Earliest ``event_time_utc``, RFC 3339 in UTC; None for a day without events.
+        last_event_time: Latest one.
+    """
+
+    rows: int
+    lines_digest: str
+    digest: str
+    amount_total: Decimal | None
+    first_event_time: str | None
+    last_event_time: str | None
+
+    @property
+    def span(self) -> tuple[datetime, datetime] | None:
+        """First and last event time; None for a day without events."""
+        if self.first_event_time is None or self.last_event_time is None:
+            return None
+        return _moment(self.first_event_time), _moment(self.last_event_time)
+
+
+class Tally:
+    """Adds up what a day holds, in any order.
+
+    Args:
+        columns: The columns of its rows, in an order that is always the same.
+        name: Whether to make the digest that names the rows.
+    """
+
+    def __init__(self, columns: Sequence[Column], *, name: bool = True) -> None:
+        kinds = {column.name: column.plain for column in columns}
+        self.times = kinds.get("event_time_utc") == "timestamp"
+        self.amounts = kinds.get("amount") == "number"
+        self._rows = 0
+        self._lines = LinesDigest(columns)
+        self._digest = RowsDigest(columns) if name else None
+        self._total = Decimal(0) if self.amounts else None
+        self._first: str | None = None
+        self._last: str | None = None
+
+    def add(self, line: bytes, row: Mapping[str, Any]) -> None:
+        """Add a row.
+
+        Args:
+            line: Its line in the file, ended like Unix's, without other white space around it.
+            row: Its values by column, fitted to their types.
+        """
+        self._rows += 1
+        self._lines.add([line])
+        if self._digest is not None:
+            self._digest.add(row)
+        if self._total is not None and (amount := row.get("amount")) is not None:
+            self._total = EXACT.add(self._total, Decimal(amount))
+        if self.times and (moment := row["event_time_utc"]) is not None:
+            moment = moment[:-1]  # without the Z, a fraction sorts after its whole second
+            self._first = moment if self._first is None or moment < self._first else self._first
+            self._last = moment if self._last is None or moment > self._last else self._last
+
+    def add_structs(
+        self, lines: Iterable[bytes], rows: Sequence[Any], times: Iterable[str | None], *, texts: Collection[str] = ()
+    ) -> None:
+        """Add many rows at once. They are of no other use afterwards.
+
+        Args:
+            lines: Their lines in the file, of the same form.
+            rows: Structs with the columns as their first fields, in the same order, fitted to their types.
+            times: Their times, if they have an ``event_time_utc``; each different one at least once, unless it was
+                among those of an earlier call.
+            texts: Columns of text whose values are still integers.
+        """
+        self._rows += len(rows)
+        if self._total is not None:
+            with decimal.localcontext(EXACT):
+                self._total += sum([amount for amount in map(attrgetter("amount"), rows) if amount])
+        if self.times and (moments := [moment[:-1] for moment in times if moment]):
+            first, last = min(moments), max(moments)
+            self._first = first if self._first is None else min(first, self._first)
+            self._last = last if self._last is None else max(last, self._last)
+        self._lines.add(lines)
+        if self._digest is not None:
+            self._digest.add_structs(rows, texts)
+
+    def content(self) -> Content:
+        """Return what was added up."""
+        first, last = (None if moment is None else f"{moment}Z" for moment in (self._first, self._last))
+        digest = self._digest.hexdigest() if self._digest else ""
+        return Content(self._rows, self._lines.hexdigest(), digest, self._total, first, last)
+
+
+def _moment(text: str) -> datetime:
+    """Read an RFC 3339 time in UTC, to the second."""
+    return datetime.fromisoformat(text[:19]).replace(tzinfo=timezone.utc)

@@ -1,0 +1,384 @@
+"""The engine against a scripted vendor, in virtual time: every transition of an order, and the order of results."""
+
+from __future__ import annotations
+
+import collections
+import gzip
+import itertools
+import logging
+import math
+import threading
+
+import pytest
+import requests_mock as rm
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tap_cometly.engine import Delivery, Failure, Limits, Pipeline
+from tap_cometly.engine.vendor import (
+    Damaged,
+    JobState,
+    JobStatus,
+    JobUnknown,
+    Link,
+    Refused,
+    Throttled,
+    Unavailable,
+    Unfit,
+)
+from tap_cometly.files.ndjson import lines
+from tests.virtual_time import VirtualClock
+
+LOG = logging.getLogger("test")
+READY, RUNNING, FAILED = JobState.READY, JobState.RUNNING, JobState.FAILED
+
+
+class FreeBudget:
+    def __init__(self):
+        self.spent = 0
+
+    def ready_at(self, now):
+        return now
+
+    def spend(self):
+        self.spent += 1
+
+
+class ScriptedVendor:
+    """Makes jobs that take ``seconds``; ``script`` holds answers given instead, by step and order, first to last."""
+
+    def __init__(self, clock, *, seconds=90.0):
+        self.clock = clock
+        self.seconds = seconds if callable(seconds) else lambda _order: seconds
+        self.create_budget = FreeBudget()
+        self.status_budget = FreeBudget()
+        self.script = collections.defaultdict(list)
+        self.jobs = []  # (order, created at)
+        self.log = []  # (step, order, time)
+        self.lock = threading.Lock()
+
+    def _next(self, step, order):
+        with self.lock:
+            self.log.append((step, order, self.clock.now()))
+            answers = self.script[step, order]
+            answer = answers.pop(0) if answers else None
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def create(self, order):
+        self._next("create", order)
+        with self.lock:
+            self.jobs.append((order, self.clock.now()))
+            return len(self.jobs) - 1
+
+    def status(self, job):
+        order, created_at = self.jobs[job]
+        answer = self._next("status", order)
+        if answer is not None:
+            return answer
+        if self.clock.now() < created_at + self.seconds(order):
+            return JobStatus(RUNNING, "processing")
+        return JobStatus(READY, "completed", links=(Link(f"https://files.test/{order}"),))
+
+    def times(self, step, order):
+        return [at for logged, of, at in self.log if (logged, of) == (step, order)]
+
+
+def content(order):
+    return gzip.compress(b'{"order":"%s"}\n' % str(order).encode())
+
+
+def read(_order, files):
+    return [line for file in files for _, line in lines(file)]
+
+
+@pytest.fixture
+def clock():
+    return VirtualClock()
+
+
+@pytest.fixture
+def vendor(clock):
+    return ScriptedVendor(clock)
+
+
+@pytest.fixture
+def files():
+    with rm.Mocker() as mocker:
+        mocker.get(rm.ANY, content=lambda request, _: content(request.path[1:]))
+        yield mocker
+
+
+def run(vendor, clock, orders, *, prove=read, limits=Limits(), jitter=float):  # noqa: B008
+    with Pipeline(vendor, orders, prove=prove, log=LOG, limits=limits, clock=clock, jitter=jitter) as results:
+        return list(results)
+
+
+def rows(results):
+    return [result.proof if isinstance(result, Delivery) else None for result in results]
+
+
+def reason(results):
+    (failure,) = (result for result in results if isinstance(result, Failure))
+    return failure.reason
+
+
+def test_results_come_in_the_order_of_the_orders_whatever_finishes_first(clock, files):
+    vendor = ScriptedVendor(clock, seconds=lambda order: 500 - 100 * int(order))
+    results = run(vendor, clock, list("01234"))
+    assert [result.order for result in results] == list("01234")
+    assert rows(results) == [[b'{"order":"%s"}' % order.encode()] for order in "01234"]
+
+
+def test_nothing_to_do_is_done_at_once(clock, vendor):
+    assert run(vendor, clock, []) == []
+
+
+def test_no_more_exports_are_in_flight_than_allowed(clock, vendor, files):
+    flying = set()
+    most = 0
+    create = vendor.create
+
+    def counting(order):
+        nonlocal most
+        flying.add(order)
+        most = max(most, len(flying))
+        return create(order)
+
+    vendor.create = counting
+    orders = [str(number) for number in range(12)]
+    with Pipeline(vendor, orders, prove=read, log=LOG, limits=Limits(in_flight=3), clock=clock) as results:
+        for result in results:
+            flying.discard(result.order)
+    assert most == 3
+
+
+def test_files_are_closed_once_the_next_result_is_asked_for(clock, vendor, files):
+    with Pipeline(vendor, list("ab"), prove=read, log=LOG, clock=clock) as results:
+        first, *_rest = (result.files[0] for result in results)
+        assert first.closed
+
+
+def test_a_vendor_without_data_names_no_file(clock, vendor):
+    vendor.script["status", "a"] = [JobStatus(READY, "completed")]
+    (result,) = run(vendor, clock, ["a"])
+    assert result.files == ()
+    assert result.proof == []
+
+
+def test_later_jobs_are_first_asked_when_earlier_ones_were_usually_ready(clock, vendor, files):
+    orders = [str(number) for number in range(6)]
+    run(vendor, clock, orders, limits=Limits(in_flight=1))
+    created, *_ = vendor.times("create", "5")
+    polls = [at - created for at in vendor.times("status", "5")]
+    assert polls[0] > 80
+    assert polls[-1] < 95
+
+
+@pytest.mark.parametrize("step", ["create", "status"])
+def test_trouble_is_retried_ever_later_and_forgotten_after_success(clock, vendor, files, step):
+    vendor.script[step, "a"] = [Unavailable("HTTP 503")] * 4
+    (result,) = run(vendor, clock, ["a"])
+    assert isinstance(result, Delivery)
+    times = vendor.times(step, "a")
+    assert [late - early for early, late in itertools.pairwise(times[:5])] == [1, 2, 4, 8]
+
+
+@pytest.mark.parametrize("step", ["create", "status"])
+def test_trouble_without_end_fails_the_order_and_says_for_how_long(clock, vendor, files, step):
+    vendor.script[step, "a"] = [Unavailable("HTTP 503")] * 1000
+    results = run(vendor, clock, ["a", "b"])
+    assert "HTTP 503, and so for " in reason(results)
+    assert results[1].order == "b"
+    assert isinstance(results[1], Delivery)
+
+
+@pytest.mark.parametrize("step", ["create", "status"])
+def test_a_throttled_request_is_sent_again_without_counting_as_trouble(clock, vendor, files, step):
+    vendor.script[step, "a"] = [Throttled("429")] * 50
+    (result,) = run(vendor, clock, ["a"])
+    assert isinstance(result, Delivery)
+
+
+@pytest.mark.parametrize("step", ["create", "status"])
+def test_a_refusal_stops_the_run_but_not_before_what_was_delivered(clock, vendor, files, step):
+    vendor.script[step, "b"] = [Refused("401: check api_key")]
+    delivered = []
+    with (
+        pytest.raises(Refused, match="check api_key"),
+        Pipeline(vendor, list("abc"), prove=read, log=LOG, limits=Limits(in_flight=1), clock=clock) as results,
+    ):
+        delivered.extend(result.order for result in results)
+    assert delivered == ["a"]
+
+
+def test_a_bug_in_the_vendor_code_is_not_swallowed(clock, vendor):
+    vendor.script["status", "a"] = [ZeroDivisionError("bug")]
+    with pytest.raises(ZeroDivisionError):
+        run(vendor, clock, ["a"])
+
+
+def test_a_failed_job_is_created_again_a_bounded_number_of_times(clock, vendor, files):
+    failed = JobStatus(FAILED, "failed", "out of memory")
+    vendor.script["status", "a"] = [failed, failed]
+    assert rows(run(vendor, clock, ["a"])) == [[b'{"order":"a"}']]
+    assert len(vendor.times("create", "a")) == 3
+    vendor.script["status", "b"] = [failed] * 3
+    results = run(vendor, clock, list("bc"))
+    assert "failed" in reason(results)
+    assert "out of memory" in reason(results)
+    assert len(vendor.times("create", "b")) == 3
+    assert rows(results)[1] == [b'{"order":"c"}']
+
+
+def test_a_job_that_never_finishes_is_given_up_at_its_deadline_naming_the_last_word(clock, vendor, files):
+    vendor.script["status", "a"] = [JobStatus(RUNNING, "reticulating")] * 10_000
+    results = run(vendor, clock, ["a"], limits=Limits(export_seconds=600))
+    assert "still 'reticulating' after 10 minutes" in reason(results)
+    created = vendor.times("create", "a")
+    assert [late - early for early, late in itertools.pairwise(created)] == [600, 600]
+
+
+def test_a_new_job_may_be_unknown_for_a_moment(clock, vendor, files):
+    vendor.script["status", "a"] = [JobUnknown("404")] * 3
+    run(vendor, clock, ["a"])
+    assert len(vendor.times("create", "a")) == 1
+
+
+def test_a_job_that_stays_unknown_is_created_again(clock, vendor, files):
+    vendor.script["status", "a"] = [JobUnknown("404")] * 1000
+    assert "404" in reason(run(vendor, clock, ["a"]))
+    assert len(vendor.times("create", "a")) == 3
+
+
+def test_an_expired_link_is_renewed_and_nothing_is_exported_again(clock, vendor, files):
+    files.get("https://files.test/a", [{"status_code": 403}, {"status_code": 403}, {"content": content("a")}])
+    assert rows(run(vendor, clock, ["a"])) == [[b'{"order":"a"}']]
+    assert len(vendor.times("create", "a")) == 1
+
+
+def test_a_link_that_is_refused_again_and_again_leads_to_another_export(clock, vendor, files):
+    files.get("https://files.test/a", status_code=403)
+    assert "refused the link" in reason(run(vendor, clock, ["a"]))
+    assert len(vendor.times("create", "a")) == 3
+
+
+def test_a_damaged_file_is_downloaded_again_then_exported_again_then_the_order_fails(clock, vendor, files):
+    files.get("https://files.test/a", content=content("a")[:-1])
+    assert "cut short" in reason(run(vendor, clock, ["a"]))
+    assert len(vendor.times("create", "a")) == 3
+    assert files.call_count == 6
+
+
+def test_content_that_cannot_be_taken_fails_the_order_at_once(clock, vendor, files):
+    def refuse(order, _files):
+        if order == "a":
+            raise Unfit("line 3 is not JSON")
+        return order
+
+    results = run(vendor, clock, list("ab"), prove=refuse)
+    assert reason(results) == "line 3 is not JSON"
+    assert results[1].proof == "b"
+    assert len(vendor.times("create", "a")) == 1
+
+
+def test_a_proof_may_find_damage_that_only_it_can_see(clock, vendor, files):
+    seen = []
+
+    def suspicious(order, _files):
+        seen.append(order)
+        if len(seen) == 1:
+            raise Damaged("row count differs")
+        return order
+
+    (result,) = run(vendor, clock, ["a"], prove=suspicious)
+    assert result.proof == "a"
+
+
+def test_a_create_that_must_wait_delays_no_poll_and_the_other_way_round(clock, files):
+    vendor = ScriptedVendor(clock, seconds=10)
+    start = clock.now()
+    vendor.create_budget.ready_at = lambda now: now if not vendor.jobs else max(now, start + 1000)
+    with Pipeline(vendor, list("ab"), prove=read, log=LOG, clock=clock) as results:
+        deliveries = iter(results)
+        assert next(deliveries).order == "a"
+        assert clock.now() < start + 30
+        assert next(deliveries).order == "b"
+        assert clock.now() >= start + 1000
+
+
+def test_links_are_asked_for_only_when_a_download_can_begin(clock, files):
+    """While both places for downloads are taken nobody else is polled, however ready the jobs are."""
+    vendor = ScriptedVendor(clock, seconds=1)
+    reading = threading.Semaphore(0)
+    go_on = threading.Event()
+
+    def slow(order, _files):
+        reading.release()
+        assert go_on.wait(timeout=30)
+        return order
+
+    with Pipeline(vendor, list("abcdef"), prove=slow, log=LOG, clock=clock) as results:
+        for _ in range(2):
+            assert reading.acquire(timeout=30)
+        clock.advance(1000)
+        in_hand = {order for step, order, _ in vendor.log if step == "status"}
+        assert len(in_hand) == 2
+        go_on.set()
+        assert [result.proof for result in results] == list("abcdef")
+
+
+def test_an_interrupt_ends_the_wait_of_the_consumer(clock, vendor):
+    vendor.create_budget.ready_at = lambda _now: math.inf
+    pipeline = Pipeline(vendor, ["a"], prove=read, log=LOG)
+    threading.Timer(0, pipeline.interrupt, [SystemExit(143)]).start()
+    with pytest.raises(SystemExit), pipeline as results:
+        list(results)
+
+
+class StatusCodeVendor:
+    """The opposite of Cometly: the HTTP status is the state, the poll URL is the link, several files per job."""
+
+    create_budget = status_budget = FreeBudget()
+
+    def __init__(self, polls_until_ready, parts):
+        self.left = polls_until_ready
+        self.parts = parts
+
+    def create(self, order):
+        return f"https://vendor.test/{order}"
+
+    def status(self, job):
+        self.left -= 1
+        code = 404 if self.left >= 0 else 200
+        links = tuple(Link(f"{job}/{part}", {"X-Auth": "token"}) for part in range(self.parts))
+        return JobStatus({404: RUNNING, 200: READY}[code], str(code), links=links)
+
+
+def test_the_engine_fits_a_vendor_that_works_quite_differently(clock):
+    with rm.Mocker() as mocker:
+        mocker.get(rm.ANY, content=b'{"part":1}\n')
+        (result,) = run(StatusCodeVendor(3, 4), clock, ["a"])
+        assert result.proof == [b'{"part":1}'] * 4
+        assert {request.headers["X-Auth"] for request in mocker.request_history} == {"token"}
+
+
+@settings(deadline=None, max_examples=40)
+@given(data=st.data(), count=st.integers(1, 12), in_flight=st.integers(1, 6))
+def test_whatever_goes_wrong_each_order_has_one_result_in_order(data, count, in_flight):
+    clock = VirtualClock()
+    vendor = ScriptedVendor(clock, seconds=lambda order: 1 + hash(order) % 200)
+    trouble = st.sampled_from([None, Unavailable("503"), Throttled("429")])
+    odd = trouble | st.sampled_from([JobUnknown("404"), JobStatus(FAILED, "failed"), JobStatus(RUNNING, "odd")])
+    orders = [f"order{number}" for number in range(count)]
+    for order in orders:
+        vendor.script["create", order] = data.draw(st.lists(trouble, max_size=4))
+        vendor.script["status", order] = data.draw(st.lists(odd, max_size=6))
+    with rm.Mocker() as mocker:
+        mocker.get(rm.ANY, content=lambda request, _: content(request.path[1:]))
+        results = run(vendor, clock, orders, limits=Limits(in_flight=in_flight))
+    assert [result.order for result in results] == orders
+    for result in results:
+        if isinstance(result, Delivery):
+            assert result.proof == [b'{"order":"%s"}' % result.order.encode()]

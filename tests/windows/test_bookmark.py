@@ -1,0 +1,157 @@
+"""What the next run must know: its form in STATE, and what is remembered of the latest days."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks.state_size import bookmark_after, size
+from tap_cometly.windows.bookmark import Bookmark, DaySnapshot
+from tap_cometly.windows.delivered import MalformedStateError, Progress
+
+START = date(2025, 1, 1)
+MEMORY = DaySnapshot(
+    export_id=40718,
+    lines_digest="0123456789abcdef",
+    digest="9f" * 16,
+    row_count=412,
+    amount_total=Decimal("18230.50"),
+    exported_at="2025-03-11T06:00:04Z",
+    revision=1,
+)
+
+
+def jan(day):
+    return date(2025, 1, day)
+
+
+days = st.dates(date(2024, 12, 1), date(2025, 2, 28))
+memories = st.builds(
+    DaySnapshot,
+    export_id=st.integers(1, 2**62),
+    lines_digest=st.text("0123456789abcdef", min_size=16, max_size=16),
+    digest=st.text("0123456789abcdef", min_size=32, max_size=32),
+    row_count=st.integers(0, 10**9),
+    amount_total=st.none() | st.decimals(allow_nan=False, allow_infinity=False),
+    exported_at=st.dates(date(2000, 1, 1)).map("{}T06:00:04Z".format),
+    revision=st.integers(1, 10**6),
+)
+
+
+@given(
+    delivered=st.lists(st.tuples(days, memories), max_size=12),
+    since=days,
+    lookback=st.integers(0, 8),
+    again=st.sets(days, max_size=3),
+)
+def test_it_comes_back_from_state_as_it_was(delivered, since, lookback, again):
+    bookmark = Bookmark(since=since, request={"fields": ["amount"], "sources": []})
+    for day, memory in delivered:
+        bookmark = bookmark.with_delivered(day, memory, lookback_days=lookback)
+    bookmark = bookmark.with_rewrite(again)
+    state = json.loads(json.dumps(bookmark.to_state()))
+    assert Bookmark.from_state(state, start=START) == bookmark
+
+
+@given(delivered=st.lists(days, min_size=1, max_size=40, unique=True), lookback=st.integers(0, 10))
+def test_only_days_that_a_lookback_still_reaches_are_remembered(delivered, lookback):
+    bookmark = Bookmark()
+    for day in delivered:
+        bookmark = bookmark.with_delivered(day, MEMORY, lookback_days=lookback)
+    assert set(bookmark.snapshots) == set(sorted(delivered, reverse=True)[:lookback])
+
+
+def test_a_day_in_doubt_is_remembered_until_it_is_delivered_again():
+    bookmark = Bookmark().with_delivered(jan(1), MEMORY, lookback_days=1).with_rewrite([jan(1), jan(30)])
+    bookmark = bookmark.with_delivered(jan(2), MEMORY, lookback_days=1)
+    assert bookmark.rewrite == {jan(1)}, "a day that is not delivered is due in any case"
+    assert set(bookmark.snapshots) == {jan(1), jan(2)}
+    bookmark = bookmark.with_delivered(jan(1), MEMORY, lookback_days=1)
+    assert not bookmark.rewrite
+    assert set(bookmark.snapshots) == {jan(2)}
+
+
+def test_an_empty_bookmark_is_an_empty_state():
+    assert Bookmark().to_state() == {}
+    assert Bookmark.from_state({}, start=START) == Bookmark()
+
+
+def test_a_bookmark_of_an_older_version_says_when_the_stream_began_and_remembers_no_day():
+    bookmark = Bookmark.from_state({"replication_key_value": "2025-01-09"}, start=jan(3))
+    assert bookmark == Bookmark(Progress(((jan(3), jan(9)),)), since=jan(3))
+
+
+def test_what_is_remembered_of_a_day_that_was_cut_out_of_the_delivered_ones_is_forgotten():
+    state = {
+        "delivered": [["2025-01-01", "2025-01-02"]],
+        "snapshots": {"2025-01-02": MEMORY.to_state(), "2025-01-03": MEMORY.to_state()},
+        "rewrite": ["2025-01-03"],
+    }
+    bookmark = Bookmark.from_state(state, start=START)
+    assert set(bookmark.snapshots) == {jan(2)}
+    assert not bookmark.rewrite
+
+
+def of_a_day(**changes):
+    return {"snapshots": {"2025-01-02": {**MEMORY.to_state(), **changes}}}
+
+
+@pytest.mark.parametrize(
+    ("odd", "key"),
+    [
+        ({"request": ["query_mode"]}, "request"),
+        ({"request": {"fields": "amount"}}, "request.fields"),
+        ({"request": {"fields": [["amount"]]}}, "request.fields"),
+        ({"since": "soon"}, "since"),
+        ({"since": 20250101}, "since"),
+        ({"snapshots": ["2025-01-02"]}, "snapshots"),
+        ({"snapshots": {"yesterday": MEMORY.to_state()}}, "snapshots"),
+        ({"snapshots": {"2025-01-02": None}}, "snapshots.2025-01-02"),
+        ({"snapshots": {"2025-01-02": {}}}, "snapshots.2025-01-02"),
+        (of_a_day(row_count="many"), "snapshots.2025-01-02"),
+        (of_a_day(row_count=None), "snapshots.2025-01-02"),
+        (of_a_day(row_count=float("inf")), "snapshots.2025-01-02"),
+        (of_a_day(digest=None), "snapshots.2025-01-02"),
+        (of_a_day(amount_total="much"), "snapshots.2025-01-02"),
+        (of_a_day(amount_total="NaN"), "snapshots.2025-01-02"),
+        (of_a_day(exported_at="recently"), "snapshots.2025-01-02"),
+        (of_a_day(exported_at=None), "snapshots.2025-01-02"),
+        (of_a_day(revision=[]), "snapshots.2025-01-02"),
+        ({"rewrite": "2025-01-02"}, "rewrite"),
+        ({"rewrite": ["soon"]}, "rewrite"),
+    ],
+    ids=str,
+)
+def test_what_makes_no_sense_is_an_error_that_names_it_and_never_a_reload(odd, key):
+    state = {"delivered": [["2025-01-01", "2025-01-09"]], **odd}
+    with pytest.raises(MalformedStateError, match=f"`{key}`") as caught:
+        Bookmark.from_state(state, start=START)
+    assert "--full-refresh" in str(caught.value)
+
+
+@pytest.mark.parametrize(("lookback", "most"), [(0, 600), (3, 1_200), (30, 7_000)])
+def test_state_is_small_after_three_years_of_daily_runs(lookback, most):
+    after_a_year, after_three = (size(bookmark_after(years * 365, lookback_days=lookback)) for years in (1, 3))
+    assert after_three < most
+    assert abs(after_three - after_a_year) < 10, "it does not grow"
+
+
+def test_the_example_in_the_documents_is_one():
+    example = {
+        "replication_key": "event_date",
+        "replication_key_value": "2025-03-10",
+        "delivered": [["2025-01-01", "2025-03-10"]],
+        "since": "2025-01-01",
+        "request": {"query_mode": "profile", "fields": ["amount", "event_name"]},
+        "snapshots": {"2025-03-10": MEMORY.to_state()},
+        "rewrite": ["2025-03-09"],
+    }
+    bookmark = Bookmark.from_state(example, start=START)
+    assert bookmark.to_state() == example
+    assert bookmark.snapshots[date(2025, 3, 10)].amount_total == Decimal("18230.50")
+    assert bookmark.rewrite == {date(2025, 3, 10) - timedelta(days=1)}

@@ -1,0 +1,130 @@
+"""Which days a run exports, in which order, and why."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tap_cometly.settings import Settings
+from tap_cometly.windows.dates import days
+from tap_cometly.windows.plan import Plan
+from tests.tapping import days_before, sync
+
+NOW = datetime(2025, 3, 11, 6, tzinfo=timezone.utc)
+YESTERDAY = date(2025, 3, 10)
+
+
+def plan(state=None, *, now=NOW, **config):
+    config = {"api_key": "k", "timezone": "UTC", **config}
+    return Plan.make(Settings.from_config(config, now=now), state or {}, now, columns=["amount"])
+
+
+def march(day):
+    return date(2025, 3, day)
+
+
+def state(*intervals, **more):
+    return {"delivered": [[march(first).isoformat(), march(last).isoformat()] for first, last in intervals], **more}
+
+
+def reasons(made):
+    return [(day.day.day, day.reason) for day in made.due]
+
+
+def test_holes_new_days_and_looked_back_ones_come_in_the_order_of_days():
+    made = plan(state((1, 2), (4, 7)), start_date="2025-03-01", lookback_days=2)
+    assert reasons(made) == [
+        (3, "missing"), (6, "lookback"), (7, "lookback"), (8, "new"), (9, "new"), (10, "new"),
+    ]  # fmt: skip
+
+
+def test_newest_first_is_the_other_way_round():
+    oldest = plan(state((4, 7)), start_date="2025-03-01")
+    newest = plan(state((4, 7)), start_date="2025-03-01", backfill_order="newest_first")
+    assert newest.due == oldest.due[::-1]
+
+
+@pytest.mark.parametrize(
+    ("order", "days"),
+    [("oldest_first", [1, 2, 5, 9, 10]), ("newest_first", [5, 10, 9, 2, 1])],
+)
+def test_a_hole_that_a_failed_day_left_is_filled_before_anything_newer(order, days):
+    settings = {"start_date": "2025-03-01", "end_date": "2025-03-10", "lookback_days": 0}
+    made = plan(state((3, 4), (6, 8)), backfill_order=order, **settings)
+    assert [due.day.day for due in made.due] == days
+
+
+def test_a_start_that_is_moved_back_makes_the_earlier_days_due():
+    made = plan(state((5, 10)), start_date="2025-03-02", lookback_days=0)
+    assert reasons(made) == [(2, "missing"), (3, "missing"), (4, "missing")]
+
+
+def test_an_end_in_the_past_ends_there_and_is_looked_back_from():
+    made = plan(state((1, 3)), start_date="2025-03-01", end_date="2025-03-05", lookback_days=1)
+    assert reasons(made) == [(3, "lookback"), (4, "new"), (5, "new")]
+    assert not plan(state((1, 5)), start_date="2025-03-01", end_date="2025-03-05", lookback_days=0).due
+
+
+def test_days_in_doubt_are_due_however_old_they_are_if_they_are_wanted():
+    again = {"rewrite": ["2025-03-02", "2025-03-05"]}
+    made = plan(state((1, 10), **again), start_date="2025-03-03", lookback_days=1)
+    assert reasons(made) == [(5, "lookback"), (10, "lookback")]
+
+
+def test_the_open_day_is_due_in_any_case():
+    made = plan(state((1, 10)), start_date="2025-03-01", lookback_days=0, include_open_day=True)
+    assert reasons(made) == [(11, "open")]
+
+
+@pytest.mark.parametrize("bounds", [{"end_date": "2025-03-10"}, {"start_date": "2025-03-12"}], ids=str)
+def test_an_open_day_outside_of_the_wanted_range_is_not(bounds):
+    made = plan(state((1, 10)), lookback_days=0, include_open_day=True, **bounds)
+    assert "open" not in [reason for _, reason in reasons(made)]
+
+
+def test_without_a_start_the_range_that_was_begun_is_finished_later():
+    begun = state((10, 10), since="2025-02-09", asked={})
+    later = plan(begun, now=NOW + timedelta(days=40), lookback_days=0, backfill_order="newest_first")
+    assert later.wanted == (date(2025, 2, 9), YESTERDAY + timedelta(days=40))
+    assert later.due[-1].day == date(2025, 2, 9)
+
+
+@given(
+    stops=st.lists(st.integers(0, 9), max_size=6),
+    sleeps=st.lists(st.integers(0, 4), min_size=6, max_size=6),
+    order=st.sampled_from(["oldest_first", "newest_first"]),
+    start=st.sampled_from([None, "2025-03-01"]),
+)
+def test_runs_that_are_stopped_anywhere_leave_no_day_out(stops, sleeps, order, start):
+    config = {"backfill_order": order, "lookback_days": 0} | ({"start_date": start} if start else {})
+    now, known = NOW, {}
+    first = plan({}, **config).wanted[0]
+    for stop, sleep in zip(stops, sleeps, strict=False):
+        made = plan(known, now=now, **config)
+        bookmark = made.bookmark
+        for due in made.due[:stop]:
+            bookmark = bookmark.with_delivered(due.day, None, lookback_days=0)
+            known = bookmark.to_state()
+        if known:
+            now += timedelta(days=sleep)
+    made = plan(known, now=now, **config)
+    bookmark = made.bookmark
+    for due in made.due:
+        assert due.day not in bookmark.progress
+        bookmark = bookmark.with_delivered(due.day, None, lookback_days=0)
+    assert all(day in bookmark.progress for day in days(first, made.wanted[1]))
+
+
+@pytest.mark.parametrize("order", ["oldest_first", "newest_first"])
+def test_a_backfill_that_is_stopped_after_any_day_is_finished_by_the_next_run(clock, config, tap, order):
+    config = {**config, "start_date": days_before(clock, 6)[0].isoformat(), "backfill_order": order}
+    whole = sync(config, tap=tap)
+    expected = [day.isoformat() for day in days_before(clock, 6)]
+    assert whole.days == (expected if order == "oldest_first" else expected[::-1])
+    for count, stopped in enumerate(whole.states[-6:], 1):
+        rest = sync({**config, "lookback_days": 0}, state=stopped, tap=tap)
+        assert rest.days == whole.days[count:]
+        assert rest.bookmark["delivered"] == [[expected[0], expected[-1]]]
