@@ -17,7 +17,7 @@ from unittest import mock
 from benchmarks.day import make_file
 from benchmarks.measuring import command, paired
 from benchmarks.taps import REQUEST
-from tap_cometly.records.blocks import prove
+from tap_cometly.records.blocks import verify
 from tap_cometly.records.coercion import Columns
 from tap_cometly.records.digest import LinesDigest
 from tap_cometly.schema import OWN_COLUMNS
@@ -27,7 +27,7 @@ from tap_cometly.windows.bookmark import DaySnapshot
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tap_cometly.records.summary import Content
+    from tap_cometly.records.summary import DaySummary
 
 ROWS: Final = 200_000
 ROUNDS: Final = 11
@@ -41,7 +41,7 @@ def measure(rows: int, rounds: int) -> None:
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         make_file(path := Path(folder, "day.jsonl.gz"), rows)
         with path.open("rb") as file:
-            before = _snapshot(prove((file,), columns).content)
+            before = _snapshot(verify((file,), columns).summary)
         for _ in range(rounds):
             both.append(_seconds(path, columns))
             lines.append(_seconds(path, columns, before))
@@ -59,7 +59,7 @@ def _nothing(_digest: LinesDigest, _lines: Iterable[bytes]) -> None:
     """Add nothing. A mock would remember every call."""
 
 
-def _snapshot(content: Content) -> DaySnapshot:
+def _snapshot(content: DaySummary) -> DaySnapshot:
     return DaySnapshot(
         export_id=1,
         digest=content.digest,
@@ -74,7 +74,7 @@ def _snapshot(content: Content) -> DaySnapshot:
 def _seconds(path: Path, columns: Columns, before: DaySnapshot | None = None) -> float:
     with path.open("rb") as file:
         began = time.perf_counter()
-        prove((file,), columns, before=before)
+        verify((file,), columns, before=before)
         return time.perf_counter() - began
 
 

@@ -1,8 +1,8 @@
 """Where the time of an export goes: ``python -m benchmarks.stages``.
 
 Each stage is what the tap itself does, timed alone: the download over HTTP to a spool file; decompression; the check of
-every value (the proof, on lines that are decompressed already); the records made of the lines; and the messages, made
-of the records and written to a pipe that ``wc -l`` reads. Everything else is in memory meanwhile.
+every value (the verification, on lines that are decompressed already); the records made of the lines; and the messages,
+made of the records and written to a pipe that ``wc -l`` reads. Everything else is in memory meanwhile.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from tap_cometly.engine.download import Transfer
 from tap_cometly.engine.vendor import Link
 from tap_cometly.files.ndjson import line_blocks
 from tap_cometly.outputs.singer import MessageWriter
-from tap_cometly.records.blocks import prove, record_blocks
+from tap_cometly.records.blocks import record_blocks, verify
 from tap_cometly.records.coercion import Columns
 from tap_cometly.schema import OWN_COLUMNS
 from tap_cometly.tap import TapCometly
@@ -75,13 +75,13 @@ class Stages:
         self._columns = Columns(vendors, keys=("id", "touchpoint_id"))
         self._zipped = requests.get(url, timeout=60).content
         self._plain = b"".join(line_blocks(io.BytesIO(self._zipped)))
-        self._proof = prove((io.BytesIO(self._plain),), self._columns)
+        self._verification = verify((io.BytesIO(self._plain),), self._columns)
         self._records = list(self._encoded(io.BytesIO(self._plain)))
 
     def times_read(self) -> float:
         """Return how often the file is read, and decompressed, until its records are there."""
         file = Counted(self._zipped)
-        prove((file,), self._columns)
+        verify((file,), self._columns)
         exhaust(self._encoded(file))
         return file.read_bytes / len(self._zipped)
 
@@ -96,7 +96,7 @@ class Stages:
 
     def check(self) -> None:
         """Prove the lines."""
-        prove((io.BytesIO(self._plain),), self._columns)
+        verify((io.BytesIO(self._plain),), self._columns)
 
     def encode(self) -> None:
         """Make records of the lines."""
@@ -112,7 +112,7 @@ class Stages:
                     writer.write_records("events", records)
 
     def _encoded(self, file: io.BytesIO) -> Iterable[Records]:
-        return record_blocks((file,), self._proof, self._columns, _OWN)
+        return record_blocks((file,), self._verification, self._columns, _OWN)
 
 
 def exhaust(pieces: Iterable[object]) -> None:

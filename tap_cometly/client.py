@@ -19,8 +19,16 @@ import urllib3
 from typing_extensions import Self, override
 
 from tap_cometly.engine.download import READ_SECONDS
-from tap_cometly.engine.rate_limit import Budget, seconds_to_wait, whole_number
-from tap_cometly.engine.vendor import JobState, JobStatus, JobUnknown, Link, Refused, Throttled, Unavailable
+from tap_cometly.engine.rate_limit import RateLimit, seconds_to_wait, whole_number
+from tap_cometly.engine.vendor import (
+    JobState,
+    JobStatus,
+    Link,
+    RateLimitedError,
+    RequestRejectedError,
+    UnavailableError,
+    UnknownJobError,
+)
 
 if TYPE_CHECKING:
     import logging
@@ -43,7 +51,7 @@ _WHAT_TO_CHECK: Final = {
 
 
 @dataclasses.dataclass(frozen=True)
-class EventExport:
+class ExportRequest:
     """What one event export is asked for (endpoint/create-event-export).
 
     Attributes:
@@ -72,8 +80,8 @@ class CometlyClient:
         answer_seconds: Longest silence, and longest answer, before a request counts as lost.
 
     Attributes:
-        create_budget: How soon the next export may be created.
-        status_budget: How soon the next status may be asked for.
+        create_limit: How soon the next export may be created.
+        status_limit: How soon the next status may be asked for.
     """
 
     def __init__(
@@ -90,8 +98,8 @@ class CometlyClient:
         self._now = now
         self._log = log
         self._timeout = (CONNECT_SECONDS, answer_seconds)
-        self.create_budget = Budget(CREATES_PER_MINUTE)
-        self.status_budget = Budget(POLLS_PER_MINUTE)
+        self.create_limit = RateLimit(CREATES_PER_MINUTE)
+        self.status_limit = RateLimit(POLLS_PER_MINUTE)
         self._session = requests.Session()
         self._session.auth = _bearer(api_key)
         # The vendor wants all three on every call, GET included; without `Accept` it may answer with a login page.
@@ -105,22 +113,22 @@ class CometlyClient:
     def __exit__(self, *_: object) -> None:
         self._session.close()
 
-    def create(self, order: EventExport) -> int:
+    def create(self, request: ExportRequest) -> int:
         """Start an event export: ``POST /events/exports`` (endpoint/create-event-export).
 
         Returns:
             The ``export_id``.
 
         Raises:
-            Throttled: The budget is used up.
-            Unavailable: No answer, or one that makes no sense.
-            Refused: The key, the subscription or the request is not accepted.
+            RateLimitedError: The budget is used up.
+            UnavailableError: No answer, or one that makes no sense.
+            RequestRejectedError: The key, the subscription or the request is not accepted.
         """
-        body = {"date": order.day.isoformat(), **order.parameters}
-        answer = self._ask("POST", "/events/exports", self.create_budget, body)
+        body = {"date": request.day.isoformat(), **request.parameters}
+        answer = self._ask("POST", "/events/exports", self.create_limit, body)
         export_id = answer.get("export_id")
         if not isinstance(export_id, int):
-            raise Unavailable("Cometly accepted the export but named no export_id")
+            raise UnavailableError("Cometly accepted the export but named no export_id")
         return export_id
 
     def status(self, job: Hashable) -> JobStatus:
@@ -129,23 +137,23 @@ class CometlyClient:
         Each answer about a finished export carries a link that is good for another 15 minutes.
 
         Raises:
-            Throttled: The budget is used up.
-            Unavailable: No answer, or one that makes no sense.
-            JobUnknown: There is no such export, or it is said to be finished but has no link.
-            Refused: The key or the subscription is not accepted.
+            RateLimitedError: The budget is used up.
+            UnavailableError: No answer, or one that makes no sense.
+            UnknownJobError: There is no such export, or it is said to be finished but has no link.
+            RequestRejectedError: The key or the subscription is not accepted.
         """
-        answer = self._ask("GET", f"/events/exports/{job}", self.status_budget)
+        answer = self._ask("GET", f"/events/exports/{job}", self.status_limit)
         word = str(answer.get("status"))
         state = _STATES.get(word, JobState.RUNNING)
         links: tuple[Link, ...] = ()
         if state is JobState.READY:
             url = answer.get("download_url")
             if not isinstance(url, str) or not url:
-                raise JobUnknown("the export is 'completed' but has no download link")
+                raise UnknownJobError("the export is 'completed' but has no download link")
             links = (Link(url),)
         return JobStatus(state, word, str(answer.get("message") or "no reason given"), links)
 
-    def _ask(self, method: str, path: str, budget: Budget, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    def _ask(self, method: str, path: str, budget: RateLimit, body: dict[str, Any] | None = None) -> dict[str, Any]:
         try:
             with self._session.request(
                 method, self._api_url + path, json=body, timeout=self._timeout, allow_redirects=False, stream=True
@@ -153,14 +161,14 @@ class CometlyClient:
                 content = self._read(response)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             budget.answered(self._now())
-            raise Unavailable(f"no answer from the Cometly API ({_kind(error)})") from None
+            raise UnavailableError(f"no answer from the Cometly API ({_kind(error)})") from None
         self._log.debug("%s %s: HTTP %d", method, path, response.status_code)
         limit = whole_number(response.headers.get("X-RateLimit-Limit"))
         if response.status_code == 429:
             asked = seconds_to_wait(response.headers.get("Retry-After"), _server_time(response))
             pause = budget.refused(self._now(), asked, limit=limit)
             self._log.info("Cometly asks for a pause (429, %s %s): waiting %.0f s", method, path, pause)
-            raise Throttled("the request budget is used up")
+            raise RateLimitedError("the request budget is used up")
         remaining = whole_number(response.headers.get("X-RateLimit-Remaining"))
         budget.answered(self._now(), limit=limit, remaining=remaining)
         if response.ok and response.status_code < 300:
@@ -213,7 +221,7 @@ def _server_time(response: requests.Response) -> datetime:
 def _json_object(content: bytes) -> dict[str, Any]:
     answer = _parsed(content)
     if not isinstance(answer, dict):
-        raise Unavailable("Cometly answered with something else than a JSON object")
+        raise UnavailableError("Cometly answered with something else than a JSON object")
     return answer
 
 
@@ -227,17 +235,17 @@ def _parsed(content: bytes) -> Any:
 def _refusal(status: int, content: bytes, *, creating: bool) -> Exception:
     """Turn an answer that is neither success nor 429 into the error that says what it means."""
     if status >= 500 or status in {408, 425}:
-        return Unavailable(f"the Cometly API answered HTTP {status}")
+        return UnavailableError(f"the Cometly API answered HTTP {status}")
     said = _explanation(_parsed(content))
     if status == 404 and not creating:
-        return JobUnknown("Cometly does not know the export (HTTP 404)")
+        return UnknownJobError("Cometly does not know the export (HTTP 404)")
     if 300 <= status < 400:
-        return Refused(
+        return RequestRejectedError(
             f"Cometly redirects instead of answering (HTTP {status}). "
             "Check the setting `api_url`; an API that sends one to a log-in page does not accept the `api_key`"
         )
     advice = _WHAT_TO_CHECK.get(status, "This is not a documented answer; the API may have changed")
-    return Refused(f"Cometly refuses the request (HTTP {status}: {said}). {advice}")
+    return RequestRejectedError(f"Cometly refuses the request (HTTP {status}: {said}). {advice}")
 
 
 def _explanation(answer: object) -> str:

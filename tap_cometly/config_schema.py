@@ -83,7 +83,7 @@ CONFIG_JSONSCHEMA: Final[dict[str, Any]] = th.PropertiesList(
         ),
         examples=[["event_name", "amount", "profile_id"]],
         minItems=1,
-        maxItems=cometly.MOST_FIELDS,
+        maxItems=cometly.MAX_FIELDS,
     ),
     th.Property(
         "query_mode",
@@ -98,12 +98,12 @@ CONFIG_JSONSCHEMA: Final[dict[str, Any]] = th.PropertiesList(
         th.ArrayType(th.StringType()),
         title="Event names",
         description=(
-            f"Export only these events, 1 to {cometly.MOST_EVENT_NAMES} of: {_listed(cometly.STANDARD_EVENT_NAMES)}, "
+            f"Export only these events, 1 to {cometly.MAX_EVENT_NAMES} of: {_listed(cometly.STANDARD_EVENT_NAMES)}, "
             f"`{cometly.CUSTOM_EVENT_NAMES[0]}` to `{cometly.CUSTOM_EVENT_NAMES[-1]}`. Default: all events."
         ),
         examples=[["purchase", "upsell_purchase", "custom_event_1"]],
         minItems=1,
-        maxItems=cometly.MOST_EVENT_NAMES,
+        maxItems=cometly.MAX_EVENT_NAMES,
     ),
     th.Property(
         "sources",
@@ -112,12 +112,12 @@ CONFIG_JSONSCHEMA: Final[dict[str, Any]] = th.PropertiesList(
         description=(
             "Switches attribution on: one row per event and touchpoint credited to these traffic sources, keyed by "
             "`id` and `touchpoint_id`; events they did not lead to are left out. Needs `attribution_model` and "
-            f"`attribution_window`. 1 to {cometly.MOST_SOURCES} of: {_listed(cometly.SOURCES)}. Default: no "
+            f"`attribution_window`. 1 to {cometly.MAX_SOURCES} of: {_listed(cometly.SOURCES)}. Default: no "
             "attribution, one row per event."
         ),
         examples=[["facebook_ads", "google_ads"]],
         minItems=1,
-        maxItems=cometly.MOST_SOURCES,
+        maxItems=cometly.MAX_SOURCES,
     ),
     th.Property(
         "attribution_model",

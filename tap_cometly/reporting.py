@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from pendulum import Duration
 from singer_sdk import metrics
 
-from tap_cometly.engine.threads import deaf_threads
+from tap_cometly.engine.threads import signals_blocked
 
 if TYPE_CHECKING:
     import logging
     from collections.abc import Callable, Iterable, Iterator
 
-    from tap_cometly.client import EventExport
+    from tap_cometly.client import ExportRequest
     from tap_cometly.engine import Delivery
 
 Result = TypeVar("Result")
@@ -58,7 +58,7 @@ class Report:
         from tqdm import tqdm  # noqa: PLC0415
         from tqdm.contrib.logging import logging_redirect_tqdm  # noqa: PLC0415
 
-        with deaf_threads():  # the bar has one that watches over it
+        with signals_blocked():  # the bar has one that watches over it
             bar = tqdm(total=self._days, unit="day", dynamic_ncols=True)
         with logging_redirect_tqdm(), bar:
             self._bar = bar
@@ -73,13 +73,13 @@ class Report:
             yield result
             self._asked_at = self._now()
 
-    def export_ended(self, order: EventExport, seconds: float, ready: bool) -> None:  # noqa: FBT001
+    def export_ended(self, request: ExportRequest, seconds: float, ready: bool) -> None:  # noqa: FBT001
         """Log how long Cometly took for an export, as the SDK's metric `job_duration`."""
         tags = {
             metrics.Tag.STREAM.value: self._stream,
             metrics.Tag.JOB_TYPE.value: "event_export",
             metrics.Tag.STATUS.value: (metrics.Status.SUCCEEDED if ready else metrics.Status.FAILED).value,
-            "event_date": str(order),
+            "event_date": str(request),
         }
         metrics.log(self._metrics_log, metrics.Point("timer", metrics.Metric.JOB_DURATION, seconds, tags))
 
@@ -87,7 +87,7 @@ class Report:
         """Count a day that will not be delivered; the engine has said why."""
         self._step()
 
-    def delivered(self, delivery: Delivery[EventExport, Any], rows: int, *, changed: bool = True) -> None:
+    def delivered(self, delivery: Delivery[ExportRequest, Any], rows: int, *, changed: bool = True) -> None:
         """Tell that a day is delivered.
 
         Args:
@@ -97,7 +97,7 @@ class Report:
         """
         self._step()
         if self._bar is not None:
-            self._bar.set_postfix_str(f"{delivery.order}: {rows:,} rows")
+            self._bar.set_postfix_str(f"{delivery.request}: {rows:,} rows")
             return
         parts = [f"{rows:,} rows, {_size(delivery.file_bytes)}"]
         waited = self._arrived_at - self._asked_at
@@ -106,14 +106,14 @@ class Report:
         if left := self._days - self._done:
             parts.append(f"about {_duration((self._now() - self._began_at) / self._done * left)} left")
         done = "delivered" if changed else "unchanged"
-        self._log.info("%s %s (%d of %d): %s", delivery.order, done, self._done, self._days, "; ".join(parts))
+        self._log.info("%s %s (%d of %d): %s", delivery.request, done, self._done, self._days, "; ".join(parts))
 
     def _step(self) -> None:
         self._done += 1
         if self._bar is not None:
             self._bar.update()
 
-    def _cause(self, delivery: Delivery[EventExport, Any]) -> str:
+    def _cause(self, delivery: Delivery[ExportRequest, Any]) -> str:
         """Return what most of the last wait went into."""
         moments = [self._asked_at, delivery.created_at, delivery.ready_at, self._arrived_at]
         waits = {

@@ -1,8 +1,8 @@
-"""A run of the events stream: due days to orders for the engine, proven files to rows, whole days to STATE.
+"""A run of the events stream: due days to export requests, verified files to rows, whole days to STATE.
 
-A day is all or nothing. Its rows are read twice: once as proof, in the background, and once as RECORDs, only after
-every one of them has been found to fit. STATE follows the last row of the day, and nothing else marks a day delivered,
-so whatever STATE a target has seen speaks only of days that it has been given completely.
+A day is all or nothing. Its rows are read twice: once to verify them, in the background, and once as RECORDs, only
+after every one of them has been found to fit. STATE follows the last row of the day, and nothing else marks a day
+delivered, so whatever STATE a target has seen speaks only of days that it has been given completely.
 
 Whatever only a run needs is imported from here, and this module when a run begins (`EventsStream.sync_of_days`).
 """
@@ -15,13 +15,13 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 from singer_sdk.exceptions import ConfigValidationError
 
-from tap_cometly.client import CREATES_PER_MINUTE, CometlyClient, EventExport
+from tap_cometly.client import CREATES_PER_MINUTE, CometlyClient, ExportRequest
 from tap_cometly.engine import Delivery, Limits, Pipeline, SystemClock
 from tap_cometly.engine.vendor import ExportError
 from tap_cometly.outputs.batch_files import BatchFolder
 from tap_cometly.reconcile.reconciler import Reconciler
 from tap_cometly.reconcile.timezone_check import WrongTimezoneError
-from tap_cometly.records.blocks import prove, record_blocks, record_rows
+from tap_cometly.records.blocks import record_blocks, record_rows, verify
 from tap_cometly.records.coercion import Columns
 from tap_cometly.reporting import Report
 from tap_cometly.schema import DAY_DIGEST, EVENT_DATE, OWN_COLUMNS, export_parameters, in_order
@@ -36,15 +36,15 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.types import Record
 
     from tap_cometly.engine import Failure
-    from tap_cometly.records.blocks import Proof, Records
+    from tap_cometly.records.blocks import Records, Verification
     from tap_cometly.singer.streams import EventsStream
 
 
 class UndeliveredDaysError(Exception):
     """Some days could not be delivered; all others were. The next run tries them again, first."""
 
-    def __init__(self, failures: Sequence[Failure[EventExport]]) -> None:
-        days = "; ".join(f"{failure.order}: {failure.reason}" for failure in failures)
+    def __init__(self, failures: Sequence[Failure[ExportRequest]]) -> None:
+        days = "; ".join(f"{failure.request}: {failure.reason}" for failure in failures)
         count = f"{len(failures)} days were" if len(failures) > 1 else "1 day was"
         super().__init__(f"{count} not delivered and will be tried again by the next run. {days}")
 
@@ -59,7 +59,7 @@ SELF_EXPLAINING: Final = (
 """Errors that end a run and whose message is all that a user needs."""
 
 
-class EventsSync:
+class EventsRun:
     """Exports the due days of a stream and tells the stream what to remember of them.
 
     Args:
@@ -101,8 +101,8 @@ class EventsSync:
             return json.dumps(plan.as_json(CREATES_PER_MINUTE), indent=2)
         return plan.text(CREATES_PER_MINUTE)
 
-    def deliveries(self) -> Iterator[Delivery[EventExport, Proof]]:
-        """Yield the due days, proven. Coming back for the next one says that the last one is written: then it counts.
+    def deliveries(self) -> Iterator[Delivery[ExportRequest, Verification]]:
+        """Yield the due days, verified. Coming back for the next one says that the last one is written: then it counts.
 
         Raises:
             UndeliveredDaysError: After the last day, if some could not be exported.
@@ -133,15 +133,15 @@ class EventsSync:
         )
         reconciler = Reconciler(plan, settings, now=self._tap.now, log=self._log)
 
-        def verify(order: EventExport, files: Sequence[IO[bytes]]) -> Proof:
-            before = reconciler.snapshot_of(order.day)
-            proof = prove(files, self.columns, events=reconciler.compares_events, before=before)
-            return reconciler.verified(order.day, proof)
+        def verify_day(request: ExportRequest, files: Sequence[IO[bytes]]) -> Verification:
+            before = reconciler.snapshot_of(request.day)
+            verification = verify(files, self.columns, events=reconciler.compares_events, before=before)
+            return reconciler.verified(request.day, verification)
 
-        pipeline: Pipeline[EventExport, Proof] = Pipeline(
+        pipeline: Pipeline[ExportRequest, Verification] = Pipeline(
             client,
-            [EventExport(day.day, parameters) for day in due],
-            prove=verify,
+            [ExportRequest(day.day, parameters) for day in due],
+            verify=verify_day,
             log=self._log,
             export_ended=report.export_ended,
             limits=dataclasses.replace(
@@ -151,13 +151,13 @@ class EventsSync:
             ),
             clock=clock,
         )
-        failures: list[Failure[EventExport]] = []
-        interruption = self._tap.interruption
-        with client, report.on_terminal(), pipeline as results, interruption.passed_to(pipeline.interrupt):
+        failures: list[Failure[ExportRequest]] = []
+        shutdown = self._tap.shutdown
+        with client, report.on_terminal(), pipeline as results, shutdown.passed_to(pipeline.interrupt):
             for result in report.each(results):
                 if not isinstance(result, Delivery):
                     failures.append(result)
-                    self._stream.remember(reconciler.failed(result.order.day))
+                    self._stream.remember(reconciler.failed(result.request.day))
                     report.failed()
                     continue
                 day = reconciler.examine(result)
@@ -167,7 +167,7 @@ class EventsSync:
                 if self._tap.ledger.selected:
                     self._tap.ledger.write(day.ledger_row())
                 self._stream.remember(reconciler.delivered(day))
-                report.delivered(result, day.content.rows, changed=day.changed)
+                report.delivered(result, day.summary.rows, changed=day.changed)
         reconciler.close()
         if self.columns.unknown:
             self._log.warning("Cometly sent columns that nobody asked for; dropped: %s", sorted(self.columns.unknown))
@@ -176,21 +176,21 @@ class EventsSync:
 
     # The rows of a day: one by one, by the block, or in files
 
-    def rows(self, delivery: Delivery[EventExport, Proof]) -> Iterator[Record]:
+    def rows(self, delivery: Delivery[ExportRequest, Verification]) -> Iterator[Record]:
         """Yield the rows of a day."""
-        for row in record_rows(delivery.files, delivery.proof, self.columns, self._own_values(delivery)):
-            self._tap.interruption.check()
+        for row in record_rows(delivery.files, delivery.verification, self.columns, self._own_values(delivery)):
+            self._tap.shutdown.check()
             yield row
 
-    def blocks(self, delivery: Delivery[EventExport, Proof]) -> Iterator[Records]:
+    def blocks(self, delivery: Delivery[ExportRequest, Verification]) -> Iterator[Records]:
         """Yield the rows of a day, many at once."""
-        for block in record_blocks(delivery.files, delivery.proof, self.columns, self._own_values(delivery)):
-            self._tap.interruption.check()
+        for block in record_blocks(delivery.files, delivery.verification, self.columns, self._own_values(delivery)):
+            self._tap.shutdown.check()
             yield block
 
-    def files(self, delivery: Delivery[EventExport, Proof], folder: BatchFolder) -> Iterator[tuple[str, int]]:
+    def files(self, delivery: Delivery[ExportRequest, Verification], folder: BatchFolder) -> Iterator[tuple[str, int]]:
         """Write the rows of a day to files; yield address and number of rows of each."""
-        name = f"{self._stream.name}-{delivery.order.day}-export-{delivery.job}"
+        name = f"{self._stream.name}-{delivery.request.day}-export-{delivery.job}"
         return folder.parts(name, self.blocks(delivery))
 
     @staticmethod
@@ -202,7 +202,10 @@ class EventsSync:
         """
         return BatchFolder(batch_config)
 
-    def _own_values(self, delivery: Delivery[EventExport, Proof]) -> Record:
-        values = {EVENT_DATE.name: delivery.order.day.isoformat(), DAY_DIGEST.name: delivery.proof.content.digest}
+    def _own_values(self, delivery: Delivery[ExportRequest, Verification]) -> Record:
+        values = {
+            EVENT_DATE.name: delivery.request.day.isoformat(),
+            DAY_DIGEST.name: delivery.verification.summary.digest,
+        }
         own = {name: self._selected[name] for name in OWN_COLUMNS if name in self._selected}
         return Columns(own).fit(values)

@@ -34,7 +34,7 @@ EARLIEST_DAY: Final = date(2000, 1, 1)
 """No Space has older events. A year mistyped as 0206 would else cost one export for each of 660,000 empty days."""
 
 _OURS: Final[Mapping[str, Schema]] = dict(CONFIG_JSONSCHEMA["properties"])
-_COME_BY_THEMSELVES: Final = {
+_AUTOMATIC_COLUMNS: Final = {
     "id": "in every row",
     "event_time_utc": "in every row",
     "event_date": "in every row",
@@ -125,10 +125,10 @@ class Settings:
                     values[name] = read(value, _OURS[name])
                 except ValueError as error:
                     problems.append(f"{name}: {error}")
-        problems += _contradictions(given, values, now)
+        problems += _conflicts(given, values, now)
         if problems:
             raise SettingsError(problems)
-        warnings = tuple(_oddities(given, values, now))
+        warnings = tuple(_warnings(given, values, now))
         requested = _requested(values.pop("fields"), attributed=bool(values["sources"]))
         return cls(**values, requested_fields=requested, warnings=warnings)
 
@@ -309,7 +309,7 @@ _READERS: Final[Mapping[str, Callable[[object, Schema], object]]] = {
 # `values`, so that it causes no second complaint.
 
 
-def _contradictions(given: Mapping[str, object], values: Mapping[str, Any], now: datetime) -> Iterator[str]:
+def _conflicts(given: Mapping[str, object], values: Mapping[str, Any], now: datetime) -> Iterator[str]:
     start, end, tz = values["start_date"], values["end_date"], values["timezone"]
     if start and end and start > end:
         wrong = _RuleError("must not lie after `end_date`", found=f"{start} after {end}", fix="Change one of the two.")
@@ -336,35 +336,35 @@ def _contradictions(given: Mapping[str, object], values: Mapping[str, Any], now:
         yield f"fields: {_RuleError('ad hierarchy fields need `sources`', found=found, fix=fix)}"
 
 
-def _oddities(given: Mapping[str, object], values: Mapping[str, Any], now: datetime) -> Iterator[str]:
+def _warnings(given: Mapping[str, object], values: Mapping[str, Any], now: datetime) -> Iterator[str]:
     known_settings = (*_OURS, *BUILT_IN_SETTINGS)
     for name in given:
         if name not in known_settings:
-            yield f"{name}: unknown setting{_meant(name, known_settings)}; it has no effect"
+            yield f"{name}: unknown setting{_suggestion(name, known_settings)}; it has no effect"
     if (start := values["start_date"]) and start > dates.today(now, values["timezone"]):
         yield f"start_date: {start} lies in the future; nothing is exported until that day has ended"
     for setting, known in (
-        ("fields", (*cometly.REQUESTABLE_NAMES, *_COME_BY_THEMSELVES)),
+        ("fields", (*cometly.REQUESTABLE_NAMES, *_AUTOMATIC_COLUMNS)),
         ("event_names", cometly.EVENT_NAMES),
         ("sources", cometly.SOURCES),
     ):
         for name in values[setting] or ():
             if name not in known:
-                meant = _meant(name, known)
+                meant = _suggestion(name, known)
                 yield f"{setting}: unknown name {name!r}{meant}; Cometly may know it, so it is sent as it is"
     for name in values["fields"] or ():
-        if name in _COME_BY_THEMSELVES:
-            yield f"fields: {name!r} comes by itself {_COME_BY_THEMSELVES[name]}; it is not asked for, remove it"
+        if name in _AUTOMATIC_COLUMNS:
+            yield f"fields: {name!r} comes by itself {_AUTOMATIC_COLUMNS[name]}; it is not asked for, remove it"
 
 
 def _requested(fields: tuple[str, ...] | None, *, attributed: bool) -> tuple[str, ...]:
     """Return what to ask Cometly for: what the user listed, or everything that can be had."""
     if fields is not None:
-        return tuple(name for name in fields if name not in _COME_BY_THEMSELVES)
+        return tuple(name for name in fields if name not in _AUTOMATIC_COLUMNS)
     return tuple(name for name in cometly.REQUESTABLE_NAMES if attributed or name not in cometly.HIERARCHY_NAMES)
 
 
-def _meant(name: str, known: Iterable[str]) -> str:
+def _suggestion(name: str, known: Iterable[str]) -> str:
     meant = cometly.nearest(str(name), known)
     return f" (did you mean {meant!r}?)" if meant else ""
 

@@ -19,7 +19,7 @@ GRACE_SECONDS: Final = 5
 """The reader may take so long to accept the row that is being written; after that the process ends regardless."""
 
 
-class Interruption:
+class Shutdown:
     """The wish of somebody outside that the sync ends."""
 
     def __init__(self) -> None:

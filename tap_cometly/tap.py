@@ -21,7 +21,7 @@ from tap_cometly.config_schema import CONFIG_JSONSCHEMA
 from tap_cometly.outputs.singer import MessageWriter
 from tap_cometly.reconcile.ledger import EventDaysStream
 from tap_cometly.settings import Settings, SettingsError
-from tap_cometly.shutdown import Interruption
+from tap_cometly.shutdown import Shutdown
 from tap_cometly.singer.streams import EventsStream
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class TapCometly(Tap):
     patience: ClassVar[Limits | None] = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self.interruption = Interruption()
+        self.shutdown = Shutdown()
         self._settings: Settings | None = None
         super().__init__(*args, **kwargs)
 
@@ -152,7 +152,7 @@ class TapCometly(Tap):
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
         """Ask the sync to stop, and write nothing: the handler may be running inside a blocked write."""
-        self.interruption.request(signum)
+        self.shutdown.request(signum)
 
     @classmethod
     def _print_plan(cls, form: str, config: Any, state: IO[str] | None) -> None:

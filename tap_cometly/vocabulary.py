@@ -166,9 +166,9 @@ ATTRIBUTION_WINDOWS: Final = (0, 1, 7, 14, 30, 60, 90)
 
 QUERY_MODES: Final = ("profile", "company")
 
-MOST_EVENT_NAMES: Final = 10
-MOST_SOURCES: Final = 15
-MOST_FIELDS: Final = 20
+MAX_EVENT_NAMES: Final = 10
+MAX_SOURCES: Final = 15
+MAX_FIELDS: Final = 20
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

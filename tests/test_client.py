@@ -8,20 +8,26 @@ from datetime import date
 import pytest
 import requests
 
-from tap_cometly.client import CometlyClient, EventExport
-from tap_cometly.engine.vendor import JobState, JobUnknown, Refused, Throttled, Unavailable
+from tap_cometly.client import CometlyClient, ExportRequest
+from tap_cometly.engine.vendor import (
+    JobState,
+    RateLimitedError,
+    RequestRejectedError,
+    UnavailableError,
+    UnknownJobError,
+)
 
 API = "https://cometly.test/public-api/v1"
 KEY = "recognisable-key"
-EXPORT = EventExport(date(2025, 3, 1), {"fields": ["amount"]})
+EXPORT = ExportRequest(date(2025, 3, 1), {"fields": ["amount"]})
 
 
 @pytest.fixture
 def client():
     log = logging.getLogger("test")
     with CometlyClient(api_url=API, api_key=KEY, user_agent="test/1", now=lambda: 1000.0, log=log) as client:
-        client.create_budget.spend()
-        client.status_budget.spend()
+        client.create_limit.spend()
+        client.status_limit.spend()
         yield client
 
 
@@ -71,13 +77,13 @@ def test_a_link_is_not_shown_when_a_status_is_printed(client, requests_mock):
 @pytest.mark.parametrize("url", [None, "", 5])
 def test_a_finished_export_without_a_link_is_not_yet_known_well_enough(client, requests_mock, url):
     requests_mock.get(f"{API}/events/exports/7", json={"status": "completed", "download_url": url})
-    with pytest.raises(JobUnknown, match="no download link"):
+    with pytest.raises(UnknownJobError, match="no download link"):
         client.status(7)
 
 
 def test_404_on_a_status_means_that_the_export_is_unknown(client, requests_mock):
     requests_mock.get(f"{API}/events/exports/7", status_code=404, json={"message": "Not found"})
-    with pytest.raises(JobUnknown):
+    with pytest.raises(UnknownJobError):
         client.status(7)
 
 
@@ -95,7 +101,7 @@ def test_404_on_a_status_means_that_the_export_is_unknown(client, requests_mock)
 )
 def test_a_refusal_says_what_the_server_said_and_what_to_check(client, requests_mock, status, body, told):
     requests_mock.post(f"{API}/events/exports", status_code=status, json=body, headers={"Location": "https://x.test/"})
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RequestRejectedError) as caught:
         client.create(EXPORT)
     for words in told:
         assert words in str(caught.value)
@@ -106,7 +112,7 @@ def test_a_refusal_says_what_the_server_said_and_what_to_check(client, requests_
 @pytest.mark.parametrize("status", [408, 425, 500, 502, 503, 504])
 def test_trouble_at_the_vendor_is_worth_another_attempt(client, requests_mock, status):
     requests_mock.post(f"{API}/events/exports", status_code=status, text="<html>oops</html>")
-    with pytest.raises(Unavailable, match=str(status)):
+    with pytest.raises(UnavailableError, match=str(status)):
         client.create(EXPORT)
 
 
@@ -124,7 +130,7 @@ def test_trouble_at_the_vendor_is_worth_another_attempt(client, requests_mock, s
 )
 def test_trouble_in_the_network_is_named_without_addresses(client, requests_mock, error, told):
     requests_mock.get(f"{API}/events/exports/7", exc=error)
-    with pytest.raises(Unavailable, match=told) as caught:
+    with pytest.raises(UnavailableError, match=told) as caught:
         client.status(7)
     assert "cometly.test" not in str(caught.value)
 
@@ -132,7 +138,7 @@ def test_trouble_in_the_network_is_named_without_addresses(client, requests_mock
 @pytest.mark.parametrize("answer", [{"text": "<html>"}, {"json": [1]}, {"json": {"status": "queued"}}])
 def test_an_acceptance_that_makes_no_sense_is_worth_another_attempt(client, requests_mock, answer):
     requests_mock.post(f"{API}/events/exports", status_code=202, **answer)
-    with pytest.raises(Unavailable):
+    with pytest.raises(UnavailableError):
         client.create(EXPORT)
 
 
@@ -141,15 +147,15 @@ def test_the_budgets_learn_from_the_headers_each_from_its_own_endpoint(client, r
         f"{API}/events/exports", status_code=202, json={"export_id": 1}, headers={"X-RateLimit-Limit": "60"}
     )
     client.create(EXPORT)
-    assert client.create_budget.per_minute == 60
-    assert client.status_budget.per_minute == 30
+    assert client.create_limit.per_minute == 60
+    assert client.status_limit.per_minute == 30
 
 
 def test_429_pauses_its_own_endpoint_and_no_other(client, requests_mock):
     requests_mock.post(f"{API}/events/exports", status_code=429, headers={"Retry-After": "17"})
     requests_mock.get(f"{API}/events/exports/7", json={"status": "queued"})
-    with pytest.raises(Throttled):
+    with pytest.raises(RateLimitedError):
         client.create(EXPORT)
     client.status(7)
-    assert client.create_budget.ready_at(1000.0) == 1017.0
-    assert client.status_budget.ready_at(1000.0) == 1000.0
+    assert client.create_limit.ready_at(1000.0) == 1017.0
+    assert client.status_limit.ready_at(1000.0) == 1000.0

@@ -1,4 +1,8 @@
-"""The export engine: fulfils orders at any vendor of asynchronous exports. Knows no Singer and no Cometly."""
+"""The export engine: create ahead, poll, download, verify, hand over in order.
+
+In: a vendor, requests, and a function that verifies files. Out: a `Delivery` or a `Failure` for each request, in the
+order of the requests. Knows no Singer and no vendor, and uses no other room.
+"""
 
 from tap_cometly.engine.clock import Clock, SystemClock
 from tap_cometly.engine.lifecycle import Limits

@@ -3,8 +3,8 @@
 A transfer that is cut is resumed where it stopped (``Range``), but only while the store vouches that the object is
 the same (``If-Match``); in every other case it starts over. Nothing is ever glued together on a guess.
 
-A file is fetched as fast as somebody reads it, so that it is proven as soon as its last byte has arrived. What is there
-already when a transfer is resumed is read again only after the rest has arrived: it may turn out to be of no use.
+A file is fetched as fast as somebody reads it, so that it is verified as soon as its last byte has arrived. What is
+there already when a transfer is resumed is read again only after the rest has arrived: it may turn out to be of no use.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import urllib3
 from typing_extensions import override
 
 from tap_cometly.engine.spool import disk, spool_file
-from tap_cometly.engine.vendor import LinkExpired, Unavailable
+from tap_cometly.engine.vendor import LinkExpiredError, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -36,7 +36,7 @@ PIECE_BYTES: Final = 1024 * 1024
 CONNECT_SECONDS: Final = 10.0
 READ_SECONDS: Final = 30.0
 """Silence for this long means that the connection is dead."""
-SLOWEST_BYTES_PER_SECOND: Final = 1024
+MIN_BYTES_PER_SECOND: Final = 1024
 """Slower than this over `READ_SECONDS` is as good as dead: a fresh connection may do better."""
 
 _CONTENT_RANGE: Final = re.compile(r"bytes (?:(\d+)-\d+|\*)/(?:(\d+)|\*)")
@@ -56,6 +56,17 @@ class _WithoutQueries(logging.Filter):
 for _name in ("urllib3.connectionpool", "urllib3.util.retry"):
     # These log whole request lines at DEBUG.
     logging.getLogger(_name).addFilter(_WithoutQueries())
+
+
+def bare_session() -> requests.Session:
+    """Return a session for links: their hosts get what a link says, and nothing from `.netrc` or a proxy's settings."""
+    session = requests.Session()
+    session.auth = _no_credentials
+    return session
+
+
+def _no_credentials(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
 
 
 class Transfer:
@@ -105,7 +116,7 @@ class Transfer:
         Raises:
             ExportError: As `fetch` does; and reading from the file does so too.
         """
-        arriving = _Arriving(self, self.fetch(link))
+        arriving = _ReadWhileFetching(self, self.fetch(link))
         if self.received:
             arriving.seek(0, os.SEEK_END)
             arriving.seek(0)
@@ -123,8 +134,8 @@ class Transfer:
         """Fetch the file, or what is missing of it, piece by piece.
 
         Raises:
-            Unavailable: The connection broke or the store is in trouble; call again to resume.
-            LinkExpired: The store does not honour the link; call again with a fresh one.
+            UnavailableError: The connection broke or the store is in trouble; call again to resume.
+            LinkExpiredError: The store does not honour the link; call again with a fresh one.
             SpoolError: The disk does not take it.
         """
         if self.complete:
@@ -141,7 +152,7 @@ class Transfer:
                 yield from self._take(response)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             # The error's own text may quote the link.
-            raise Unavailable(f"the download broke off ({type(error).__name__})") from None
+            raise UnavailableError(f"the download broke off ({type(error).__name__})") from None
 
     def _take(self, response: requests.Response) -> Iterator[bytes]:
         status = response.status_code
@@ -150,11 +161,11 @@ class Transfer:
             return
         if status in {412, 416}:
             self.start_over()
-            raise Unavailable("the file changed between two connections; starting over")
+            raise UnavailableError("the file changed between two connections; starting over")
         if status in {400, 401, 403, 404, 410}:
-            raise LinkExpired(f"the file store refused the link (HTTP {status})")
+            raise LinkExpiredError(f"the file store refused the link (HTTP {status})")
         if status not in {200, 206}:
-            raise Unavailable(f"the file store answered HTTP {status}")
+            raise UnavailableError(f"the file store answered HTTP {status}")
         if status == 206:
             self._check_range(response)
         else:
@@ -163,7 +174,7 @@ class Transfer:
         self._etag = response.headers.get("ETag")
         yield from self._copy(response)
         if self._length is not None and self.received != self._length:
-            raise Unavailable(f"the connection was cut after {self.received} of {self._length} bytes")
+            raise UnavailableError(f"the connection was cut after {self.received} of {self._length} bytes")
         self.complete = True
 
     def _check_range(self, response: requests.Response) -> None:
@@ -172,10 +183,10 @@ class Transfer:
         length = _whole_length(response)
         if announced is None or announced[1] != str(self.received) or self._length not in {None, length}:
             self.start_over()
-            raise Unavailable("the file store sent another part than was asked for; starting over")
+            raise UnavailableError("the file store sent another part than was asked for; starting over")
         if self.received and response.headers.get("ETag") != self._etag:
             self.start_over()
-            raise Unavailable("the file changed between two connections; starting over")
+            raise UnavailableError("the file changed between two connections; starting over")
         self._length = length
 
     def _copy(self, response: requests.Response) -> Iterator[bytes]:
@@ -194,15 +205,15 @@ class Transfer:
             if missing is not None:
                 missing -= len(piece)
             if waited > self._read_seconds:
-                if waited_for < waited * SLOWEST_BYTES_PER_SECOND:
-                    raise Unavailable("the download came to a trickle")
+                if waited_for < waited * MIN_BYTES_PER_SECOND:
+                    raise UnavailableError("the download came to a trickle")
                 waited, waited_for = 0.0, 0
             yield piece
         with disk("an export"):
             self.file.flush()
 
 
-class _Arriving(io.RawIOBase):
+class _ReadWhileFetching(io.RawIOBase):
     """What has arrived of a file; fetches the next piece where that ends.
 
     Args:

@@ -1,7 +1,7 @@
-"""The course of an order: the stage it is in, and what every answer means for it.
+"""The life cycle of a request: the stage it is in, and what every answer means for it.
 
-An order passes through the stages CREATE, POLL and FETCH (which ends with the proof) and is DONE when it is delivered
-or has failed. Whatever goes wrong on the way sends it back to an earlier stage, a bounded number of times.
+A request passes through the stages CREATE, POLL and FETCH (which ends with the verification) and is DONE when it is
+delivered or has failed. Whatever goes wrong on the way sends it back to an earlier stage, a bounded number of times.
 """
 
 from __future__ import annotations
@@ -17,40 +17,40 @@ import backoff
 from tap_cometly.engine.download import READ_SECONDS, Transfer
 from tap_cometly.engine.polling import PollRhythm
 from tap_cometly.engine.vendor import (
-    Damaged,
+    CorruptFileError,
     Delivery,
     ExportError,
     Failure,
+    InvalidRowsError,
     JobState,
     JobStatus,
-    JobUnknown,
     Link,
-    LinkExpired,
-    Order,
-    Proof,
-    Throttled,
-    Unavailable,
-    Unfit,
+    LinkExpiredError,
+    RateLimitedError,
+    RequestT,
+    UnavailableError,
+    UnknownJobError,
+    VerificationT,
 )
 
 if TYPE_CHECKING:
     import logging
     from collections.abc import Callable, Hashable, Sequence
 
-MOST_EXPORTS_PER_ORDER: Final = 3
-"""Jobs created for one order before it counts as failed."""
-MOST_LINKS_REFUSED: Final = 3
+MAX_EXPORTS_PER_REQUEST: Final = 3
+"""Jobs created for one request before it counts as failed."""
+MAX_LINKS_REFUSED: Final = 3
 """Fresh links in a row that the store refused, before another export is tried."""
-MOST_LOST_IN_A_ROW: Final = 8
+MAX_LOST_IN_A_ROW: Final = 8
 """Orders given up at one endpoint, without a success of anybody in between, before it counts as down for all."""
 PATIENCE_WITH_UNKNOWN_SECONDS: Final = 60.0
 """For so long the vendor's own status endpoint may not know a job, or know it finished without its link."""
-LONGEST_BACKOFF_SECONDS: Final = 60.0
+MAX_BACKOFF_SECONDS: Final = 60.0
 PROGRESS_BYTES: Final = 1024 * 1024
 """A download that broke off is making progress if it brought so much more of the file."""
 
-_ABOUT_ONE_ORDER: Final = (JobUnknown, LinkExpired, Damaged, Unfit)
-"""Errors that concern one order; any other stops the run."""
+_ABOUT_ONE_ORDER: Final = (UnknownJobError, LinkExpiredError, CorruptFileError, InvalidRowsError)
+"""Errors that concern one request; any other stops the run."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,8 +60,8 @@ class Limits:
     Attributes:
         in_flight: Exports created but not yet taken by the consumer; so many files are on disk at most.
         export_seconds: How long one export may take at the vendor before another one is tried.
-        trouble_seconds: How long an endpoint may be out of reach before orders fail.
-        throttled_seconds: How long an order may meet nothing but refusals for want of budget before it fails.
+        trouble_seconds: How long an endpoint may be out of reach before requests fail.
+        throttled_seconds: How long a request may meet nothing but refusals for want of budget before it fails.
         read_seconds: Longest silence of a connection.
     """
 
@@ -73,7 +73,7 @@ class Limits:
 
 
 class Stage(enum.IntEnum):
-    """What an order needs next."""
+    """What a request needs next."""
 
     CREATE = 1
     POLL = 2
@@ -91,20 +91,20 @@ class Trouble:
 
     def __init__(self, since: float) -> None:
         self.since = since
-        self.delays = backoff.expo(max_value=LONGEST_BACKOFF_SECONDS)
+        self.delays = backoff.expo(max_value=MAX_BACKOFF_SECONDS)
         self.delays.send(None)  # the generator's protocol: the first value is no delay
 
 
-class Task(Generic[Order, Proof]):
-    """One order on its way.
+class Task(Generic[RequestT, VerificationT]):
+    """One request on its way.
 
     Attributes:
-        order: What was asked for.
+        request: What was asked for.
         stage: What it needs next.
         due: When it needs that, at the earliest.
         busy: Whether somebody is at work on it.
         job: The vendor's name of the export.
-        exports: How many were created for this order.
+        exports: How many were created for this request.
         created_at: When the export was created.
         running_at: When it was last seen unfinished.
         ready_at: When it was first seen finished.
@@ -118,8 +118,8 @@ class Task(Generic[Order, Proof]):
         result: What became of it, once it is done.
     """
 
-    def __init__(self, order: Order) -> None:
-        self.order = order
+    def __init__(self, request: RequestT) -> None:
+        self.request = request
         self.stage = Stage.CREATE
         self.due = -math.inf
         self.busy = False
@@ -130,10 +130,10 @@ class Task(Generic[Order, Proof]):
         self.ready_at: float | None = None
         self.links: tuple[Link, ...] = ()
         self.transfers: list[Transfer] = []
-        self.result: Delivery[Order, Proof] | Failure[Order] | None = None
-        self._expect_the_best()
+        self.result: Delivery[RequestT, VerificationT] | Failure[RequestT] | None = None
+        self._forget_trouble()
 
-    def _expect_the_best(self) -> None:
+    def _forget_trouble(self) -> None:
         """Forget the trouble of an earlier export."""
         self.links_are_fresh = False
         self.links_refused = 0
@@ -143,7 +143,7 @@ class Task(Generic[Order, Proof]):
         self._troubles: dict[tuple[Stage, type[ExportError]], Trouble] = {}
 
     def trouble(self, error: ExportError, now: float) -> Trouble:
-        """Return the trouble of this kind that the order has at its stage, be it old or new."""
+        """Return the trouble of this kind that the request has at its stage, be it old or new."""
         return self._troubles.setdefault((self.stage, type(error)), Trouble(now))
 
     def trouble_is_over(self) -> None:
@@ -154,7 +154,7 @@ class Task(Generic[Order, Proof]):
 
     def has_job(self, job: Hashable, now: float) -> None:
         """Begin to follow a new export."""
-        self._expect_the_best()
+        self._forget_trouble()
         self.job = job
         self.exports += 1
         self.created_at = now
@@ -172,11 +172,11 @@ class Task(Generic[Order, Proof]):
         self.transfers = []
 
 
-class Course(Generic[Order, Proof]):
-    """Decides where an answer sends an order. Used by one thread.
+class Lifecycle(Generic[RequestT, VerificationT]):
+    """Decides where an answer sends a request. Used by one thread.
 
     Args:
-        tasks: All orders of the run.
+        tasks: All requests of the run.
         limits: How much, and how long.
         log: Where to tell what went wrong and is tried again.
         export_ended: See `tap_cometly.engine.pipeline.Pipeline`.
@@ -185,11 +185,11 @@ class Course(Generic[Order, Proof]):
 
     def __init__(
         self,
-        tasks: Sequence[Task[Order, Proof]],
+        tasks: Sequence[Task[RequestT, VerificationT]],
         *,
         limits: Limits,
         log: logging.Logger,
-        export_ended: Callable[[Order, float, bool], None],
+        export_ended: Callable[[RequestT, float, bool], None],
         jitter: Callable[[float], float],
     ) -> None:
         self._tasks = tasks
@@ -200,14 +200,14 @@ class Course(Generic[Order, Proof]):
         self._rhythm = PollRhythm()
         self._lost_in_a_row: collections.Counter[Stage] = collections.Counter()
 
-    def goes_on(self, task: Task[Order, Proof], outcome: object, now: float) -> None:
-        """Send an order where the outcome of its last step wants it."""
-        if isinstance(outcome, (Throttled, Unavailable)):
+    def advance(self, task: Task[RequestT, VerificationT], outcome: object, now: float) -> None:
+        """Send a request where the outcome of its last step wants it."""
+        if isinstance(outcome, (RateLimitedError, UnavailableError)):
             self._try_later(task, now, outcome)
             return
         if isinstance(outcome, BaseException) and not isinstance(outcome, _ABOUT_ONE_ORDER):
             raise outcome
-        if not isinstance(outcome, LinkExpired):  # which may be trouble's doing
+        if not isinstance(outcome, LinkExpiredError):  # which may be trouble's doing
             task.trouble_is_over()
         self._lost_in_a_row[task.stage] = 0
         if task.stage is Stage.CREATE:
@@ -219,15 +219,15 @@ class Course(Generic[Order, Proof]):
 
     # Answers, by stage
 
-    def _created(self, task: Task[Order, Proof], now: float, job: object) -> None:
+    def _created(self, task: Task[RequestT, VerificationT], now: float, job: object) -> None:
         # Until one job has finished nobody knows how long jobs take: the first finds out for all.
         first_of_all = self._rhythm.usual is None and all(other.stage is not Stage.POLL for other in self._tasks)
         task.has_job(job, now)
         task.needs(Stage.POLL, now + self._rhythm.first(finding_out=first_of_all))
 
-    def _polled(self, task: Task[Order, Proof], now: float, outcome: object) -> None:
+    def _polled(self, task: Task[RequestT, VerificationT], now: float, outcome: object) -> None:
         age = now - task.created_at
-        if isinstance(outcome, JobUnknown):
+        if isinstance(outcome, UnknownJobError):
             self._missing(task, now, str(outcome))
             return
         task.unknown_since = None
@@ -245,7 +245,7 @@ class Course(Generic[Order, Proof]):
             deadline = task.created_at + self._limits.export_seconds
             task.needs(Stage.POLL, min(now + self._rhythm.gap(age), deadline))
 
-    def _missing(self, task: Task[Order, Proof], now: float, reason: str) -> None:
+    def _missing(self, task: Task[RequestT, VerificationT], now: float, reason: str) -> None:
         """Ask again for a while: a new job may not have got about, and an answer may be a slip."""
         if task.unknown_since is None:
             task.unknown_since = now
@@ -254,13 +254,13 @@ class Course(Generic[Order, Proof]):
         else:
             self._export_again(task, now, reason)
 
-    def _ready(self, task: Task[Order, Proof], now: float, links: tuple[Link, ...]) -> None:
+    def _ready(self, task: Task[RequestT, VerificationT], now: float, links: tuple[Link, ...]) -> None:
         if task.ready_at is None:
             task.ready_at = now
             running_age = 0.0 if task.running_at is None else task.running_at - task.created_at
             self._rhythm.finished(now - task.created_at, running_age)
             self._plan_first_polls_anew()
-            self._export_ended(task.order, now - task.created_at, True)
+            self._export_ended(task.request, now - task.created_at, True)
         if len(links) != len(task.links):
             task.drop_files()
         task.links = links
@@ -273,24 +273,24 @@ class Course(Generic[Order, Proof]):
             if task.stage is Stage.POLL and never_asked and not task.busy:
                 task.due = min(task.due, task.created_at + self._rhythm.first())
 
-    def _fetched(self, task: Task[Order, Proof], now: float, outcome: object) -> None:
+    def _fetched(self, task: Task[RequestT, VerificationT], now: float, outcome: object) -> None:
         if isinstance(outcome, Delivery):
             self._finish(task, outcome)
-        elif isinstance(outcome, Unfit):
+        elif isinstance(outcome, InvalidRowsError):
             self._fail(task, str(outcome))
-        elif isinstance(outcome, LinkExpired):
+        elif isinstance(outcome, LinkExpiredError):
             task.links_refused = task.links_refused + 1 if task.links_are_fresh else 0
-            if task.links_refused < MOST_LINKS_REFUSED:
-                self._log.info("%s: %s; asking for a fresh link", task.order, outcome)
+            if task.links_refused < MAX_LINKS_REFUSED:
+                self._log.info("%s: %s; asking for a fresh link", task.request, outcome)
                 task.needs(Stage.POLL, now)
             else:
                 self._export_again(task, now, str(outcome))
-        elif isinstance(outcome, Damaged):
+        elif isinstance(outcome, CorruptFileError):
             task.drop_files()
             if task.damaged:
                 self._export_again(task, now, str(outcome))
             else:
-                self._log.warning("%s: %s; downloading it again", task.order, outcome)
+                self._log.warning("%s: %s; downloading it again", task.request, outcome)
                 task.damaged = True
                 task.needs(Stage.POLL, now)
         else:
@@ -298,64 +298,68 @@ class Course(Generic[Order, Proof]):
 
     # Trouble
 
-    def _try_later(self, task: Task[Order, Proof], now: float, error: Throttled | Unavailable) -> None:
+    def _try_later(
+        self, task: Task[RequestT, VerificationT], now: float, error: RateLimitedError | UnavailableError
+    ) -> None:
         """Wait and try the same again, unless it has not worked for too long."""
         if self._progressed(task):
             task.trouble_is_over()
         task.links_are_fresh = False
         trouble = task.trouble(error, now)
         lasted = now - trouble.since
-        throttled = isinstance(error, Throttled)
+        throttled = isinstance(error, RateLimitedError)
         patience = self._limits.throttled_seconds if throttled else self._limits.trouble_seconds
-        if lasted >= patience * self._hope(task.stage):
+        if lasted >= patience * self._remaining_patience(task.stage):
             self._give_up(task, f"{error}, and so for {_minutes(lasted)}")
         elif throttled:
             task.due = now  # the budget knows how long to wait
         else:
             delay = self._jitter(next(trouble.delays))
-            self._log.warning("%s: %s; trying again in %.0f s", task.order, error, delay)
+            self._log.warning("%s: %s; trying again in %.0f s", task.request, error, delay)
             task.due = now + delay
 
-    def _progressed(self, task: Task[Order, Proof]) -> bool:
+    def _progressed(self, task: Task[RequestT, VerificationT]) -> bool:
         """Whether the last attempt brought a good part of the file, so that another one is likely to help."""
         received = sum(transfer.received for transfer in task.transfers)
         progressed = received >= task.most_received + PROGRESS_BYTES
         task.most_received = max(task.most_received, received)
         return progressed
 
-    def _hope(self, stage: Stage) -> float:
-        """Return the part of its patience that an order has left: less with every order that was lost before it.
+    def _remaining_patience(self, stage: Stage) -> float:
+        """Return the part of its patience that a request has left: less with every request that was lost before it.
 
         So an endpoint that is down does not cost the full patience for each of many orders.
         """
         lost = self._lost_in_a_row[stage]
-        return 0.5**lost if lost < MOST_LOST_IN_A_ROW else 0.0
+        return 0.5**lost if lost < MAX_LOST_IN_A_ROW else 0.0
 
-    def _give_up(self, task: Task[Order, Proof], reason: str) -> None:
+    def _give_up(self, task: Task[RequestT, VerificationT], reason: str) -> None:
         stage = task.stage
         self._fail(task, reason)
         self._lost_in_a_row[stage] += 1
-        if self._lost_in_a_row[stage] == MOST_LOST_IN_A_ROW:
+        if self._lost_in_a_row[stage] == MAX_LOST_IN_A_ROW:
             for other in self._tasks:
                 if other.stage <= stage and not other.busy:
-                    self._fail(other, f"not tried any more after {MOST_LOST_IN_A_ROW} others in a row: {reason}")
+                    self._fail(other, f"not tried any more after {MAX_LOST_IN_A_ROW} others in a row: {reason}")
 
-    def _export_again(self, task: Task[Order, Proof], now: float, reason: str) -> None:
+    def _export_again(self, task: Task[RequestT, VerificationT], now: float, reason: str) -> None:
         if task.ready_at is None:
-            self._export_ended(task.order, now - task.created_at, False)
+            self._export_ended(task.request, now - task.created_at, False)
         task.drop_files()
-        if task.exports >= MOST_EXPORTS_PER_ORDER:
-            self._fail(task, f"{reason} (export {task.exports} of {MOST_EXPORTS_PER_ORDER})")
+        if task.exports >= MAX_EXPORTS_PER_REQUEST:
+            self._fail(task, f"{reason} (export {task.exports} of {MAX_EXPORTS_PER_REQUEST})")
             return
-        self._log.warning("%s: %s; creating another export", task.order, reason)
+        self._log.warning("%s: %s; creating another export", task.request, reason)
         task.needs(Stage.CREATE, now)
 
-    def _fail(self, task: Task[Order, Proof], reason: str) -> None:
-        self._log.error("%s is not delivered: %s", task.order, reason)
+    def _fail(self, task: Task[RequestT, VerificationT], reason: str) -> None:
+        self._log.error("%s is not delivered: %s", task.request, reason)
         task.drop_files()
-        self._finish(task, Failure(task.order, reason))
+        self._finish(task, Failure(task.request, reason))
 
-    def _finish(self, task: Task[Order, Proof], result: Delivery[Order, Proof] | Failure[Order]) -> None:
+    def _finish(
+        self, task: Task[RequestT, VerificationT], result: Delivery[RequestT, VerificationT] | Failure[RequestT]
+    ) -> None:
         task.result = result
         task.needs(Stage.DONE, math.inf)
 

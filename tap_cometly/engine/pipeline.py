@@ -1,9 +1,9 @@
-"""The engine: create ahead, poll what is due, download what is ready, prove it, hand over in order.
+"""The engine: create ahead, poll what is due, download what is ready, verify it, hand over in order.
 
 One thread, the coordinator, decides everything; it never waits for the network. Each request and each download runs
 in a worker thread of its own and reports back through the coordinator's inbox, and so does the consumer when it has
 taken a result. So there is one place where the coordinator waits (`Clock.wait`), one order of events, and no locks.
-What an answer means for an order is said in `tap_cometly.engine.lifecycle`.
+What an answer means for a request is said in `tap_cometly.engine.lifecycle`.
 """
 
 from __future__ import annotations
@@ -17,13 +17,12 @@ import threading
 from typing import IO, TYPE_CHECKING, Any, Final, Generic
 
 import backoff
-import requests
 
 from tap_cometly.engine.clock import SystemClock
-from tap_cometly.engine.download import Transfer
-from tap_cometly.engine.lifecycle import Course, Limits, Stage, Task
-from tap_cometly.engine.threads import deaf_threads
-from tap_cometly.engine.vendor import Delivery, Failure, JobStatus, Order, Proof, Vendor
+from tap_cometly.engine.download import Transfer, bare_session
+from tap_cometly.engine.lifecycle import Lifecycle, Limits, Stage, Task
+from tap_cometly.engine.threads import signals_blocked
+from tap_cometly.engine.vendor import Delivery, Failure, JobStatus, RequestT, Vendor, VerificationT
 
 if TYPE_CHECKING:
     import logging
@@ -55,22 +54,22 @@ class _Stop:
     """The consumer wants no more results."""
 
 
-class Pipeline(Generic[Order, Proof]):
-    """Fulfils orders, several at once, and hands the results over in the order of the orders.
+class Pipeline(Generic[RequestT, VerificationT]):
+    """Fulfils requests, several at once, and hands the results over in the order of the requests.
 
     Use it as a context manager and iterate over it, once::
 
-        with Pipeline(vendor, orders, prove=prove, log=logger) as results:
+        with Pipeline(vendor, requests, verify=verify, log=logger) as results:
             for result in results: ...
 
     Args:
         vendor: Who makes the exports.
-        orders: What to export, in the order in which results are wanted.
-        prove: Reads the files of an order to their end and returns whatever the consumer wants to know about them.
-            Runs in a worker thread. It raises `Damaged` for files that are not what the vendor wrote (they are
-            fetched again), `Unfit` for content that cannot be taken (the order fails).
+        requests: What to export, in the order in which results are wanted.
+        verify: Reads the files of a request to their end and returns whatever the consumer wants to know about them.
+            Runs in a worker thread. It raises `CorruptFileError` for files that are not what the vendor wrote (they are
+            fetched again), `InvalidRowsError` for content that cannot be taken (the request fails).
         log: Where to tell what went wrong and was tried again.
-        export_ended: Is told of every export that the vendor ended or that was given up: the order, its age in
+        export_ended: Is told of every export that the vendor ended or that was given up: the request, its age in
             seconds, and whether it is ready. Called by the coordinator.
         limits: How much, and how long.
         clock: Time.
@@ -79,36 +78,36 @@ class Pipeline(Generic[Order, Proof]):
 
     def __init__(
         self,
-        vendor: Vendor[Order],
-        orders: Sequence[Order],
+        vendor: Vendor[RequestT],
+        requests: Sequence[RequestT],
         *,
-        prove: Callable[[Order, tuple[IO[bytes], ...]], Proof],
+        verify: Callable[[RequestT, tuple[IO[bytes], ...]], VerificationT],
         log: logging.Logger,
-        export_ended: Callable[[Order, float, bool], None] = lambda _order, _seconds, _ready: None,
+        export_ended: Callable[[RequestT, float, bool], None] = lambda _order, _seconds, _ready: None,
         limits: Limits = USUAL_LIMITS,
         clock: Clock | None = None,
         jitter: Callable[[float], float] = backoff.full_jitter,
     ) -> None:
         self._vendor = vendor
-        self._prove = prove
+        self._verify = verify
         self._limits = limits
         self._clock = clock or SystemClock()
-        self._session = requests.Session()
-        # No .netrc, no proxy credentials: a link's host gets what the link says and nothing else.
-        self._session.auth = _no_credentials
-        self._tasks = [Task[Order, Proof](order) for order in orders]
-        self._course = Course(self._tasks, limits=limits, log=log, export_ended=export_ended, jitter=jitter)
+        self._session = bare_session()
+        self._tasks = [Task[RequestT, VerificationT](request) for request in requests]
+        self._lifecycle = Lifecycle(self._tasks, limits=limits, log=log, export_ended=export_ended, jitter=jitter)
         self._handed_over = 0
         self._taken = 0
         self._stopped = threading.Event()
         self._inbox: queue.SimpleQueue[_Answer | _Taken | _Stop] = queue.SimpleQueue()
-        self._outbox: queue.SimpleQueue[Delivery[Order, Proof] | Failure[Order] | BaseException] = queue.SimpleQueue()
+        self._outbox: queue.SimpleQueue[Delivery[RequestT, VerificationT] | Failure[RequestT] | BaseException] = (
+            queue.SimpleQueue()
+        )
         self._coordinator = threading.Thread(target=self._coordinate, name="exports", daemon=True)
 
     # What the consumer sees
 
-    def __enter__(self) -> Pipeline[Order, Proof]:
-        with deaf_threads():
+    def __enter__(self) -> Pipeline[RequestT, VerificationT]:
+        with signals_blocked():
             self._coordinator.start()
         return self
 
@@ -127,7 +126,7 @@ class Pipeline(Generic[Order, Proof]):
                 task.drop_files()
         self._session.close()
 
-    def __iter__(self) -> Iterator[Delivery[Order, Proof] | Failure[Order]]:
+    def __iter__(self) -> Iterator[Delivery[RequestT, VerificationT] | Failure[RequestT]]:
         for task in self._tasks:
             result = self._outbox.get()
             if isinstance(result, BaseException):
@@ -155,7 +154,7 @@ class Pipeline(Generic[Order, Proof]):
                     self._taken += 1
                 elif isinstance(news, _Answer):
                     news.task.busy = False
-                    self._course.goes_on(news.task, news.outcome, self._clock.now())
+                    self._lifecycle.advance(news.task, news.outcome, self._clock.now())
                     self._hand_over()
         except BaseException as error:  # noqa: BLE001 - it is raised again, where the consumer waits
             self._outbox.put(error)
@@ -163,11 +162,11 @@ class Pipeline(Generic[Order, Proof]):
     def _expects_news(self) -> bool:
         return self._handed_over > self._taken or any(task.busy for task in self._window())
 
-    def _window(self) -> Sequence[Task[Order, Proof]]:
+    def _window(self) -> Sequence[Task[RequestT, VerificationT]]:
         return self._tasks[self._handed_over : self._taken + self._limits.in_flight]
 
     def _start_what_may_start(self, now: float) -> float:
-        """Start every action that is due and allowed, first orders first; return when to look again."""
+        """Start every action that is due and allowed, first requests first; return when to look again."""
         wake = math.inf
         for task in self._window():
             if task.busy or task.stage is Stage.DONE or not self._has_worker_for(task.stage):
@@ -188,28 +187,30 @@ class Pipeline(Generic[Order, Proof]):
 
     def _allowed_at(self, stage: Stage, now: float) -> float:
         if stage is Stage.CREATE:
-            return self._vendor.create_budget.ready_at(now)
+            return self._vendor.create_limit.ready_at(now)
         if stage is Stage.POLL:
-            return self._vendor.status_budget.ready_at(now)
+            return self._vendor.status_limit.ready_at(now)
         return now
 
-    def _start(self, task: Task[Order, Proof]) -> None:
+    def _start(self, task: Task[RequestT, VerificationT]) -> None:
         if task.stage is Stage.CREATE:
-            self._vendor.create_budget.spend()
-            work: Callable[[Task[Order, Proof]], object] = self._create
+            self._vendor.create_limit.spend()
+            work: Callable[[Task[RequestT, VerificationT]], object] = self._create
         elif task.stage is Stage.POLL:
-            self._vendor.status_budget.spend()
+            self._vendor.status_limit.spend()
             work = self._poll
         else:
             work = self._fetch
         task.busy = True
         threading.Thread(
-            target=self._work, args=(work, task), name=f"{task.stage.name.lower()} {task.order}", daemon=True
+            target=self._work, args=(work, task), name=f"{task.stage.name.lower()} {task.request}", daemon=True
         ).start()
 
     # The workers
 
-    def _work(self, work: Callable[[Task[Order, Proof]], object], task: Task[Order, Proof]) -> None:
+    def _work(
+        self, work: Callable[[Task[RequestT, VerificationT]], object], task: Task[RequestT, VerificationT]
+    ) -> None:
         try:
             outcome = work(task)
         except BaseException as error:  # noqa: BLE001 - the coordinator raises what it does not expect
@@ -218,13 +219,13 @@ class Pipeline(Generic[Order, Proof]):
         if self._stopped.is_set():
             task.drop_files()
 
-    def _create(self, task: Task[Order, Proof]) -> Hashable:
-        return self._vendor.create(task.order)
+    def _create(self, task: Task[RequestT, VerificationT]) -> Hashable:
+        return self._vendor.create(task.request)
 
-    def _poll(self, task: Task[Order, Proof]) -> JobStatus:
+    def _poll(self, task: Task[RequestT, VerificationT]) -> JobStatus:
         return self._vendor.status(task.job)
 
-    def _fetch(self, task: Task[Order, Proof]) -> Delivery[Order, Proof]:
+    def _fetch(self, task: Task[RequestT, VerificationT]) -> Delivery[RequestT, VerificationT]:
         while len(task.transfers) < len(task.links):
             task.transfers.append(Transfer(self._session, now=self._clock.now, read_seconds=self._limits.read_seconds))
         with contextlib.ExitStack() as stack:
@@ -232,14 +233,14 @@ class Pipeline(Generic[Order, Proof]):
                 stack.enter_context(transfer.arriving(link))
                 for transfer, link in zip(task.transfers, task.links, strict=True)
             ]
-            proof = self._prove(task.order, tuple(arriving))
+            verification = self._verify(task.request, tuple(arriving))
             for file in arriving:
-                file.seek(0, os.SEEK_END)  # whatever the proof needed of it, all of it must have arrived
+                file.seek(0, os.SEEK_END)  # whatever the verification needed of it, all of it must have arrived
         return Delivery(
-            order=task.order,
+            request=task.request,
             job=task.job,
             files=tuple(transfer.file for transfer in task.transfers),
-            proof=proof,
+            verification=verification,
             file_bytes=sum(transfer.received for transfer in task.transfers),
             created_at=task.created_at,
             ready_at=task.ready_at or task.created_at,
@@ -252,7 +253,3 @@ class Pipeline(Generic[Order, Proof]):
                 return
             self._outbox.put(result)
             self._handed_over += 1
-
-
-def _no_credentials(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    return request

@@ -8,8 +8,8 @@ from typing import Final
 
 FIRST_POLL_SECONDS: Final = 0.5
 """Nothing known yet: small days are ready almost at once."""
-SHORTEST_GAP_SECONDS: Final = 1.0
-LONGEST_GAP_SECONDS: Final = 30.0
+MIN_GAP_SECONDS: Final = 1.0
+MAX_GAP_SECONDS: Final = 30.0
 """However long jobs take, a finished one is noticed within this (the budget permitting)."""
 GROWTH: Final = 0.5
 """Nothing known yet: the next gap is this part of the job's age, so that few polls find any duration."""
@@ -40,7 +40,7 @@ class PollRhythm:
         """
         usual = self.usual
         if usual is None:
-            return FIRST_POLL_SECONDS if finding_out else LONGEST_GAP_SECONDS
+            return FIRST_POLL_SECONDS if finding_out else MAX_GAP_SECONDS
         return usual * EARLY
 
     def gap(self, age: float) -> float:
@@ -52,7 +52,7 @@ class PollRhythm:
             gap = usual * STEP
         else:  # later than usual: the later, the less urgent
             gap = (age - usual) * GROWTH
-        return min(max(gap, SHORTEST_GAP_SECONDS), LONGEST_GAP_SECONDS)
+        return min(max(gap, MIN_GAP_SECONDS), MAX_GAP_SECONDS)
 
     def finished(self, age: float, running_age: float) -> None:
         """Learn that a job was seen finished at ``age``, and last seen running at ``running_age`` (0: never).

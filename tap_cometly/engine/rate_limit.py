@@ -2,7 +2,7 @@
 
 Cometly counts requests per Space, per endpoint and per minute
 (``https://docs.cometly.com/introduction/rate-limiting``): every answer carries ``X-RateLimit-Limit`` and
-``X-RateLimit-Remaining``, a refusal (429) also ``Retry-After``. A :class:`Budget` starts from the documented limit,
+``X-RateLimit-Remaining``, a refusal (429) also ``Retry-After``. A :class:`RateLimit` starts from the documented limit,
 then believes the headers: more when the Space has been granted more, less while somebody else uses the same Space.
 
 It holds for a window that slides as well as for one that starts with the first request, because it never sends more
@@ -24,11 +24,11 @@ WINDOW_SECONDS: Final = 60.0
 MARGIN_SECONDS: Final = 0.05
 """A minute of the vendor's clock may be a little longer than one of ours."""
 
-LONGEST_PAUSE_SECONDS: Final = 15 * 60.0
+MAX_PAUSE_SECONDS: Final = 15 * 60.0
 """A longer ``Retry-After`` is taken for a mistake of the server and cut to this."""
 
 
-class Budget:
+class RateLimit:
     """The requests that may be sent to one endpoint of one Space.
 
     Times are seconds on one clock that never goes back. Thread-safe: the engine spends, answers come in from its
@@ -106,14 +106,14 @@ class Budget:
             limit: ``X-RateLimit-Limit`` of the answer, if any.
 
         Returns:
-            The seconds that will be waited: what was asked, but at most `LONGEST_PAUSE_SECONDS`, and at least 1, then
+            The seconds that will be waited: what was asked, but at most `MAX_PAUSE_SECONDS`, and at least 1, then
             2, 4 and so on up to a window, should a pause as short as was asked not help.
         """
         asked = WINDOW_SECONDS if retry_after is None else retry_after
         with self._lock:
             self._in_flight -= 1
             shortest = min(2.0 ** min(self._refusals_in_a_row, 10), WINDOW_SECONDS)
-            pause = min(max(asked, shortest), LONGEST_PAUSE_SECONDS)
+            pause = min(max(asked, shortest), MAX_PAUSE_SECONDS)
             if now >= self._paused_until:  # not one of several that were refused together
                 self._refusals_in_a_row += 1
             if limit is not None and limit > 0:

@@ -16,7 +16,7 @@ Piece = TypeVar("Piece")
 
 
 @contextlib.contextmanager
-def deaf_threads() -> Iterator[None]:
+def signals_blocked() -> Iterator[None]:
     """While in this context, threads that are started get none of the signals that stop a process.
 
     Nor do those that they start. Python runs every handler in the main thread, but the system gives a signal to any
@@ -34,7 +34,7 @@ def deaf_threads() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def ahead(pieces: Iterator[Piece]) -> Iterator[Piece]:
+def prefetch(pieces: Iterator[Piece]) -> Iterator[Piece]:
     """Yield pieces, while a thread of its own is already making the next one.
 
     Unlike that of an executor, the thread does not keep the program from ending while it waits for the network.
@@ -54,7 +54,7 @@ def ahead(pieces: Iterator[Piece]) -> Iterator[Piece]:
         return future
 
     maker = threading.Thread(target=make, daemon=True)
-    with deaf_threads():
+    with signals_blocked():
         maker.start()
     try:
         following = next_one()

@@ -14,10 +14,10 @@ from typing import IO, TYPE_CHECKING, Generic, Protocol, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
 
-Order = TypeVar("Order")
+RequestT = TypeVar("RequestT")
 """What one export is asked for; the engine only passes it on and prints it."""
 Order_contra = TypeVar("Order_contra", contravariant=True)
-Proof = TypeVar("Proof")
+VerificationT = TypeVar("VerificationT")
 """What the consumer wants to know about the files of an export."""
 
 
@@ -60,7 +60,7 @@ class JobStatus:
     links: tuple[Link, ...] = ()
 
 
-class Budget(Protocol):
+class RateLimit(Protocol):
     """How soon the next request may be sent. Times are seconds of the engine's clock."""
 
     def ready_at(self, now: float) -> float:
@@ -74,33 +74,33 @@ class Vendor(Protocol[Order_contra]):
     """What a vendor of asynchronous exports implements. Methods are called from several threads."""
 
     @property
-    def create_budget(self) -> Budget:
+    def create_limit(self) -> RateLimit:
         """How soon the next export may be created."""
 
     @property
-    def status_budget(self) -> Budget:
+    def status_limit(self) -> RateLimit:
         """How soon the next status may be asked for."""
 
-    def create(self, order: Order_contra) -> Hashable:
+    def create(self, request: Order_contra) -> Hashable:
         """Start an export.
 
         Returns:
             The vendor's name of the job, to ask for it later.
 
         Raises:
-            Throttled: The vendor refuses for now; its budget knows until when.
-            Unavailable: The network or the vendor is in trouble.
-            Refused: No later attempt would help.
+            RateLimitedError: The vendor refuses for now; its budget knows until when.
+            UnavailableError: The network or the vendor is in trouble.
+            RequestRejectedError: No later attempt would help.
         """
 
     def status(self, job: Hashable) -> JobStatus:
         """Ask how far a job is. The links of the answer are fresh.
 
         Raises:
-            Throttled: The vendor refuses for now; its budget knows until when.
-            Unavailable: The network or the vendor is in trouble.
-            JobUnknown: The vendor does not know the job.
-            Refused: No later attempt would help.
+            RateLimitedError: The vendor refuses for now; its budget knows until when.
+            UnavailableError: The network or the vendor is in trouble.
+            UnknownJobError: The vendor does not know the job.
+            RequestRejectedError: No later attempt would help.
         """
 
 
@@ -108,31 +108,31 @@ class ExportError(Exception):
     """Something about an export went wrong; the text is meant for the user."""
 
 
-class Refused(ExportError):  # noqa: N818 - reads as what the vendor did
+class RequestRejectedError(ExportError):
     """The vendor will refuse every further request too: the whole run must stop."""
 
 
-class Throttled(ExportError):  # noqa: N818
+class RateLimitedError(ExportError):
     """The budget is used up; it is the budget that knows how long to wait."""
 
 
-class Unavailable(ExportError):  # noqa: N818
+class UnavailableError(ExportError):
     """The network, the vendor or its file store is in trouble; worth another attempt."""
 
 
-class JobUnknown(ExportError):  # noqa: N818
+class UnknownJobError(ExportError):
     """The vendor does not know the job: not yet, or not any more."""
 
 
-class LinkExpired(ExportError):  # noqa: N818
+class LinkExpiredError(ExportError):
     """The file store does not honour the link (any more); a fresh one is needed."""
 
 
-class Damaged(ExportError):  # noqa: N818
+class CorruptFileError(ExportError):
     """The file is not what the vendor wrote: cut short, altered, or no such file at all."""
 
 
-class Unfit(ExportError):  # noqa: N818
+class InvalidRowsError(ExportError):
     """The file is whole but its content cannot be taken; fetching it again would not help."""
 
 
@@ -141,36 +141,36 @@ class SpoolError(ExportError):
 
 
 @dataclasses.dataclass(frozen=True)
-class Delivery(Generic[Order, Proof]):
-    """A fulfilled order: its files are complete and were proven.
+class Delivery(Generic[RequestT, VerificationT]):
+    """A fulfilled request: its files are complete and were verified.
 
     Attributes:
-        order: What was asked for.
+        request: What was asked for.
         job: The vendor's name of the export.
         files: The files, from their beginning; closed when the next result is asked for.
-        proof: What the proof of the files returned.
+        verification: What the verification of the files returned.
         file_bytes: What the files weigh, compressed.
         created_at: When the vendor had accepted the export, in seconds of the engine's clock.
         ready_at: When it was seen finished.
     """
 
-    order: Order
+    request: RequestT
     job: Hashable
     files: tuple[IO[bytes], ...]
-    proof: Proof
+    verification: VerificationT
     file_bytes: int
     created_at: float
     ready_at: float
 
 
 @dataclasses.dataclass(frozen=True)
-class Failure(Generic[Order]):
-    """An order that could not be fulfilled; the run goes on with the others.
+class Failure(Generic[RequestT]):
+    """A request that could not be fulfilled; the run goes on with the others.
 
     Attributes:
-        order: What was asked for.
+        request: What was asked for.
         reason: Why it failed, for the user.
     """
 
-    order: Order
+    request: RequestT
     reason: str

@@ -11,8 +11,8 @@ import io
 import zlib
 from typing import IO, TYPE_CHECKING, Any, Final
 
-from tap_cometly.engine.threads import ahead
-from tap_cometly.engine.vendor import Damaged
+from tap_cometly.engine.threads import prefetch
+from tap_cometly.engine.vendor import CorruptFileError
 
 _GzipFile: type[gzip.GzipFile]
 _BROKEN: Any
@@ -45,24 +45,24 @@ def chunks(file: IO[bytes]) -> Iterator[bytes]:
         file: An export file, from its beginning.
 
     Raises:
-        Damaged: The file is empty, cut short, altered, followed by something else, or no export at all.
+        CorruptFileError: The file is empty, cut short, altered, followed by something else, or no export at all.
     """
     file.seek(0)
     head = file.read(_HEAD_BYTES)
     file.seek(0)
     if not head:
-        raise Damaged("the file is empty: zero bytes, not even an empty archive")
+        raise CorruptFileError("the file is empty: zero bytes, not even an empty archive")
     plain = head.lstrip(_BEFORE_OBJECTS).startswith(b"{")
     if not plain and not head.startswith(_GZIP_MAGIC):
-        raise Damaged(f"the file is neither gzip nor JSON lines: it begins with {head[:2]!r}")
+        raise CorruptFileError(f"the file is neither gzip nor JSON lines: it begins with {head[:2]!r}")
     read = file.read if plain else _decompressed(file).read
     try:
         while chunk := read(CHUNK_BYTES):
             yield chunk
     except EOFError:
-        raise Damaged("the file is cut short, or something else follows it: the archive has no end") from None
+        raise CorruptFileError("the file is cut short, or something else follows it: the archive has no end") from None
     except _BROKEN as error:
-        raise Damaged(f"the file is altered: {error}") from None
+        raise CorruptFileError(f"the file is altered: {error}") from None
 
 
 def _decompressed(file: Any) -> gzip.GzipFile:
@@ -77,10 +77,10 @@ def line_blocks(file: IO[bytes]) -> Generator[bytes]:
         file: An export file, from its beginning.
 
     Raises:
-        Damaged: See `chunks`.
+        CorruptFileError: See `chunks`.
     """
     rest = b""
-    for chunk in ahead(chunks(file)):
+    for chunk in prefetch(chunks(file)):
         start = 0
         while end := chunk.rfind(b"\n", start, start + BLOCK_BYTES) + 1 or chunk.find(b"\n", start) + 1:
             yield rest + chunk[start:end]
@@ -100,7 +100,7 @@ def lines(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
         file: An export file, from its beginning.
 
     Raises:
-        Damaged: See `chunks`.
+        CorruptFileError: See `chunks`.
     """
     number = 0
     for block in line_blocks(file):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from singer_sdk.helpers.types import Context, Record
 
-    from tap_cometly.records.summary import Content
+    from tap_cometly.records.summary import DaySummary
     from tap_cometly.tap import TapCometly
     from tap_cometly.windows.bookmark import DaySnapshot
 
@@ -77,13 +77,13 @@ class EventDaysStream(Stream):
 
 
 def ledger_row(
-    day: date, content: Content, snapshot: DaySnapshot, asked: Mapping[str, Any], *, checked_at: str, is_open: bool
+    day: date, summary: DaySummary, snapshot: DaySnapshot, asked: Mapping[str, Any], *, checked_at: str, is_open: bool
 ) -> Record:
     """Return the row of a day.
 
     Args:
         day: The event date.
-        content: What Cometly says of it now.
+        summary: What Cometly says of it now.
         snapshot: What the target holds of it.
         asked: What was asked of Cometly.
         checked_at: The present moment, RFC 3339 in UTC.
@@ -91,11 +91,11 @@ def ledger_row(
     """
     return {
         "event_date": day.isoformat(),
-        "day_digest": content.digest,
-        "row_count": content.rows,
-        "amount_total": content.amount_total,
-        "first_event_time_utc": content.first_event_time,
-        "last_event_time_utc": content.last_event_time,
+        "day_digest": summary.digest,
+        "row_count": summary.rows,
+        "amount_total": summary.amount_total,
+        "first_event_time_utc": summary.first_event_time,
+        "last_event_time_utc": summary.last_event_time,
         "export_id": snapshot.export_id,
         "exported_at": snapshot.exported_at,
         "checked_at": checked_at,
@@ -111,11 +111,11 @@ def _text(value: object) -> str | None:
     return None if value is None else str(value)
 
 
-def change(day: date, before: DaySnapshot, content: Content, revision: int) -> str:
+def change(day: date, before: DaySnapshot, summary: DaySummary, revision: int) -> str:
     """Return in words how a day changed since it was last delivered."""
-    parts = [f"{_grouped(before.row_count)} → {_grouped(content.rows)} rows"]
-    if before.amount_total is not None and content.amount_total is not None:
-        parts.append(f"amount {_grouped(before.amount_total)} → {_grouped(content.amount_total)}")
+    parts = [f"{_grouped(before.row_count)} → {_grouped(summary.rows)} rows"]
+    if before.amount_total is not None and summary.amount_total is not None:
+        parts.append(f"amount {_grouped(before.amount_total)} → {_grouped(summary.amount_total)}")
     since = before.exported_at[:16].replace("T", " ")
     return f"{day} changed since {since} UTC: {', '.join(parts)} (revision {revision})"
 

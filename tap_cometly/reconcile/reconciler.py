@@ -1,9 +1,9 @@
 """Each day as Cometly has it now, compared with what the target holds of it.
 
-The rows of a day carry its digest (`tap_cometly.records.digest`), and the ledger says which digest is true now. So the same
-content written twice, by whichever run, is the same version of the day, and a day whose digest STATE knows need not be
-written again, provided that the target still holds every row of it. Three things can take rows away, because the key is
-the event and not the version:
+The rows of a day carry its digest (`tap_cometly.records.digest`), and the ledger says which digest is true now. So the
+same content written twice, by whichever run, is the same version of the day, and a day whose digest STATE knows need
+not be written again, provided that the target still holds every row of it. Three things can take rows away, because the
+key is the event and not the version:
 
 - Another version of the day was being written when its run was stopped.
 - Another day took over a row: an event moved there and back while this day could not be looked at.
@@ -19,7 +19,7 @@ import dataclasses
 from datetime import timezone
 from typing import TYPE_CHECKING, Any, Final
 
-from tap_cometly.engine.vendor import Unfit
+from tap_cometly.engine.vendor import InvalidRowsError
 from tap_cometly.reconcile import timezone_check
 from tap_cometly.reconcile.ledger import change, ledger_row
 from tap_cometly.reconcile.overlaps import KeyOverlaps
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 
     from singer_sdk.helpers.types import Record
 
-    from tap_cometly.client import EventExport
+    from tap_cometly.client import ExportRequest
     from tap_cometly.engine import Delivery
-    from tap_cometly.records.blocks import Proof
-    from tap_cometly.records.summary import Content
+    from tap_cometly.records.blocks import Verification
+    from tap_cometly.records.summary import DaySummary
     from tap_cometly.settings import Settings
     from tap_cometly.windows.plan import Plan
 
@@ -50,7 +50,7 @@ class Day:
 
     Attributes:
         event_date: Which day.
-        content: What it holds now.
+        summary: What it holds now.
         snapshot: What STATE says of it once it is delivered.
         changed: Whether its rows must be written.
         doubt: The new STATE to be told before the first of them, if that changes it.
@@ -60,7 +60,7 @@ class Day:
     """
 
     event_date: date
-    content: Content
+    summary: DaySummary
     snapshot: DaySnapshot
     changed: bool
     doubt: dict[str, object] | None
@@ -71,7 +71,7 @@ class Day:
     def ledger_row(self) -> Record:
         """Return the day's row in the ledger."""
         return ledger_row(
-            self.event_date, self.content, self.snapshot, self.request, checked_at=self.checked_at, is_open=self.is_open
+            self.event_date, self.summary, self.snapshot, self.request, checked_at=self.checked_at, is_open=self.is_open
         )
 
 
@@ -94,7 +94,7 @@ class Reconciler:
         self._settings = settings
         self._now = now
         self._log = log
-        self._offsets = timezone_check.OffsetRange()
+        self._offsets = timezone_check.UtcOffsetRange()
         self._days_with_events = 0
         self._rewrite = plan.bookmark.rewrite
         self._initial = plan.bookmark.snapshots
@@ -106,53 +106,53 @@ class Reconciler:
         remembers = settings.lookback_days > 0 or bool(plan.bookmark.snapshots)
         self.compares_events = remembers and len(plan.due) > 1
 
-    def verified(self, event_date: date, proof: Proof) -> Proof:
+    def verified(self, event_date: date, verification: Verification) -> Verification:
         """Take note of a day as soon as its file is verified, which may be long before its turn. For worker threads.
 
         Raises:
-            Unfit: Its events cannot belong to the day, wherever the Space is.
+            InvalidRowsError: Its events cannot belong to the day, wherever the Space is.
         """
-        if (span := proof.content.span) and not timezone_check.may_belong(event_date, *span):
-            raise Unfit(
+        if (span := verification.summary.span) and not timezone_check.may_belong(event_date, *span):
+            raise InvalidRowsError(
                 f"its events happened from {timezone_check.moment(span[0])} to {timezone_check.moment(span[1])}, "
                 "which is not that day in any time zone"
             )
-        self._overlaps.add(event_date, proof.events)
-        return proof
+        self._overlaps.add(event_date, verification.events)
+        return verification
 
     def snapshot_of(self, event_date: date) -> DaySnapshot | None:
         """Return what STATE said of a day when the run began. For worker threads."""
         return self._initial.get(event_date)
 
-    def examine(self, delivery: Delivery[EventExport, Proof]) -> Day:
+    def examine(self, delivery: Delivery[ExportRequest, Verification]) -> Day:
         """Compare a day with what the target holds of it.
 
         Raises:
             WrongTimezoneError: Its events do not lie within the day.
         """
-        event_date, content = delivery.order.day, delivery.proof.content
-        self._check_timezone(event_date, content)
+        event_date, summary = delivery.request.day, delivery.verification.summary
+        self._check_timezone(event_date, summary)
         self._overlaps.enter(event_date)
         now = _utc_text(self._now())
         before = self._bookmark.snapshots.get(event_date)
-        same = before is not None and before.digest == content.digest
+        same = before is not None and before.digest == summary.digest
         reason = self._reason_to_rewrite(event_date, same=same)
         if before is not None and same and reason is None:
-            return self._day(event_date, content, dataclasses.replace(before, lines_digest=content.lines_digest), now)
+            return self._day(event_date, summary, dataclasses.replace(before, lines_digest=summary.lines_digest), now)
         snapshot = DaySnapshot(
             export_id=int(str(delivery.job)),
-            digest=content.digest,
-            lines_digest=content.lines_digest,
-            row_count=content.rows,
-            amount_total=content.amount_total,
+            digest=summary.digest,
+            lines_digest=summary.lines_digest,
+            row_count=summary.rows,
+            amount_total=summary.amount_total,
             exported_at=now,
             revision=1 if before is None else before.revision + (not same),
         )
         if before is not None and not same:
-            self._log.info(change(event_date, before, content, snapshot.revision))
+            self._log.info(change(event_date, before, summary, snapshot.revision))
         elif reason is not None:
             self._log.info("%s is rewritten: %s", event_date, reason)
-        return self._day(event_date, content, snapshot, now, changed=True)
+        return self._day(event_date, summary, snapshot, now, changed=True)
 
     def delivered(self, day: Day) -> dict[str, object]:
         """Take note that a day is written, or need not be; return the new STATE of the stream."""
@@ -175,11 +175,11 @@ class Reconciler:
             self._log.info(timezone_check.suggestion(self._offsets))
 
     def _day(
-        self, event_date: date, content: Content, snapshot: DaySnapshot, now: str, *, changed: bool = False
+        self, event_date: date, summary: DaySummary, snapshot: DaySnapshot, now: str, *, changed: bool = False
     ) -> Day:
-        doubt = self._doubt_before_writing(event_date) if changed and content.rows else None
+        doubt = self._doubt_before_writing(event_date) if changed and summary.rows else None
         is_open = event_date in self._open_days
-        return Day(event_date, content, snapshot, changed, doubt, is_open, self._bookmark.request or {}, now)
+        return Day(event_date, summary, snapshot, changed, doubt, is_open, self._bookmark.request or {}, now)
 
     def _doubt_before_writing(self, event_date: date) -> dict[str, object] | None:
         """Take note that rows of a day are about to be written; return the new STATE of the stream, if that changes it.
@@ -211,14 +211,14 @@ class Reconciler:
             return "another day may have overwritten one of its events"
         return None
 
-    def _check_timezone(self, event_date: date, content: Content) -> None:
-        span = content.span
+    def _check_timezone(self, event_date: date, summary: DaySummary) -> None:
+        span = summary.span
         if span is None:
             return
         if self._settings.timezone is not None:
             timezone_check.check(event_date, self._settings.timezone, *span)
             return
-        self._offsets = self._offsets.narrowed(timezone_check.OffsetRange.of_day(event_date, *span))
+        self._offsets = self._offsets.narrowed(timezone_check.UtcOffsetRange.of_day(event_date, *span))
         self._days_with_events += 1
         if self._days_with_events == ENOUGH_DAYS:
             self._log.info(timezone_check.suggestion(self._offsets))

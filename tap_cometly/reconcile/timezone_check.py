@@ -27,7 +27,7 @@ class WrongTimezoneError(Exception):
 
 
 @dataclasses.dataclass(frozen=True)
-class OffsetRange:
+class UtcOffsetRange:
     """The UTC offsets that agree with the events seen so far.
 
     Attributes:
@@ -44,9 +44,9 @@ class OffsetRange:
         midnight = datetime.combine(day, time.min, timezone.utc)
         return cls(max(midnight - first, _WEST), min(midnight + timedelta(days=1) - last, _EAST + _QUARTER))
 
-    def narrowed(self, other: OffsetRange) -> OffsetRange:
+    def narrowed(self, other: UtcOffsetRange) -> UtcOffsetRange:
         """Return the offsets in both ranges; where there is none (the clocks were changed), the other one."""
-        both = OffsetRange(max(self.low, other.low), min(self.high, other.high))
+        both = UtcOffsetRange(max(self.low, other.low), min(self.high, other.high))
         return both if both.candidates else other
 
     @property
@@ -91,12 +91,12 @@ def check(day: date, zone: ZoneInfo, first: datetime, last: datetime) -> None:
     raise WrongTimezoneError(
         f"The setting `timezone` ({zone.key}) does not agree with Cometly: its events of {day} happened from "
         f"{moment(first)} to {moment(last)}, but the day lasts from {moment(begin)} to {moment(end)} there. "
-        f"The data show {OffsetRange.of_day(day, first, last)}. Set `timezone` to what the Cometly app shows for the "
-        "Space, or remove it. Nothing of that day was written"
+        f"The data show {UtcOffsetRange.of_day(day, first, last)}. Set `timezone` to what the Cometly app shows for "
+        "the Space, or remove it. Nothing of that day was written"
     )
 
 
-def suggestion(shown: OffsetRange) -> str:
+def suggestion(shown: UtcOffsetRange) -> str:
     """Return what the data say about a Space whose zone is not set."""
     offsets = shown.candidates
     if not offsets:

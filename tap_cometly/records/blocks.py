@@ -31,12 +31,12 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from tap_cometly.engine.vendor import Unfit
+from tap_cometly.engine.vendor import InvalidRowsError
 from tap_cometly.files.ndjson import line_blocks
 from tap_cometly.reconcile.overlaps import MAX_EVENTS
 from tap_cometly.records.coercion import decode_line, fit_line, read_rows
-from tap_cometly.records.decoder import OddError, Shape, fit_rows, row_decoder
-from tap_cometly.records.summary import Content, Tally
+from tap_cometly.records.decoder import Shape, UnexpectedRowsError, fit_rows, row_decoder
+from tap_cometly.records.summary import DaySummary, SummaryBuilder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -82,61 +82,61 @@ class Records:
 
 
 @dataclasses.dataclass(frozen=True)
-class Proof:
+class Verification:
     """What the first pass found.
 
     Attributes:
-        content: What the files hold.
+        summary: What the files hold.
         shape: What their rows look like; None where they can only be read one by one.
         verbatim: Whether each line is the record as it stands, but for integers that become text.
         events: A hash of each row's `id`, if they were wanted and are not too many.
     """
 
-    content: Content
+    summary: DaySummary
     shape: Shape | None
     verbatim: bool = False
     events: array[int] | None = None
 
 
-def prove(
+def verify(
     files: Sequence[IO[bytes]], columns: Columns, *, events: bool = False, before: DaySnapshot | None = None
-) -> Proof:
+) -> Verification:
     """Read an export's files to their end and return what they hold, if every value of every row fits.
 
     Args:
         files: The files.
         columns: What their rows must fit.
-        events: Whether the proof must name the events.
+        events: Whether the verification must name the events.
         before: What the same day held before, if it is known. Where the lines are the same, so is the digest of the
             values; where they are not, the files are read once more for it.
 
     Raises:
-        Damaged: A file is not what the vendor wrote.
-        Unfit: A line is no JSON object or holds a value that does not fit; names the line, never its content.
+        CorruptFileError: A file is not what the vendor wrote.
+        InvalidRowsError: A line is no JSON object or holds a value that does not fit; names the line, not its content.
     """
-    proof = _prove(files, columns, events=events, name=before is None)
+    verification = _verify(files, columns, events=events, name=before is None)
     if before is None:
-        return proof
-    content = proof.content
-    if content.lines_digest != before.lines_digest:
-        content = _prove(files, columns, events=False, name=True).content
+        return verification
+    summary = verification.summary
+    if summary.lines_digest != before.lines_digest:
+        summary = _verify(files, columns, events=False, name=True).summary
     else:
-        content = dataclasses.replace(content, digest=before.digest)
-    return dataclasses.replace(proof, content=content)
+        summary = dataclasses.replace(summary, digest=before.digest)
+    return dataclasses.replace(verification, summary=summary)
 
 
-def _prove(files: Iterable[IO[bytes]], columns: Columns, *, events: bool, name: bool) -> Proof:
-    prover = _Prover(columns, events=events, name=name)
+def _verify(files: Iterable[IO[bytes]], columns: Columns, *, events: bool, name: bool) -> Verification:
+    verifier = _Verifier(columns, events=events, name=name)
     try:
         for file in files:
             with contextlib.closing(line_blocks(file)) as blocks:
-                prover.take_file(blocks)
+                verifier.take_file(blocks)
     except decimal.Inexact:
-        raise Unfit("column `amount`: the numbers lie too far apart to be added up exactly") from None
-    return Proof(prover.tally.content(), prover.shape, prover.verbatim, prover.events)
+        raise InvalidRowsError("column `amount`: the numbers lie too far apart to be added up exactly") from None
+    return Verification(verifier.tally.summary(), verifier.shape, verifier.verbatim, verifier.events)
 
 
-class _Prover:
+class _Verifier:
     """Takes block after block, and learns their shape."""
 
     def __init__(self, columns: Columns, *, events: bool, name: bool) -> None:
@@ -144,7 +144,7 @@ class _Prover:
         self._numeric_ids = columns.holds("id", "integer")
         self.events = array("q") if events and any(column.name == "id" for column in columns.all) else None
         self._known: Texts = collections.defaultdict(set)
-        self.tally = Tally(columns.all, name=name)
+        self.tally = SummaryBuilder(columns.all, name=name)
         self.shape: Shape | None = None
         with contextlib.suppress(ValueError):
             self.shape = Shape(columns.all)
@@ -162,7 +162,7 @@ class _Prover:
         try:
             for block in blocks:
                 line += self.take(block, line)
-        except (Unfit, decimal.Inexact):
+        except (InvalidRowsError, decimal.Inexact):
             # Nothing can be said of a file that was altered on its way, and whether it was shows only at its end.
             collections.deque(blocks, maxlen=0)
             raise
@@ -183,7 +183,7 @@ class _Prover:
             return 0
         try:
             lines, rows, new = self.shape.check(block, self._known)
-        except OddError:
+        except UnexpectedRowsError:
             return 0
         self._note_events(map(_ID, rows))
         # A time that was known has been counted; and a column that must be fitted is never known.
@@ -223,7 +223,7 @@ class _Prover:
             )
             if self.shape is not None:
                 self.shape.check(_tidied(block), self._known)
-        except (ValueError, OddError):
+        except (ValueError, UnexpectedRowsError):
             self.shape = None
 
 
@@ -236,15 +236,17 @@ def _same(value: object, other: object) -> bool:
     return type(value) is type(other) and value == other
 
 
-def record_blocks(files: Iterable[IO[bytes]], proof: Proof, columns: Columns, own: dict[str, Any]) -> Iterator[Records]:
-    """Yield the records of proven files, encoded, many at once."""
-    if proof.shape is None:
+def record_blocks(
+    files: Iterable[IO[bytes]], verification: Verification, columns: Columns, own: dict[str, Any]
+) -> Iterator[Records]:
+    """Yield the records of verified files, encoded, many at once."""
+    if verification.shape is None:
         rows = (row | own for row in read_rows(files, columns))
         while some := list(itertools.islice(rows, ROWS_AT_ONCE)):
             yield Records(_ENCODER.encode_lines(some), len(some))
         return
-    written_anew = _written_anew(proof.shape, own)
-    as_they_stand = _as_they_stand(proof.shape, own) if proof.verbatim else written_anew
+    written_anew = _written_anew(verification.shape, own)
+    as_they_stand = _as_they_stand(verification.shape, own) if verification.verbatim else written_anew
     for file in files:
         for block in line_blocks(file):
             yield as_they_stand(block) or written_anew(block)
@@ -253,7 +255,7 @@ def record_blocks(files: Iterable[IO[bytes]], proof: Proof, columns: Columns, ow
 def _as_they_stand(shape: Shape, own: dict[str, Any]) -> Callable[[bytes], Records | None]:
     """Return what makes records of a block of rows: each row gets the tap's own columns, that is all.
 
-    A name that a row has twice stays there twice; whoever reads it takes the second one, as the proof did.
+    A name that a row has twice stays there twice; whoever reads it takes the second one, as the verification did.
     """
     columns = b"," + _ENCODER.encode(own)[1:-1] if own else b""
     numbered = sorted(shape.numbered)
@@ -327,7 +329,7 @@ def _structs(
     """Return what makes a block of rows Structs with the declared columns and the tap's own.
 
     Args:
-        shape: What the rows were proven to look like.
+        shape: What the rows were verified to look like.
         columns: Its columns, in the order that is wanted.
         kind: What values are to be that need no fitting, unless they are cheap.
         null: That kind of a null.
@@ -356,14 +358,14 @@ def _structs(
 
 
 def record_rows(
-    files: Iterable[IO[bytes]], proof: Proof, columns: Columns, own: dict[str, Any]
+    files: Iterable[IO[bytes]], verification: Verification, columns: Columns, own: dict[str, Any]
 ) -> Iterator[dict[str, Any]]:
     """Yield the same records one by one as Python values."""
-    if proof.shape is None:
+    if verification.shape is None:
         for row in read_rows(files, columns):
             yield row | own
         return
-    structs = _structs(proof.shape, proof.shape.columns, Any, None, own)
+    structs = _structs(verification.shape, verification.shape.columns, Any, None, own)
     for file in files:
         for block in line_blocks(file):
             yield from map(msgspec.structs.asdict, structs(block))

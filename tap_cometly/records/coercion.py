@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
-from tap_cometly.engine.vendor import Unfit
+from tap_cometly.engine.vendor import InvalidRowsError
 from tap_cometly.files.ndjson import lines
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ Fit = Callable[[Any], Any]
 Plain = Literal["integer", "number", "boolean", "string", "timestamp", "date"]
 """What a column of one simple type holds."""
 
-MOST_LEVELS: Final = 500
+MAX_LEVELS: Final = 500
 """A value may be nested so deep: the interpreter's own limit is near, and no table needs more."""
 
 _DECODER: Final = msgspec.json.Decoder(float_hook=decimal.Decimal)
@@ -105,7 +105,7 @@ class Columns:
         """Return the row with every column in its type; a column that the row lacks is null.
 
         Raises:
-            Unfit: A value does not fit; names the column and the type, never the value.
+            InvalidRowsError: A value does not fit; names the column and the type, never the value.
         """
         if not row.keys() <= self._names:
             self.unknown.update(row.keys() - self._names)
@@ -116,7 +116,7 @@ class Columns:
                 fitted[name] = fit(value)
             except (ValueError, ArithmeticError) as error:
                 found = "is missing" if value is None else f"holds {_kind(value)} that does not fit"
-                raise Unfit(f"column `{name}` {found}: {error}") from None
+                raise InvalidRowsError(f"column `{name}` {found}: {error}") from None
         return fitted
 
 
@@ -124,8 +124,8 @@ def read_rows(files: Iterable[IO[bytes]], columns: Columns) -> Iterator[dict[str
     """Yield the fitted rows of an export's files.
 
     Raises:
-        Damaged: A file is not what the vendor wrote.
-        Unfit: A line is no JSON object or holds a value that does not fit; names the line, never its content.
+        CorruptFileError: A file is not what the vendor wrote.
+        InvalidRowsError: A line is no JSON object or holds a value that does not fit; names the line, not its content.
     """
     for file in files:
         for number, line in lines(file):
@@ -136,18 +136,18 @@ def decode_line(line: bytes, number: int) -> dict[str, Any]:
     """Return the JSON object in a line, with every number exact.
 
     Raises:
-        Unfit: There is something else; names the line, never its content.
+        InvalidRowsError: There is something else; names the line, never its content.
     """
     try:
         row = _DECODER.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, ArithmeticError):
-        raise Unfit(f"line {number} is not JSON") from None
+        raise InvalidRowsError(f"line {number} is not JSON") from None
     except RecursionError:
-        raise Unfit(f"line {number} is nested deeper than {MOST_LEVELS} levels") from None
+        raise InvalidRowsError(f"line {number} is nested deeper than {MAX_LEVELS} levels") from None
     if not isinstance(row, dict):
-        raise Unfit(f"line {number} is not a JSON object but {_kind(row)}")
+        raise InvalidRowsError(f"line {number} is not a JSON object but {_kind(row)}")
     if any(too_deep(value) for value in row.values()):
-        raise Unfit(f"line {number} is nested deeper than {MOST_LEVELS} levels")
+        raise InvalidRowsError(f"line {number} is nested deeper than {MAX_LEVELS} levels")
     return row
 
 
@@ -155,18 +155,18 @@ def fit_line(row: Mapping[str, Any], number: int, columns: Columns) -> dict[str,
     """Return the row fitted.
 
     Raises:
-        Unfit: A value does not fit; names line and column, never the value.
+        InvalidRowsError: A value does not fit; names line and column, never the value.
     """
     try:
         return columns.fit(row)
-    except Unfit as error:
-        raise Unfit(f"line {number}: {error}") from None
+    except InvalidRowsError as error:
+        raise InvalidRowsError(f"line {number}: {error}") from None
 
 
 def too_deep(value: object) -> bool:
-    """Tell whether a value is nested deeper than `MOST_LEVELS`."""
+    """Tell whether a value is nested deeper than `MAX_LEVELS`."""
     level = [value] if isinstance(value, (dict, list)) else []
-    for _ in range(MOST_LEVELS):
+    for _ in range(MAX_LEVELS):
         if not level:
             return False
         level = [

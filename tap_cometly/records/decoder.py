@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     Texts = Mapping[str, set[str | None]]
 
-MOST_TEXTS_KNOWN: Final = 100_000
+MAX_TEXTS_KNOWN: Final = 100_000
 """Times that were found well-written are not looked at again: so many, and a day has 86,400 seconds."""
 
 _STRICT: Final[Mapping[Plain | None, Any]] = {
@@ -48,7 +48,7 @@ _LAST: Final = itemgetter(-len("}\n"))
 _BRACES: Final = tuple(b"{{}")
 
 
-class OddError(Exception):
+class UnexpectedRowsError(Exception):
     """A block is not of the shape that was expected."""
 
 
@@ -139,20 +139,20 @@ class Shape:
             known: Times and days by column that are known to be well-written; is added to.
 
         Raises:
-            OddError: Something does not fit, or would be changed by fitting it.
+            UnexpectedRowsError: Something does not fit, or would be changed by fitting it.
         """
         lines = io.BytesIO(block).readlines()
         try:
             rows = self._decoder.decode_lines(block)
             # As many objects as lines, and each line begins and ends with one: so there is exactly one on each.
             if len(rows) != len(lines) or (min(lines)[0], max(lines)[0], *set(map(_LAST, lines))) != _BRACES:
-                raise OddError
+                raise UnexpectedRowsError
             self._check_loose(rows)
             self._check_numbers(rows)
             new = self._check_texts(rows, known)
             fit_rows(rows, self._fits)
         except (msgspec.DecodeError, ValueError, ArithmeticError, RecursionError, IndexError):
-            raise OddError from None
+            raise UnexpectedRowsError from None
         return lines, rows, new
 
     def fits(self, names: AbstractSet[str]) -> list[tuple[str, Fit]]:
@@ -167,12 +167,12 @@ class Shape:
     def _check_loose(self, rows: list[Any]) -> None:
         for value_of in self._loose:
             if not _CONTAINERS.isdisjoint(map(type, map(value_of, rows))) and any(map(too_deep, map(value_of, rows))):
-                raise OddError
+                raise UnexpectedRowsError
 
     def _check_numbers(self, rows: list[Any]) -> None:
         for number_of, types in self._numbers:
             if not types.issuperset(map(type, map(number_of, rows))):
-                raise OddError
+                raise UnexpectedRowsError
 
     def _check_texts(self, rows: list[Any], known: Texts) -> Texts:
         new: dict[str, set[str | None]] = {}
@@ -180,8 +180,8 @@ class Shape:
             texts = list(map(attrgetter(name), rows))
             new[name] = _first_and_last(texts) or set(texts) - known[name]
             if any(fit(text) != text for text in new[name]):
-                raise OddError
-            if len(known[name]) < MOST_TEXTS_KNOWN:
+                raise UnexpectedRowsError
+            if len(known[name]) < MAX_TEXTS_KNOWN:
                 known[name].update(new[name])
         return new
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True)
-class Content:
+class DaySummary:
     """What a day holds.
 
     Attributes:
@@ -45,7 +45,7 @@ class Content:
         return _moment(self.first_event_time), _moment(self.last_event_time)
 
 
-class Tally:
+class SummaryBuilder:
     """Adds up what a day holds, in any order.
 
     Args:
@@ -106,11 +106,11 @@ class Tally:
         if self._digest is not None:
             self._digest.add_structs(rows, texts)
 
-    def content(self) -> Content:
+    def summary(self) -> DaySummary:
         """Return what was added up."""
         first, last = (None if moment is None else f"{moment}Z" for moment in (self._first, self._last))
         digest = self._digest.hexdigest() if self._digest else ""
-        return Content(self._rows, self._lines.hexdigest(), digest, self._total, first, last)
+        return DaySummary(self._rows, self._lines.hexdigest(), digest, self._total, first, last)
 
 
 def _moment(text: str) -> datetime:

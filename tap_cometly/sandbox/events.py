@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 SPACE_ID: Final = 4217
 DAY_STRIDE: Final = 10_000_000
 """Identifiers of events and contacts are the ordinal of a day times this, plus a number within the day."""
-MOST_EVENTS_PER_DAY: Final = 9_000_000
+MAX_EVENTS_PER_DAY: Final = 9_000_000
 """Identifiers above it are for events that history adds."""
 
 EventsPerDay = int | Callable[[dt.date], int]
@@ -107,9 +107,9 @@ class Events:
         if day < self._first_day or start == end:
             return 0
         if callable(self._per_day):
-            return min(self._per_day(day), MOST_EVENTS_PER_DAY)
+            return min(self._per_day(day), MAX_EVENTS_PER_DAY)
         # A mean with a fifth of play in both directions.
-        return min(self._per_day * (800 + roll(self._seed, day.toordinal(), 0) % 401) // 1000, MOST_EVENTS_PER_DAY)
+        return min(self._per_day * (800 + roll(self._seed, day.toordinal(), 0) % 401) // 1000, MAX_EVENTS_PER_DAY)
 
     def contacts(self, day: dt.date) -> int:
         """Return how many contacts first appear on ``day``."""

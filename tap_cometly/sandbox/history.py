@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from tap_cometly import vocabulary
-from tap_cometly.sandbox.events import DAY_STRIDE, LABELS, MOST_EVENTS_PER_DAY, Event, Events
+from tap_cometly.sandbox.events import DAY_STRIDE, LABELS, MAX_EVENTS_PER_DAY, Event, Events
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -153,7 +153,7 @@ class History:
         """
         with self._lock:
             ordinal = self._days.of(self._clock()).toordinal()
-            event_id = ordinal * DAY_STRIDE + MOST_EVENTS_PER_DAY + self._added[ordinal]
+            event_id = ordinal * DAY_STRIDE + MAX_EVENTS_PER_DAY + self._added[ordinal]
             values = _checked({"event_name": event_name, **columns})
             event = Event(id=event_id, time=_epoch(time), **values)
             self._added[ordinal] += 1

@@ -110,11 +110,11 @@ def event_query(body: bytes, today: Today, quirks: Quirks) -> Query:
     form = _Form(body)
     date = _date(form, today, quirks)
     query_mode = form.one_of("query_mode", vocabulary.QUERY_MODES) or "profile"
-    event_names = form.names("event_names", vocabulary.EVENT_NAMES, vocabulary.MOST_EVENT_NAMES, quirks)
-    sources = form.names("sources", vocabulary.SOURCES, vocabulary.MOST_SOURCES, quirks)
+    event_names = form.names("event_names", vocabulary.EVENT_NAMES, vocabulary.MAX_EVENT_NAMES, quirks)
+    sources = form.names("sources", vocabulary.SOURCES, vocabulary.MAX_SOURCES, quirks)
     model, window = _attribution(form, quirks)
     known_fields = {*vocabulary.REQUESTABLE_NAMES, *_TOLERATED_FIELDS}
-    fields = form.names("fields", known_fields, vocabulary.MOST_FIELDS, quirks)
+    fields = form.names("fields", known_fields, vocabulary.MAX_FIELDS, quirks)
     for place, name in enumerate(form.get("fields") or () if fields else ()):
         if name in vocabulary.HIERARCHY_NAMES and not form.get("sources"):
             form.blame(f"fields.{place}", f"The {name} field requires sources.")

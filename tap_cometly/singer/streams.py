@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from singer_sdk.metrics import Counter
     from singer_sdk.singerlib.catalog import MetadataMapping
 
-    from tap_cometly.run import EventsSync
+    from tap_cometly.run import EventsRun
     from tap_cometly.settings import Settings
     from tap_cometly.tap import TapCometly
 
@@ -124,11 +124,11 @@ class EventsStream(Stream):
         self._records = super().get_record_counter(**kwargs)
         return self._records
 
-    def sync_of_days(self) -> EventsSync:
+    def sync_of_days(self) -> EventsRun:
         """Begin a run: here its machinery is loaded, which ``--version``, ``--discover`` and ``--about`` do without."""
-        from tap_cometly.run import EventsSync  # noqa: PLC0415 - what it imports takes longer to load than they run
+        from tap_cometly.run import EventsRun  # noqa: PLC0415 - what it imports takes longer to load than they run
 
-        return EventsSync(self)
+        return EventsRun(self)
 
     def remember(self, bookmark: Mapping[str, object] | None) -> None:
         """Write a STATE that marks a day delivered, or in doubt: the one place where STATE moves."""

@@ -9,10 +9,10 @@
                              "amount_total": "18230.50", "exported_at": "2025-03-11T06:00:04Z", "revision": 1}, ...},
      "rewrite": ["2025-03-09"]}
 
-The first three keys are the days (`tap_cometly.windows.delivered`). ``snapshots`` remembers only those that a lookback still
-reaches, so that STATE stays small for ever. ``rewrite`` is missing after a run in which all went well: it names the
-delivered days of which the target may hold something else than ``snapshots`` says, because a run was stopped while it
-rewrote them, or could not look at them after it had rewritten others.
+The first three keys are the days (`tap_cometly.windows.delivered`). ``snapshots`` remembers only those that a lookback
+still reaches, so that STATE stays small for ever. ``rewrite`` is missing after a run in which all went well: it names
+the delivered days of which the target may hold something else than ``snapshots`` says, because a run was stopped while
+it rewrote them, or could not look at them after it had rewritten others.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 from typing_extensions import Self
 
 from tap_cometly.windows import dates
-from tap_cometly.windows.delivered import MalformedStateError, Progress
+from tap_cometly.windows.delivered import DeliveredDays, MalformedStateError
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -99,7 +99,7 @@ class Bookmark:
         rewrite: Delivered days that must be exported and written again, whatever they hold.
     """
 
-    progress: Progress = dataclasses.field(default_factory=Progress)
+    progress: DeliveredDays = dataclasses.field(default_factory=DeliveredDays)
     since: date | None = None
     request: Mapping[str, Any] | None = None
     snapshots: Mapping[date, DaySnapshot] = dataclasses.field(default_factory=dict)
@@ -107,12 +107,12 @@ class Bookmark:
 
     @classmethod
     def from_state(cls, state: Mapping[str, object], *, start: date) -> Self:
-        """Read the bookmark from the stream's STATE; see `Progress.from_state`.
+        """Read the bookmark from the stream's STATE; see `DeliveredDays.from_state`.
 
         Raises:
             MalformedStateError: It makes no sense. It never passes for an empty one.
         """
-        progress = Progress.from_state(state, start=start)
+        progress = DeliveredDays.from_state(state, start=start)
         request, snapshots, since, rewrite = (state.get(key) for key in ("request", "snapshots", "since", "rewrite"))
         if request is not None and not isinstance(request, Mapping):
             raise MalformedStateError("request", request, "must be an object, or be left out")

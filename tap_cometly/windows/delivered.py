@@ -53,7 +53,7 @@ class DueDay(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class Progress:
+class DeliveredDays:
     """The days whose events were wholly delivered. Two that hold the same days are equal.
 
     Attributes:
@@ -67,7 +67,7 @@ class Progress:
         object.__setattr__(self, "intervals", _merged(self.intervals))
 
     @classmethod
-    def from_state(cls, state: Mapping[str, object], *, start: date) -> Progress:
+    def from_state(cls, state: Mapping[str, object], *, start: date) -> DeliveredDays:
         """Read the set from a stream's STATE.
 
         A bookmark alone (written by hand, or by an older version) means that everything from ``start`` through
@@ -107,9 +107,9 @@ class Progress:
             _DELIVERED: [[first.isoformat(), last.isoformat()] for first, last in self.intervals],
         }
 
-    def with_delivered(self, day: date) -> Progress:
+    def with_delivered(self, day: date) -> DeliveredDays:
         """Return the set with ``day`` in it."""
-        return self if day in self else Progress((*self.intervals, (day, day)))
+        return self if day in self else DeliveredDays((*self.intervals, (day, day)))
 
     def __contains__(self, day: date) -> bool:
         """Whether ``day`` is delivered."""

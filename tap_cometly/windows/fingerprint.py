@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from tap_cometly.settings import Settings
 
-MEANING: Final = ("query_mode", "event_names", "sources", "attribution_model", "attribution_window")
+BREAKING_SETTINGS: Final = ("query_mode", "event_names", "sources", "attribution_model", "attribution_window")
 """Settings that decide what a row means, or which events there are."""
 
 
@@ -25,7 +25,7 @@ class ChangedRequestError(Exception):
         )
 
 
-def asked_for(settings: Settings, columns: Collection[str], *, ledger: bool = True) -> dict[str, Any]:
+def request_fingerprint(settings: Settings, columns: Collection[str], *, ledger: bool = True) -> dict[str, Any]:
     """Return what is asked of Cometly, in the form that STATE remembers.
 
     Args:
@@ -45,11 +45,11 @@ def asked_for(settings: Settings, columns: Collection[str], *, ledger: bool = Tr
     }
 
 
-def changes_of_meaning(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+def breaking_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """Return in words what changed between two requests so that their rows do not mix. Empty when they do."""
     return [
         f"`{name}` was {_shown(before.get(name))} and is {_shown(now[name])}"
-        for name in MEANING
+        for name in BREAKING_SETTINGS
         if name in before and before[name] != now[name]
     ]
 

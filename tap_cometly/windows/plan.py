@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tap_cometly.windows import dates
 from tap_cometly.windows.bookmark import Bookmark
-from tap_cometly.windows.delivered import DueDay, MalformedStateError, Progress
-from tap_cometly.windows.fingerprint import ChangedRequestError, asked_for, changes_of_meaning, harmless_changes
+from tap_cometly.windows.delivered import DeliveredDays, DueDay, MalformedStateError
+from tap_cometly.windows.fingerprint import ChangedRequestError, breaking_changes, harmless_changes, request_fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -64,7 +64,7 @@ class Plan:
         last, today = bookmark.progress.last, dates.today(now, None)
         if last and last > today:
             raise MalformedStateError("replication_key_value", str(last), f"must not lie after today ({today})")
-        bookmark, remarks = _asking(bookmark, settings, asked_for(settings, columns, ledger=ledger))
+        bookmark, remarks = _asking(bookmark, settings, request_fingerprint(settings, columns, ledger=ledger))
         # Without a start date the wanted range begins ever later; what was begun is still to be finished.
         wanted = settings.wanted(now, since=bookmark.since)
         if wanted:
@@ -118,7 +118,7 @@ class Plan:
 def _asking(bookmark: Bookmark, settings: Settings, asked: Mapping[str, Any]) -> tuple[Bookmark, list[str]]:
     """Return the bookmark with what is asked now, and what changed since."""
     before = bookmark.request if bookmark.request is not None else asked
-    if changes := changes_of_meaning(before, asked):
+    if changes := breaking_changes(before, asked):
         if not settings.resync:
             raise ChangedRequestError(changes)
         return Bookmark(since=bookmark.since, request=asked), [
@@ -128,7 +128,7 @@ def _asking(bookmark: Bookmark, settings: Settings, asked: Mapping[str, Any]) ->
     return dataclasses.replace(bookmark, request=asked), remarks
 
 
-def _is_hole(day: date, delivered: Progress) -> bool:
+def _is_hole(day: date, delivered: DeliveredDays) -> bool:
     first, last = delivered.first, delivered.last
     return first is not None and last is not None and first < day < last and day not in delivered
 
@@ -141,16 +141,16 @@ def _counted(count: int, thing: str) -> str:
     return f"{count} {thing}{'' if count == 1 else 's'}"
 
 
-def _days(due: tuple[DueDay, ...], reason: str) -> Progress:
-    return Progress(tuple((day.day, day.day) for day in due if day.reason == reason))
+def _days(due: tuple[DueDay, ...], reason: str) -> DeliveredDays:
+    return DeliveredDays(tuple((day.day, day.day) for day in due if day.reason == reason))
 
 
-def _described(days: Progress) -> str:
+def _described(days: DeliveredDays) -> str:
     if not days.count:
         return "no day"
     stretches = [f"{first}" if first == last else f"{first} to {last}" for first, last in days.intervals]
     return f"{', '.join(stretches)} ({_counted(days.count, 'day')})"
 
 
-def _ranges(days: Progress) -> list[list[str]]:
+def _ranges(days: DeliveredDays) -> list[list[str]]:
     return [[first.isoformat(), last.isoformat()] for first, last in days.intervals]

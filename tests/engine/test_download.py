@@ -10,7 +10,7 @@ import requests
 import requests_mock as rm
 
 from tap_cometly.engine.download import PIECE_BYTES, Transfer
-from tap_cometly.engine.vendor import Link, Unavailable
+from tap_cometly.engine.vendor import Link, UnavailableError
 
 LINK = Link("https://files.test/a")
 OLD, NEW = b"0123456789", b"abcdefghij"
@@ -40,7 +40,7 @@ def fetch():
             store.get(LINK.url, list(answers))
             transfer = Transfer(session, now=lambda: 0.0)
             for _ in answers[:-1]:
-                with pytest.raises(Unavailable):
+                with pytest.raises(UnavailableError):
                     transfer.arriving(LINK).read()
                 assert not transfer.complete
             content = transfer.arriving(LINK).read()
@@ -121,7 +121,7 @@ def test_what_has_arrived_is_read_while_the_rest_is_on_its_way(transfer):
 def test_a_resumed_file_is_read_again_only_when_the_rest_has_arrived(transfer):
     with rm.Mocker() as store:
         store.get(LINK.url, [CUT, whole(NEW, **{"Content-Length": "10"})])
-        with pytest.raises(Unavailable), transfer.arriving(LINK) as file:
+        with pytest.raises(UnavailableError), transfer.arriving(LINK) as file:
             file.read()
         with transfer.arriving(LINK) as file:
             assert transfer.complete

@@ -1,4 +1,4 @@
-"""The engine against a scripted vendor, in virtual time: every transition of an order, and the order of results."""
+"""The engine against a scripted vendor, in virtual time: every transition of a request, and the order of results."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from hypothesis import strategies as st
 
 from tap_cometly.engine import Delivery, Failure, Limits, Pipeline
 from tap_cometly.engine.vendor import (
-    Damaged,
+    CorruptFileError,
+    InvalidRowsError,
     JobState,
     JobStatus,
-    JobUnknown,
     Link,
-    Refused,
-    Throttled,
-    Unavailable,
-    Unfit,
+    RateLimitedError,
+    RequestRejectedError,
+    UnavailableError,
+    UnknownJobError,
 )
 from tap_cometly.files.ndjson import lines
 from tests.virtual_time import VirtualClock
@@ -45,48 +45,48 @@ class FreeBudget:
 
 
 class ScriptedVendor:
-    """Makes jobs that take ``seconds``; ``script`` holds answers given instead, by step and order, first to last."""
+    """Makes jobs that take ``seconds``; ``script`` holds answers given instead, by step and request, first to last."""
 
     def __init__(self, clock, *, seconds=90.0):
         self.clock = clock
         self.seconds = seconds if callable(seconds) else lambda _order: seconds
-        self.create_budget = FreeBudget()
-        self.status_budget = FreeBudget()
+        self.create_limit = FreeBudget()
+        self.status_limit = FreeBudget()
         self.script = collections.defaultdict(list)
-        self.jobs = []  # (order, created at)
-        self.log = []  # (step, order, time)
+        self.jobs = []  # (request, created at)
+        self.log = []  # (step, request, time)
         self.lock = threading.Lock()
 
-    def _next(self, step, order):
+    def _next(self, step, request):
         with self.lock:
-            self.log.append((step, order, self.clock.now()))
-            answers = self.script[step, order]
+            self.log.append((step, request, self.clock.now()))
+            answers = self.script[step, request]
             answer = answers.pop(0) if answers else None
         if isinstance(answer, Exception):
             raise answer
         return answer
 
-    def create(self, order):
-        self._next("create", order)
+    def create(self, request):
+        self._next("create", request)
         with self.lock:
-            self.jobs.append((order, self.clock.now()))
+            self.jobs.append((request, self.clock.now()))
             return len(self.jobs) - 1
 
     def status(self, job):
-        order, created_at = self.jobs[job]
-        answer = self._next("status", order)
+        request, created_at = self.jobs[job]
+        answer = self._next("status", request)
         if answer is not None:
             return answer
-        if self.clock.now() < created_at + self.seconds(order):
+        if self.clock.now() < created_at + self.seconds(request):
             return JobStatus(RUNNING, "processing")
-        return JobStatus(READY, "completed", links=(Link(f"https://files.test/{order}"),))
+        return JobStatus(READY, "completed", links=(Link(f"https://files.test/{request}"),))
 
-    def times(self, step, order):
-        return [at for logged, of, at in self.log if (logged, of) == (step, order)]
+    def times(self, step, request):
+        return [at for logged, of, at in self.log if (logged, of) == (step, request)]
 
 
-def content(order):
-    return gzip.compress(b'{"order":"%s"}\n' % str(order).encode())
+def content(request):
+    return gzip.compress(b'{"request":"%s"}\n' % str(request).encode())
 
 
 def read(_order, files):
@@ -110,13 +110,13 @@ def files():
         yield mocker
 
 
-def run(vendor, clock, orders, *, prove=read, limits=Limits(), jitter=float):  # noqa: B008
-    with Pipeline(vendor, orders, prove=prove, log=LOG, limits=limits, clock=clock, jitter=jitter) as results:
+def run(vendor, clock, requests, *, verify=read, limits=Limits(), jitter=float):  # noqa: B008
+    with Pipeline(vendor, requests, verify=verify, log=LOG, limits=limits, clock=clock, jitter=jitter) as results:
         return list(results)
 
 
 def rows(results):
-    return [result.proof if isinstance(result, Delivery) else None for result in results]
+    return [result.verification if isinstance(result, Delivery) else None for result in results]
 
 
 def reason(results):
@@ -125,10 +125,10 @@ def reason(results):
 
 
 def test_results_come_in_the_order_of_the_orders_whatever_finishes_first(clock, files):
-    vendor = ScriptedVendor(clock, seconds=lambda order: 500 - 100 * int(order))
+    vendor = ScriptedVendor(clock, seconds=lambda request: 500 - 100 * int(request))
     results = run(vendor, clock, list("01234"))
-    assert [result.order for result in results] == list("01234")
-    assert rows(results) == [[b'{"order":"%s"}' % order.encode()] for order in "01234"]
+    assert [result.request for result in results] == list("01234")
+    assert rows(results) == [[b'{"request":"%s"}' % request.encode()] for request in "01234"]
 
 
 def test_nothing_to_do_is_done_at_once(clock, vendor):
@@ -140,22 +140,22 @@ def test_no_more_exports_are_in_flight_than_allowed(clock, vendor, files):
     most = 0
     create = vendor.create
 
-    def counting(order):
+    def counting(request):
         nonlocal most
-        flying.add(order)
+        flying.add(request)
         most = max(most, len(flying))
-        return create(order)
+        return create(request)
 
     vendor.create = counting
-    orders = [str(number) for number in range(12)]
-    with Pipeline(vendor, orders, prove=read, log=LOG, limits=Limits(in_flight=3), clock=clock) as results:
+    requests = [str(number) for number in range(12)]
+    with Pipeline(vendor, requests, verify=read, log=LOG, limits=Limits(in_flight=3), clock=clock) as results:
         for result in results:
-            flying.discard(result.order)
+            flying.discard(result.request)
     assert most == 3
 
 
 def test_files_are_closed_once_the_next_result_is_asked_for(clock, vendor, files):
-    with Pipeline(vendor, list("ab"), prove=read, log=LOG, clock=clock) as results:
+    with Pipeline(vendor, list("ab"), verify=read, log=LOG, clock=clock) as results:
         first, *_rest = (result.files[0] for result in results)
         assert first.closed
 
@@ -164,12 +164,12 @@ def test_a_vendor_without_data_names_no_file(clock, vendor):
     vendor.script["status", "a"] = [JobStatus(READY, "completed")]
     (result,) = run(vendor, clock, ["a"])
     assert result.files == ()
-    assert result.proof == []
+    assert result.verification == []
 
 
 def test_later_jobs_are_first_asked_when_earlier_ones_were_usually_ready(clock, vendor, files):
-    orders = [str(number) for number in range(6)]
-    run(vendor, clock, orders, limits=Limits(in_flight=1))
+    requests = [str(number) for number in range(6)]
+    run(vendor, clock, requests, limits=Limits(in_flight=1))
     created, *_ = vendor.times("create", "5")
     polls = [at - created for at in vendor.times("status", "5")]
     assert polls[0] > 80
@@ -178,7 +178,7 @@ def test_later_jobs_are_first_asked_when_earlier_ones_were_usually_ready(clock, 
 
 @pytest.mark.parametrize("step", ["create", "status"])
 def test_trouble_is_retried_ever_later_and_forgotten_after_success(clock, vendor, files, step):
-    vendor.script[step, "a"] = [Unavailable("HTTP 503")] * 4
+    vendor.script[step, "a"] = [UnavailableError("HTTP 503")] * 4
     (result,) = run(vendor, clock, ["a"])
     assert isinstance(result, Delivery)
     times = vendor.times(step, "a")
@@ -187,29 +187,29 @@ def test_trouble_is_retried_ever_later_and_forgotten_after_success(clock, vendor
 
 @pytest.mark.parametrize("step", ["create", "status"])
 def test_trouble_without_end_fails_the_order_and_says_for_how_long(clock, vendor, files, step):
-    vendor.script[step, "a"] = [Unavailable("HTTP 503")] * 1000
+    vendor.script[step, "a"] = [UnavailableError("HTTP 503")] * 1000
     results = run(vendor, clock, ["a", "b"])
     assert "HTTP 503, and so for " in reason(results)
-    assert results[1].order == "b"
+    assert results[1].request == "b"
     assert isinstance(results[1], Delivery)
 
 
 @pytest.mark.parametrize("step", ["create", "status"])
 def test_a_throttled_request_is_sent_again_without_counting_as_trouble(clock, vendor, files, step):
-    vendor.script[step, "a"] = [Throttled("429")] * 50
+    vendor.script[step, "a"] = [RateLimitedError("429")] * 50
     (result,) = run(vendor, clock, ["a"])
     assert isinstance(result, Delivery)
 
 
 @pytest.mark.parametrize("step", ["create", "status"])
 def test_a_refusal_stops_the_run_but_not_before_what_was_delivered(clock, vendor, files, step):
-    vendor.script[step, "b"] = [Refused("401: check api_key")]
+    vendor.script[step, "b"] = [RequestRejectedError("401: check api_key")]
     delivered = []
     with (
-        pytest.raises(Refused, match="check api_key"),
-        Pipeline(vendor, list("abc"), prove=read, log=LOG, limits=Limits(in_flight=1), clock=clock) as results,
+        pytest.raises(RequestRejectedError, match="check api_key"),
+        Pipeline(vendor, list("abc"), verify=read, log=LOG, limits=Limits(in_flight=1), clock=clock) as results,
     ):
-        delivered.extend(result.order for result in results)
+        delivered.extend(result.request for result in results)
     assert delivered == ["a"]
 
 
@@ -222,14 +222,14 @@ def test_a_bug_in_the_vendor_code_is_not_swallowed(clock, vendor):
 def test_a_failed_job_is_created_again_a_bounded_number_of_times(clock, vendor, files):
     failed = JobStatus(FAILED, "failed", "out of memory")
     vendor.script["status", "a"] = [failed, failed]
-    assert rows(run(vendor, clock, ["a"])) == [[b'{"order":"a"}']]
+    assert rows(run(vendor, clock, ["a"])) == [[b'{"request":"a"}']]
     assert len(vendor.times("create", "a")) == 3
     vendor.script["status", "b"] = [failed] * 3
     results = run(vendor, clock, list("bc"))
     assert "failed" in reason(results)
     assert "out of memory" in reason(results)
     assert len(vendor.times("create", "b")) == 3
-    assert rows(results)[1] == [b'{"order":"c"}']
+    assert rows(results)[1] == [b'{"request":"c"}']
 
 
 def test_a_job_that_never_finishes_is_given_up_at_its_deadline_naming_the_last_word(clock, vendor, files):
@@ -241,20 +241,20 @@ def test_a_job_that_never_finishes_is_given_up_at_its_deadline_naming_the_last_w
 
 
 def test_a_new_job_may_be_unknown_for_a_moment(clock, vendor, files):
-    vendor.script["status", "a"] = [JobUnknown("404")] * 3
+    vendor.script["status", "a"] = [UnknownJobError("404")] * 3
     run(vendor, clock, ["a"])
     assert len(vendor.times("create", "a")) == 1
 
 
 def test_a_job_that_stays_unknown_is_created_again(clock, vendor, files):
-    vendor.script["status", "a"] = [JobUnknown("404")] * 1000
+    vendor.script["status", "a"] = [UnknownJobError("404")] * 1000
     assert "404" in reason(run(vendor, clock, ["a"]))
     assert len(vendor.times("create", "a")) == 3
 
 
 def test_an_expired_link_is_renewed_and_nothing_is_exported_again(clock, vendor, files):
     files.get("https://files.test/a", [{"status_code": 403}, {"status_code": 403}, {"content": content("a")}])
-    assert rows(run(vendor, clock, ["a"])) == [[b'{"order":"a"}']]
+    assert rows(run(vendor, clock, ["a"])) == [[b'{"request":"a"}']]
     assert len(vendor.times("create", "a")) == 1
 
 
@@ -272,39 +272,39 @@ def test_a_damaged_file_is_downloaded_again_then_exported_again_then_the_order_f
 
 
 def test_content_that_cannot_be_taken_fails_the_order_at_once(clock, vendor, files):
-    def refuse(order, _files):
-        if order == "a":
-            raise Unfit("line 3 is not JSON")
-        return order
+    def refuse(request, _files):
+        if request == "a":
+            raise InvalidRowsError("line 3 is not JSON")
+        return request
 
-    results = run(vendor, clock, list("ab"), prove=refuse)
+    results = run(vendor, clock, list("ab"), verify=refuse)
     assert reason(results) == "line 3 is not JSON"
-    assert results[1].proof == "b"
+    assert results[1].verified == "b"
     assert len(vendor.times("create", "a")) == 1
 
 
-def test_a_proof_may_find_damage_that_only_it_can_see(clock, vendor, files):
+def test_a_verification_may_find_damage_that_only_it_can_see(clock, vendor, files):
     seen = []
 
-    def suspicious(order, _files):
-        seen.append(order)
+    def suspicious(request, _files):
+        seen.append(request)
         if len(seen) == 1:
-            raise Damaged("row count differs")
-        return order
+            raise CorruptFileError("row count differs")
+        return request
 
-    (result,) = run(vendor, clock, ["a"], prove=suspicious)
-    assert result.proof == "a"
+    (result,) = run(vendor, clock, ["a"], verify=suspicious)
+    assert result.verification == "a"
 
 
 def test_a_create_that_must_wait_delays_no_poll_and_the_other_way_round(clock, files):
     vendor = ScriptedVendor(clock, seconds=10)
     start = clock.now()
-    vendor.create_budget.ready_at = lambda now: now if not vendor.jobs else max(now, start + 1000)
-    with Pipeline(vendor, list("ab"), prove=read, log=LOG, clock=clock) as results:
+    vendor.create_limit.ready_at = lambda now: now if not vendor.jobs else max(now, start + 1000)
+    with Pipeline(vendor, list("ab"), verify=read, log=LOG, clock=clock) as results:
         deliveries = iter(results)
-        assert next(deliveries).order == "a"
+        assert next(deliveries).request == "a"
         assert clock.now() < start + 30
-        assert next(deliveries).order == "b"
+        assert next(deliveries).request == "b"
         assert clock.now() >= start + 1000
 
 
@@ -314,24 +314,24 @@ def test_links_are_asked_for_only_when_a_download_can_begin(clock, files):
     reading = threading.Semaphore(0)
     go_on = threading.Event()
 
-    def slow(order, _files):
+    def slow(request, _files):
         reading.release()
         assert go_on.wait(timeout=30)
-        return order
+        return request
 
-    with Pipeline(vendor, list("abcdef"), prove=slow, log=LOG, clock=clock) as results:
+    with Pipeline(vendor, list("abcdef"), verify=slow, log=LOG, clock=clock) as results:
         for _ in range(2):
             assert reading.acquire(timeout=30)
         clock.advance(1000)
-        in_hand = {order for step, order, _ in vendor.log if step == "status"}
+        in_hand = {request for step, request, _ in vendor.log if step == "status"}
         assert len(in_hand) == 2
         go_on.set()
-        assert [result.proof for result in results] == list("abcdef")
+        assert [result.verification for result in results] == list("abcdef")
 
 
 def test_an_interrupt_ends_the_wait_of_the_consumer(clock, vendor):
-    vendor.create_budget.ready_at = lambda _now: math.inf
-    pipeline = Pipeline(vendor, ["a"], prove=read, log=LOG)
+    vendor.create_limit.ready_at = lambda _now: math.inf
+    pipeline = Pipeline(vendor, ["a"], verify=read, log=LOG)
     threading.Timer(0, pipeline.interrupt, [SystemExit(143)]).start()
     with pytest.raises(SystemExit), pipeline as results:
         list(results)
@@ -340,14 +340,14 @@ def test_an_interrupt_ends_the_wait_of_the_consumer(clock, vendor):
 class StatusCodeVendor:
     """The opposite of Cometly: the HTTP status is the state, the poll URL is the link, several files per job."""
 
-    create_budget = status_budget = FreeBudget()
+    create_limit = status_limit = FreeBudget()
 
     def __init__(self, polls_until_ready, parts):
         self.left = polls_until_ready
         self.parts = parts
 
-    def create(self, order):
-        return f"https://vendor.test/{order}"
+    def create(self, request):
+        return f"https://vendor.test/{request}"
 
     def status(self, job):
         self.left -= 1
@@ -360,7 +360,7 @@ def test_the_engine_fits_a_vendor_that_works_quite_differently(clock):
     with rm.Mocker() as mocker:
         mocker.get(rm.ANY, content=b'{"part":1}\n')
         (result,) = run(StatusCodeVendor(3, 4), clock, ["a"])
-        assert result.proof == [b'{"part":1}'] * 4
+        assert result.verification == [b'{"part":1}'] * 4
         assert {request.headers["X-Auth"] for request in mocker.request_history} == {"token"}
 
 
@@ -368,17 +368,17 @@ def test_the_engine_fits_a_vendor_that_works_quite_differently(clock):
 @given(data=st.data(), count=st.integers(1, 12), in_flight=st.integers(1, 6))
 def test_whatever_goes_wrong_each_order_has_one_result_in_order(data, count, in_flight):
     clock = VirtualClock()
-    vendor = ScriptedVendor(clock, seconds=lambda order: 1 + hash(order) % 200)
-    trouble = st.sampled_from([None, Unavailable("503"), Throttled("429")])
-    odd = trouble | st.sampled_from([JobUnknown("404"), JobStatus(FAILED, "failed"), JobStatus(RUNNING, "odd")])
-    orders = [f"order{number}" for number in range(count)]
-    for order in orders:
-        vendor.script["create", order] = data.draw(st.lists(trouble, max_size=4))
-        vendor.script["status", order] = data.draw(st.lists(odd, max_size=6))
+    vendor = ScriptedVendor(clock, seconds=lambda request: 1 + hash(request) % 200)
+    trouble = st.sampled_from([None, UnavailableError("503"), RateLimitedError("429")])
+    odd = trouble | st.sampled_from([UnknownJobError("404"), JobStatus(FAILED, "failed"), JobStatus(RUNNING, "odd")])
+    requests = [f"request{number}" for number in range(count)]
+    for request in requests:
+        vendor.script["create", request] = data.draw(st.lists(trouble, max_size=4))
+        vendor.script["status", request] = data.draw(st.lists(odd, max_size=6))
     with rm.Mocker() as mocker:
         mocker.get(rm.ANY, content=lambda request, _: content(request.path[1:]))
-        results = run(vendor, clock, orders, limits=Limits(in_flight=in_flight))
-    assert [result.order for result in results] == orders
+        results = run(vendor, clock, requests, limits=Limits(in_flight=in_flight))
+    assert [result.request for result in results] == requests
     for result in results:
         if isinstance(result, Delivery):
-            assert result.proof == [b'{"order":"%s"}' % result.order.encode()]
+            assert result.verification == [b'{"request":"%s"}' % result.request.encode()]

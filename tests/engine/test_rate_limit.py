@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_cometly.engine.rate_limit import LONGEST_PAUSE_SECONDS, WINDOW_SECONDS, Budget, seconds_to_wait, whole_number
+from tap_cometly.engine.rate_limit import MAX_PAUSE_SECONDS, WINDOW_SECONDS, RateLimit, seconds_to_wait, whole_number
 
 
 class Vendor:
@@ -37,7 +37,7 @@ class Vendor:
         return self.limit - len(self.hits), None
 
 
-def ask(budget: Budget, vendor: Vendor, now: float) -> bool:
+def ask(budget: RateLimit, vendor: Vendor, now: float) -> bool:
     """Send one request at ``now`` and let the budget learn; whether it was accepted."""
     budget.spend()
     remaining, wait = vendor.request(now)
@@ -48,7 +48,7 @@ def ask(budget: Budget, vendor: Vendor, now: float) -> bool:
     return wait is None
 
 
-def run(budget: Budget, vendor: Vendor, *, requests: int, now: float = 0.0) -> list[float]:
+def run(budget: RateLimit, vendor: Vendor, *, requests: int, now: float = 0.0) -> list[float]:
     """Send ``requests`` as soon as the budget allows each; return when they were accepted."""
     accepted: list[float] = []
     while len(accepted) < requests:
@@ -61,18 +61,18 @@ def run(budget: Budget, vendor: Vendor, *, requests: int, now: float = 0.0) -> l
 
 
 def test_the_documented_limit_holds_until_an_answer_names_another():
-    budget = Budget(5)
+    budget = RateLimit(5)
     assert run(budget, Vendor(5, sliding=False), requests=6) == [0, 0, 0, 0, 0, pytest.approx(WINDOW_SECONDS, abs=0.1)]
 
 
 def test_a_granted_higher_limit_is_used_at_once():
-    budget = Budget(5)
+    budget = RateLimit(5)
     assert run(budget, Vendor(60, sliding=False), requests=60) == [0.0] * 60
     assert budget.per_minute == 60
 
 
 def test_the_first_request_of_a_quiet_minute_goes_alone():
-    budget = Budget(5)
+    budget = RateLimit(5)
     budget.spend()
     assert budget.ready_at(0.0) == math.inf
     budget.answered(1.0, limit=5, remaining=4)
@@ -80,7 +80,7 @@ def test_the_first_request_of_a_quiet_minute_goes_alone():
 
 
 def test_a_request_counts_from_its_answer_because_the_vendor_may_have_counted_it_that_late():
-    budget = Budget(1)
+    budget = RateLimit(1)
     budget.spend()
     assert budget.ready_at(30.0) == math.inf
     budget.answered(30.0)
@@ -88,7 +88,7 @@ def test_a_request_counts_from_its_answer_because_the_vendor_may_have_counted_it
 
 
 def test_a_refusal_stops_everything_for_as_long_as_the_vendor_asks():
-    budget = Budget(5)
+    budget = RateLimit(5)
     budget.spend()
     assert budget.refused(10.0, 17.0) == 17.0
     assert budget.ready_at(10.0) == 27.0
@@ -97,16 +97,16 @@ def test_a_refusal_stops_everything_for_as_long_as_the_vendor_asks():
 
 @pytest.mark.parametrize(
     ("retry_after", "pause"),
-    [(None, WINDOW_SECONDS), (0.0, 1.0), (-5.0, 1.0), (1e9, LONGEST_PAUSE_SECONDS)],
+    [(None, WINDOW_SECONDS), (0.0, 1.0), (-5.0, 1.0), (1e9, MAX_PAUSE_SECONDS)],
 )
 def test_a_missing_or_absurd_pause_is_bounded(retry_after, pause):
-    assert Budget(5).refused(0.0, retry_after) == pause
+    assert RateLimit(5).refused(0.0, retry_after) == pause
 
 
 @given(limit=st.integers(1, 12), sliding=st.booleans(), start=st.floats(0, 1e6))
 def test_alone_on_the_space_nothing_is_ever_refused_and_nothing_is_wasted(limit, sliding, start):
     vendor = Vendor(limit, sliding=sliding)
-    accepted = run(Budget(5), vendor, requests=3 * limit, now=start)
+    accepted = run(RateLimit(5), vendor, requests=3 * limit, now=start)
     assert vendor.refused == 0
     assert accepted[-1] == pytest.approx(start + 2 * WINDOW_SECONDS, abs=0.2)
 
@@ -118,7 +118,7 @@ def test_alone_on_the_space_nothing_is_ever_refused_and_nothing_is_wasted(limit,
 )
 def test_with_a_rival_on_the_space_every_request_is_accepted_in_the_end(others, limit, sliding):
     vendor = Vendor(limit, sliding=sliding)
-    budget = Budget(5)
+    budget = RateLimit(5)
     now, accepted, asked = 0.0, 0, 0
     while accepted < 20:
         now = max(now, budget.ready_at(now))

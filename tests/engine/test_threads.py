@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_cometly.engine.threads import ahead
+from tap_cometly.engine.threads import prefetch
 
 
 @given(st.lists(st.binary()))
 def test_the_pieces_are_the_same(pieces):
-    assert list(ahead(iter(pieces))) == pieces
+    assert list(prefetch(iter(pieces))) == pieces
 
 
 def test_the_next_piece_is_made_while_one_is_looked_at():
@@ -26,7 +26,7 @@ def test_the_next_piece_is_made_while_one_is_looked_at():
             made.release()
             yield piece
 
-    for piece in ahead(pieces()):
+    for piece in prefetch(pieces()):
         if piece == b"first":
             assert all(made.acquire(timeout=60) for _ in range(2))
 
@@ -36,7 +36,7 @@ def test_an_error_comes_after_the_pieces_before_it():
         yield b"whole"
         raise EOFError
 
-    got = ahead(pieces())
+    got = prefetch(pieces())
     assert next(got) == b"whole"
     with pytest.raises(EOFError):
         next(got)
@@ -44,7 +44,7 @@ def test_an_error_comes_after_the_pieces_before_it():
 
 def test_whoever_stops_looking_leaves_nobody_at_work():
     before = threading.active_count()
-    got = ahead(iter([b"a", b"b", b"c"]))
+    got = prefetch(iter([b"a", b"b", b"c"]))
     next(got)
     assert threading.active_count() == before + 1
     got.close()
@@ -54,12 +54,12 @@ def test_whoever_stops_looking_leaves_nobody_at_work():
 def test_a_program_ends_even_where_a_piece_never_comes():
     program = """if True:
         import threading
-        from tap_cometly.engine.threads import ahead
+        from tap_cometly.engine.threads import prefetch
         asked = threading.Event()
         def pieces():
             asked.set()
             yield threading.Event().wait()
-        threading.Thread(target=list, args=[ahead(pieces())], daemon=True).start()
+        threading.Thread(target=list, args=[prefetch(pieces())], daemon=True).start()
         asked.wait()
     """
     subprocess.run([sys.executable, "-c", program], timeout=60, check=True)

@@ -31,7 +31,7 @@ PROGRAM = shutil.which("tap-cometly", path=str(Path(sys.executable).parent))
 KILL, TERM, INT = signal.SIGKILL, signal.SIGTERM, signal.SIGINT
 ROWS_A_DAY = 2500
 """More than a pipe holds, which may be a megabyte."""
-MOST_ROWS = 4500
+MAX_ROWS = 4500
 """When so many rows are read, the last ones cannot all be in the pipe: the program is still at work."""
 slow = pytest.mark.slow
 
@@ -175,12 +175,12 @@ def test_stopped_at_a_step_of_the_protocol(world, monkeypatch, tmp_path, signals
     [
         pytest.param([KILL], ROWS_A_DAY + 10),
         pytest.param([INT, TERM], ROWS_A_DAY + 10),
-        pytest.param([INT, TERM], MOST_ROWS, marks=slow),
-        *(pytest.param([KILL], lines, marks=slow) for lines in random.Random(1).sample(range(MOST_ROWS), 5)),  # noqa: S311
+        pytest.param([INT, TERM], MAX_ROWS, marks=slow),
+        *(pytest.param([KILL], lines, marks=slow) for lines in random.Random(1).sample(range(MAX_ROWS), 5)),  # noqa: S311
         *(
             pytest.param(signals, lines, marks=slow)
             for signals in ([INT], [TERM], [TERM, INT])
-            for lines in (1, ROWS_A_DAY - 10, ROWS_A_DAY + 10, MOST_ROWS)
+            for lines in (1, ROWS_A_DAY - 10, ROWS_A_DAY + 10, MAX_ROWS)
         ),
     ],
 )
@@ -219,7 +219,7 @@ def test_a_reader_that_goes_on_in_time_gets_the_line_that_was_being_written(worl
         assert_resumed(world, stopped)
 
 
-@pytest.mark.parametrize("lines", [pytest.param(0, marks=slow), 1, pytest.param(MOST_ROWS, marks=slow)])
+@pytest.mark.parametrize("lines", [pytest.param(0, marks=slow), 1, pytest.param(MAX_ROWS, marks=slow)])
 def test_the_reader_goes_away(world, tmp_path, lines):
     with run(world, tmp_path) as stopped:
         stopped.read_lines(lines)

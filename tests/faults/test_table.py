@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 
-from tap_cometly.engine.vendor import Refused
+from tap_cometly.engine.vendor import RequestRejectedError
 from tap_cometly.run import UndeliveredDaysError
 from tap_cometly.sandbox import Fault, Quirks
 from tests.faults.world import Case, World, by_id, cases
@@ -281,7 +281,7 @@ def test_a_refusal_stops_the_run_at_once_and_says_what_to_check(world, case):
     world.cometly.faults.clear()
     world.inject(fault)
     output = world.run(max_exports_in_flight=1)
-    assert isinstance(output.error, Refused)
+    assert isinstance(output.error, RequestRejectedError)
     assert case.stops in str(output.error)
     assert fault.detail.get("message", "") in str(output.error)
     assert output.days == [world.days[0].isoformat()]

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_cometly.engine import ndjson
-from tap_cometly.engine.vendor import Damaged
+from tap_cometly.engine.vendor import CorruptFileError
+from tap_cometly.files import ndjson
 from tap_cometly.files.ndjson import BLOCK_BYTES, lines
 
 ROWS = b'{"id":1}\n{"id":2}\n'
@@ -66,7 +66,7 @@ def test_without_the_faster_library_the_same_is_read(monkeypatch):
         altered(gzip.compress(ROWS), -6),
         gzip.compress(ROWS) + b"and more of it",
     ):
-        with pytest.raises(Damaged):
+        with pytest.raises(CorruptFileError):
             read(damaged)
 
 
@@ -100,7 +100,7 @@ def altered(content: bytes, position: int) -> bytes:
     ],
 )
 def test_a_file_that_is_not_what_the_vendor_wrote_is_damaged(content, reason):
-    with pytest.raises(Damaged, match=reason):
+    with pytest.raises(CorruptFileError, match=reason):
         read(content)
 
 

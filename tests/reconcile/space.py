@@ -10,7 +10,7 @@ from tap_cometly import vocabulary
 from tap_cometly.run import UndeliveredDaysError
 from tap_cometly.sandbox import Fault, Sandbox
 from tap_cometly.windows import dates
-from tap_cometly.windows.delivered import Progress
+from tap_cometly.windows.delivered import DeliveredDays
 from tests.tapping import sync, tap_class
 from tests.virtual_time import VirtualClock
 from tests.warehouses import Warehouse, truth
@@ -77,7 +77,7 @@ class Space:
 
     @property
     def delivered(self):
-        return Progress.from_state(self.warehouse.bookmark, start=self.start)
+        return DeliveredDays.from_state(self.warehouse.bookmark, start=self.start)
 
     def run(self, *, taken=1.0, failing=(), racing=(), after=None, state=STORED, due=True, **config):
         """Run the tap; the target takes this share of its messages in, and then the machine goes down.
@@ -114,7 +114,7 @@ class Space:
 
     def view_is_true(self):
         """Whether every day that can be delivered is, and the view shows exactly what Cometly says now."""
-        assert self.delivered == Progress(((self.start, self.yesterday),))
+        assert self.delivered == DeliveredDays(((self.start, self.yesterday),))
         shown = [row for row in self.warehouse.view() if row["event_date"] <= self.yesterday.isoformat()]
         assert shown == truth(self.cometly, self.days, **self.asked)
         closed = {day: row for day, row in self.warehouse.days.items() if day <= self.yesterday.isoformat()}

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from tap_cometly.reconcile.ledger import change
-from tap_cometly.records.summary import Content
+from tap_cometly.records.summary import DaySummary
 from tap_cometly.windows.bookmark import DaySnapshot
 from tests.tapping import days_before, sync
 
@@ -25,7 +25,7 @@ MEMORY = DaySnapshot(
 
 
 def content(rows, amount_total):
-    return Content(rows, "01", "01", amount_total, None, None)
+    return DaySummary(rows, "01", "01", amount_total, None, None)
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
 """Whatever targets do with rows and STATE, the view is exact, or the documented check finds the day.
 
-The model of a target (`tests.reconcile.batching`) is that of the Singer SDK: streams are stored in batches of their own, STATE is
-told when all is stored, and what was stored of a run that was killed stays stored although no STATE tells of it.
+The model of a target (`tests.reconcile.batching`) is that of the Singer SDK: streams are stored in batches of their
+own, STATE is told when all is stored, and what was stored of a run that was killed stays stored although no STATE tells
+of it.
 """
 
 from __future__ import annotations

@@ -96,9 +96,9 @@ def test_the_offset_that_the_data_show_is_the_true_one_or_a_range_around_it(zone
     begin, end = dates.day_bounds(day, zoneinfo.ZoneInfo(zone))
     assume(end - begin == timedelta(days=1))
     offset = begin.astimezone(zoneinfo.ZoneInfo(zone)).utcoffset()
-    shown = timezone_check.OffsetRange.of_day(day, *span(zone, day, count))
+    shown = timezone_check.UtcOffsetRange.of_day(day, *span(zone, day, count))
     assert offset in shown.candidates
-    assert timezone_check.OffsetRange.of_day(day, *whole(zone, day)).candidates == [offset]
+    assert timezone_check.UtcOffsetRange.of_day(day, *whole(zone, day)).candidates == [offset]
 
 
 @pytest.mark.parametrize(
@@ -122,25 +122,25 @@ def test_an_error_names_the_setting_the_offset_and_what_to_do(zone, named):
 
 def test_sparse_days_give_a_range_that_more_days_narrow():
     noon = datetime(2025, 2, 1, 12, tzinfo=UTC)
-    one = timezone_check.OffsetRange.of_day(date(2025, 2, 1), noon, noon)
+    one = timezone_check.UtcOffsetRange.of_day(date(2025, 2, 1), noon, noon)
     assert str(one) == "an offset from UTC-12:00 to UTC+11:45"
     late = datetime(2025, 2, 3, 4, 50, tzinfo=UTC)
-    both = one.narrowed(timezone_check.OffsetRange.of_day(date(2025, 2, 2), late, late))
+    both = one.narrowed(timezone_check.UtcOffsetRange.of_day(date(2025, 2, 2), late, late))
     assert str(both) == "an offset from UTC-12:00 to UTC-05:00"
     assert timezone_check.suggestion(both).endswith("each day would arrive 0 to 7 hours earlier")
 
 
 def test_after_clocks_changed_the_newer_days_count():
-    before = timezone_check.OffsetRange(timedelta(hours=1), timedelta(hours=1, minutes=15))
-    after = timezone_check.OffsetRange(timedelta(hours=2), timedelta(hours=2, minutes=15))
+    before = timezone_check.UtcOffsetRange(timedelta(hours=1), timedelta(hours=1, minutes=15))
+    after = timezone_check.UtcOffsetRange(timedelta(hours=2), timedelta(hours=2, minutes=15))
     assert before.narrowed(after) == after
 
 
 def test_the_suggestion_says_how_much_earlier_days_would_come():
-    eastern = timezone_check.OffsetRange(timedelta(hours=-5), timedelta(hours=-4, minutes=-45))
+    eastern = timezone_check.UtcOffsetRange(timedelta(hours=-5), timedelta(hours=-4, minutes=-45))
     assert timezone_check.suggestion(eastern) == (
         "The events show UTC-05:00. With the setting `timezone` each day would arrive 7 hours earlier"
     )
-    india = timezone_check.OffsetRange(timedelta(hours=5, minutes=30), timedelta(hours=5, minutes=45))
+    india = timezone_check.UtcOffsetRange(timedelta(hours=5, minutes=30), timedelta(hours=5, minutes=45))
     assert "UTC+05:30" in timezone_check.suggestion(india)
     assert "17.5 hours earlier" in timezone_check.suggestion(india)

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_cometly.engine import ndjson
-from tap_cometly.engine.vendor import Damaged, Unfit
-from tap_cometly.records.blocks import prove, record_blocks, record_rows
-from tap_cometly.records.coercion import MOST_LEVELS, Columns, read_rows
-from tap_cometly.records.summary import Tally
+from tap_cometly.engine.vendor import CorruptFileError, InvalidRowsError
+from tap_cometly.files import ndjson
+from tap_cometly.records.blocks import record_blocks, record_rows, verify
+from tap_cometly.records.coercion import MAX_LEVELS, Columns, read_rows
+from tap_cometly.records.summary import SummaryBuilder
 
 TYPES = {
     "id": {"type": "integer"},
@@ -43,12 +43,12 @@ def columns(names=tuple(TYPES)):
 def line_by_line(content, names=tuple(TYPES)):
     """What is right, and what the file holds."""
     files = [io.BytesIO(content)]
-    tally = Tally(columns(names).all)
+    tally = SummaryBuilder(columns(names).all)
     rows = list(read_rows(files, columns(names)))
     lines = [line for file in files for _, line in ndjson.lines(file)]
     for line, row in zip(lines, rows, strict=True):
         tally.add(line + b"\n", row)
-    return [row | OWN for row in rows], tally.content()
+    return [row | OWN for row in rows], tally.summary()
 
 
 def parsed(encoded):
@@ -57,30 +57,30 @@ def parsed(encoded):
 
 def by_the_block(content, names=tuple(TYPES)):
     files = [io.BytesIO(content)]
-    proof = prove(files, columns(names))
-    blocks = list(record_blocks(files, proof, columns(names), OWN))
-    rows = list(record_rows(files, proof, columns(names), OWN))
+    verification = verify(files, columns(names))
+    blocks = list(record_blocks(files, verification, columns(names), OWN))
+    rows = list(record_rows(files, verification, columns(names), OWN))
     encoded = b"".join(block.text for block in blocks)
     assert [block.count for block in blocks] == [block.text.count(b"\n") for block in blocks]
-    return encoded, rows, proof
+    return encoded, rows, verification
 
 
 def assert_same(content, names=tuple(TYPES)):
     try:
         expected, held = line_by_line(content, names)
-    except Unfit as unfit:
-        with pytest.raises(Unfit, match=f"^{re.escape(str(unfit))}$"):
-            prove([io.BytesIO(content)], columns(names))
+    except InvalidRowsError as unfit:
+        with pytest.raises(InvalidRowsError, match=f"^{re.escape(str(unfit))}$"):
+            verify([io.BytesIO(content)], columns(names))
         return None
-    encoded, rows, proof = by_the_block(content, names)
+    encoded, rows, verification = by_the_block(content, names)
     assert rows == expected
     assert [list(map(type, row.values())) for row in rows] == [list(map(type, row.values())) for row in expected]
     messages = parsed(ENCODER.encode_lines(expected))
     assert parsed(encoded) == messages
-    if not proof.verbatim:
+    if not verification.verbatim:
         assert len({tuple(row) for row in parsed(encoded)}) <= 1, "the columns of all rows have one and the same order"
-    assert proof.content == held
-    return proof
+    assert verification.summary == held
+    return verification
 
 
 def text(value, **options):
@@ -214,8 +214,8 @@ PLAIN_NAMES = ("id", "event_time_utc", "touchpoint_id", "amount")
 def test_what_must_be_fitted_is_learnt_by_column():
     rows = [ROW % number for number in range(2000)]
     rows[1500] = rows[1500].replace(b'"a"', b"5")
-    proof = assert_same(b"".join(rows), PLAIN_NAMES)
-    assert proof.shape.fitted == {"touchpoint_id"}
+    verification = assert_same(b"".join(rows), PLAIN_NAMES)
+    assert verification.shape.fitted == {"touchpoint_id"}
 
 
 TIME = "2025-03-01T12:34:56Z"
@@ -256,28 +256,28 @@ NUMBERED = [ROW.replace(b'"a"', b"%d") % (number, number) for number in range(20
     ids=["space", "minus zero", "twice", "twice, once escaped", "twice, and then hidden by a tab"],
 )
 def test_integers_become_text_however_they_are_written(odd):
-    proof = assert_same(b"".join([*NUMBERED, odd]), PLAIN_NAMES)
-    assert proof.verbatim
-    assert proof.shape.numbered == {"touchpoint_id"}
+    verification = assert_same(b"".join([*NUMBERED, odd]), PLAIN_NAMES)
+    assert verification.verbatim
+    assert verification.shape.numbered == {"touchpoint_id"}
 
 
 def test_integers_that_turn_out_to_be_text_here_and_there_are_fitted():
-    proof = assert_same(b"".join([*NUMBERED, ROW % 1]), PLAIN_NAMES)
-    assert not proof.verbatim
-    assert proof.shape.fitted == {"touchpoint_id"}
-    assert proof.shape.numbered == set()
+    verification = assert_same(b"".join([*NUMBERED, ROW % 1]), PLAIN_NAMES)
+    assert not verification.verbatim
+    assert verification.shape.fitted == {"touchpoint_id"}
+    assert verification.shape.numbered == set()
 
 
 def test_white_space_around_lines_changes_nothing_about_the_shape():
     content = b"".join(ROW % number for number in range(2000))
-    proof = assert_same(content.replace(b"\n", b" \r\n\r\n"), PLAIN_NAMES)
-    assert proof.shape.fitted == set()
-    assert proof.content.digest == prove([io.BytesIO(content)], columns(PLAIN_NAMES)).content.digest
+    verification = assert_same(content.replace(b"\n", b" \r\n\r\n"), PLAIN_NAMES)
+    assert verification.shape.fitted == set()
+    assert verification.summary.digest == verify([io.BytesIO(content)], columns(PLAIN_NAMES)).summary.digest
 
 
 def test_a_column_that_cannot_be_a_field_is_read_line_by_line():
-    proof = assert_same(ROW.replace(b"}", b',"a b":1,"class":[]}') % 1, PLAIN_NAMES)
-    assert proof.shape is None
+    verification = assert_same(ROW.replace(b"}", b',"a b":1,"class":[]}') % 1, PLAIN_NAMES)
+    assert verification.shape is None
 
 
 def test_an_object_over_two_lines_is_refused_even_if_another_line_makes_up_for_it():
@@ -289,11 +289,11 @@ def test_a_value_of_the_vendor_under_the_name_of_our_own_column_is_dropped():
     assert_same(ROW.replace(b"}", b',"event_date":"1999-01-01"}') % 1, PLAIN_NAMES)
 
 
-@pytest.mark.parametrize("depth", [MOST_LEVELS - 1, MOST_LEVELS + 1, 100_000])
+@pytest.mark.parametrize("depth", [MAX_LEVELS - 1, MAX_LEVELS + 1, 100_000])
 def test_an_unknown_value_may_be_deep_but_not_bottomless(depth):
     deep = b"[" * depth + b"]" * depth
-    proof = assert_same(ROW.replace(b"}", b',"deep":%s}' % deep.replace(b"%", b"")) % 1, PLAIN_NAMES)
-    assert (proof is None) == (depth > MOST_LEVELS)
+    verification = assert_same(ROW.replace(b"}", b',"deep":%s}' % deep.replace(b"%", b"")) % 1, PLAIN_NAMES)
+    assert (verification is None) == (depth > MAX_LEVELS)
 
 
 @pytest.mark.parametrize(
@@ -305,35 +305,35 @@ def test_an_unknown_value_may_be_another_thing_later_on(odd, untyped):
     rows = [
         ROW.replace(b"}", b',"new":%b}') % (number, value) for number, value in enumerate([b'"text"'] * 2000 + [odd])
     ]
-    proof = assert_same(b"".join(rows), PLAIN_NAMES)
-    assert (proof and proof.shape.untyped) == untyped
+    verification = assert_same(b"".join(rows), PLAIN_NAMES)
+    assert (verification and verification.shape.untyped) == untyped
 
 
 def test_unknown_keys_are_remembered_either_way():
     known = columns(PLAIN_NAMES)
-    prove([io.BytesIO(b"".join(ROW.replace(b"}", b',"new":1}') % number for number in range(2000)))], known)
+    verify([io.BytesIO(b"".join(ROW.replace(b"}", b',"new":1}') % number for number in range(2000)))], known)
     assert known.unknown == {"new"}
 
 
 def test_a_misfit_far_into_the_file_is_named_by_its_line():
     rows = [ROW % number for number in range(20_000)]
     rows[17_000] = rows[17_000].replace(b"1.50", b'"much"')
-    with pytest.raises(Unfit, match="line 17001: column `amount`"):
-        prove([io.BytesIO(b"\n".join(rows).replace(b"\n\n", b"\n"))], columns(PLAIN_NAMES))
+    with pytest.raises(InvalidRowsError, match="line 17001: column `amount`"):
+        verify([io.BytesIO(b"\n".join(rows).replace(b"\n\n", b"\n"))], columns(PLAIN_NAMES))
 
 
 @pytest.mark.parametrize("lines", [[b'{"id":1,"amount":1}', b'{"id":2,"amount":1e999999}']])
 def test_amounts_that_cannot_be_added_up_exactly_are_told_and_no_crash(lines):
     columns = Columns({"id": {"type": "integer"}, "amount": {"type": ["number", "null"]}}, keys=["id"])
-    with pytest.raises(Unfit, match="added up exactly"):
-        prove([io.BytesIO(b"\n".join(lines))], columns)
+    with pytest.raises(InvalidRowsError, match="added up exactly"):
+        verify([io.BytesIO(b"\n".join(lines))], columns)
 
 
 @pytest.mark.parametrize("misfit", [b'{"amount":"much"}\n', b'{"amount":1e-90000}\n{"amount":1e90000}\n', b"no JSON\n"])
 def test_a_misfit_in_a_file_that_was_altered_is_put_down_to_that(misfit):
     whole = gzip.compress(misfit + b'{"amount":1}\n' * 100_000)
     altered = whole[:-8] + b"\0\0\0\0" + whole[-4:]
-    with pytest.raises(Unfit):
-        prove((io.BytesIO(whole),), columns(["amount"]))
-    with pytest.raises(Damaged):
-        prove((io.BytesIO(altered),), columns(["amount"]))
+    with pytest.raises(InvalidRowsError):
+        verify((io.BytesIO(whole),), columns(["amount"]))
+    with pytest.raises(CorruptFileError):
+        verify((io.BytesIO(altered),), columns(["amount"]))

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_cometly.engine.vendor import Unfit
+from tap_cometly.engine.vendor import InvalidRowsError
 from tap_cometly.records.coercion import Column, Columns, read_rows
 
 INTEGER = {"type": ["integer", "null"]}
@@ -91,12 +91,12 @@ def test_a_value_that_would_change_its_meaning_is_refused(schema, value):
 
 
 def test_a_timestamp_beyond_the_calendar_is_a_misfit_and_no_crash():
-    with pytest.raises(Unfit, match="column `t` holds text that does not fit"):
+    with pytest.raises(InvalidRowsError, match="column `t` holds text that does not fit"):
         Columns({"t": TIMESTAMP}).fit({"t": "0001-01-01T00:00:00+14:00"})
 
 
 def test_a_key_may_not_be_null_even_where_its_type_allows_it():
-    with pytest.raises(Unfit, match="column `touchpoint_id` is missing"):
+    with pytest.raises(InvalidRowsError, match="column `touchpoint_id` is missing"):
         Columns({"touchpoint_id": STRING}, keys=["touchpoint_id"]).fit({})
 
 
@@ -108,7 +108,7 @@ def test_an_absent_column_is_null_and_an_unknown_one_is_dropped_and_remembered()
 
 def test_a_misfit_names_line_column_and_type_but_never_the_value():
     file = io.BytesIO(b'{"id": 1, "amount": 5}\n\n{"id": 2, "amount": "secret"}\n')
-    with pytest.raises(Unfit) as caught:
+    with pytest.raises(InvalidRowsError) as caught:
         list(read_rows([file], Columns({"id": INTEGER, "amount": NUMBER}, keys=["id"])))
     text = str(caught.value)
     assert "line 3" in text
@@ -119,13 +119,13 @@ def test_a_misfit_names_line_column_and_type_but_never_the_value():
 
 @pytest.mark.parametrize("line", [b"[1]", b"7", b'"text"', b"null"])
 def test_a_line_that_is_no_object_is_refused_by_number(line):
-    with pytest.raises(Unfit, match="line 2 is not a JSON object"):
+    with pytest.raises(InvalidRowsError, match="line 2 is not a JSON object"):
         list(read_rows([io.BytesIO(b'{"id": 1}\n' + line)], Columns({"id": INTEGER})))
 
 
 @pytest.mark.parametrize("line", [b'{"id": 1', b"{'id': 1}", b'{"id": NaN}', b'{"id": 1}{"id": 2}', b'{"a": "\xff"}'])
 def test_a_line_that_is_not_json_is_refused_by_number(line):
-    with pytest.raises(Unfit, match="line 1 is not JSON"):
+    with pytest.raises(InvalidRowsError, match="line 1 is not JSON"):
         list(read_rows([io.BytesIO(line + b"\n")], Columns({"id": INTEGER})))
 
 

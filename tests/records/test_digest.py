@@ -10,9 +10,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tap_cometly.records.blocks import prove
+from tap_cometly.records.blocks import verify
 from tap_cometly.records.coercion import Columns
-from tap_cometly.records.summary import Tally
+from tap_cometly.records.summary import SummaryBuilder
 from tap_cometly.windows.bookmark import DaySnapshot
 from tests.examples import examples
 
@@ -94,7 +94,7 @@ def files(draw, some_rows):
 
 
 def content(file, before=None):
-    return prove((io.BytesIO(file),), COLUMNS, before=before).content
+    return verify((io.BytesIO(file),), COLUMNS, before=before).summary
 
 
 def plainly(some_rows):
@@ -158,16 +158,16 @@ def test_values_that_look_alike_do_not_have_the_same_digest(one, other):
 
 
 def test_a_day_without_rows_is_the_same_whatever_columns_are_asked_for():
-    digests = {Tally(Columns(dict(list(TYPES.items())[:count])).all).content().digest for count in (1, 2, 7)}
+    digests = {SummaryBuilder(Columns(dict(list(TYPES.items())[:count])).all).summary().digest for count in (1, 2, 7)}
     assert len(digests) == 1
 
 
 def test_other_columns_of_the_same_lines_are_another_content():
     file = b'{"id":1,"amount":"5"}\n'
-    as_number = prove((io.BytesIO(file),), Columns({"id": TYPES["id"], "amount": {"type": "number"}}, keys=["id"]))
-    as_text = prove((io.BytesIO(file),), Columns({"id": TYPES["id"], "amount": {"type": "string"}}, keys=["id"]))
-    assert as_number.content.digest != as_text.content.digest
-    assert as_number.content.lines_digest != as_text.content.lines_digest
+    as_number = verify((io.BytesIO(file),), Columns({"id": TYPES["id"], "amount": {"type": "number"}}, keys=["id"]))
+    as_text = verify((io.BytesIO(file),), Columns({"id": TYPES["id"], "amount": {"type": "string"}}, keys=["id"]))
+    assert as_number.summary.digest != as_text.content.digest
+    assert as_number.summary.lines_digest != as_text.content.lines_digest
 
 
 @pytest.mark.parametrize("amount", ["1.0", "1.00", "1e0", "10E-1", "0.1e1", '"1"', '"1.0"'])

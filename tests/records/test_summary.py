@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tap_cometly.records.coercion import Columns
-from tap_cometly.records.summary import Tally
+from tap_cometly.records.summary import SummaryBuilder
 
 amounts = st.none() | st.integers(-(10**20), 10**20) | st.decimals(-(10**9), 10**9, places=6)
 times = st.builds(
@@ -40,14 +40,14 @@ def structs(some_rows, names):
 
 
 def content(some_rows, *, at_once=False, names=tuple(TYPES)):
-    tally = Tally(Columns({name: TYPES[name] for name in names}).all)
+    tally = SummaryBuilder(Columns({name: TYPES[name] for name in names}).all)
     if at_once:
         times = {row["event_time_utc"] for row in some_rows}
         tally.add_structs([line(row) for row in some_rows], structs(some_rows, names), times)
     else:
         for row in some_rows:
             tally.add(line(row), row)
-    return tally.content()
+    return tally.summary()
 
 
 @given(data=st.data(), some_rows=st.lists(rows, max_size=12))

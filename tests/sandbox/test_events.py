@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tap_cometly import vocabulary
 from tap_cometly.sandbox.days import ONE_DAY, Days
-from tap_cometly.sandbox.events import MOST_EVENTS_PER_DAY, Events
+from tap_cometly.sandbox.events import MAX_EVENTS_PER_DAY, Events
 
 from .conftest import DAY, unhurried
 
@@ -106,7 +106,7 @@ def test_a_mean_has_some_play_and_a_function_none():
     assert 80 <= min(counts) <= max(counts) <= 120
     assert 95 <= sum(counts) / len(counts) <= 105
     assert mean.count(dt.date(2023, 12, 31)) == 0
-    assert Events(1, Days("UTC"), dt.date(2024, 1, 1), lambda _: 10**9).count(DAY) == MOST_EVENTS_PER_DAY
+    assert Events(1, Days("UTC"), dt.date(2024, 1, 1), lambda _: 10**9).count(DAY) == MAX_EVENTS_PER_DAY
     assert Events(1, Days("UTC"), dt.date(2024, 1, 1), 0).count(DAY) == 0
 
 

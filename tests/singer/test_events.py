@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from tap_cometly import vocabulary as cometly_words
-from tap_cometly.engine.vendor import Refused
+from tap_cometly.engine.vendor import RequestRejectedError
 from tap_cometly.run import UndeliveredDaysError
 from tap_cometly.sandbox import Fault, Quirks, Sandbox
 from tap_cometly.windows.delivered import MalformedStateError
@@ -268,7 +268,7 @@ def test_the_key_goes_to_the_api_only_and_neither_key_nor_link_is_logged(cometly
 @pytest.mark.parametrize(("status", "told"), [(401, "api_key"), (403, "subscription"), (422, "settings of the export")])
 def test_a_refusal_stops_at_once_and_says_what_to_check(clock, cometly, config, tap, status, told):
     cometly.inject(Fault("create", "status", status=status, message="no.", times=None, after=2))
-    output = sync(config, tap=tap, catch=Refused)
+    output = sync(config, tap=tap, catch=RequestRejectedError)
     assert told in str(output.error)
     assert len([request for request in cometly.requests if request.status == status]) <= 4
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from benchmarks.state_size import bookmark_after, size
 from tap_cometly.windows.bookmark import Bookmark, DaySnapshot
-from tap_cometly.windows.delivered import MalformedStateError, Progress
+from tap_cometly.windows.delivered import DeliveredDays, MalformedStateError
 
 START = date(2025, 1, 1)
 MEMORY = DaySnapshot(
@@ -83,7 +83,7 @@ def test_an_empty_bookmark_is_an_empty_state():
 
 def test_a_bookmark_of_an_older_version_says_when_the_stream_began_and_remembers_no_day():
     bookmark = Bookmark.from_state({"replication_key_value": "2025-01-09"}, start=jan(3))
-    assert bookmark == Bookmark(Progress(((jan(3), jan(9)),)), since=jan(3))
+    assert bookmark == Bookmark(DeliveredDays(((jan(3), jan(9)),)), since=jan(3))
 
 
 def test_what_is_remembered_of_a_day_that_was_cut_out_of_the_delivered_ones_is_forgotten():

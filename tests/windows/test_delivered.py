@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_cometly.windows.dates import days
-from tap_cometly.windows.delivered import DueDay, MalformedStateError, Progress
+from tap_cometly.windows.delivered import DeliveredDays, DueDay, MalformedStateError
 
 START = date(2025, 1, 1)
 
@@ -25,14 +25,14 @@ def jan(day):
 
 
 def delivered(*parts):
-    """Progress over days and ranges of days of January 2025."""
-    return Progress(
+    """DeliveredDays over days and ranges of days of January 2025."""
+    return DeliveredDays(
         tuple((jan(part[0]), jan(part[1])) if isinstance(part, tuple) else (jan(part),) * 2 for part in parts)
     )
 
 
 def progress_of(all_days):
-    return Progress(tuple((day, day) for day in all_days))
+    return DeliveredDays(tuple((day, day) for day in all_days))
 
 
 def members(progress):
@@ -81,7 +81,7 @@ class TestStateIsReadAs:
                     "replication_key_value": "2025-01-09",
                     "delivered": [["2025-01-02", "2025-01-09"]],
                     "starting_replication_value": "2025-01-08",
-                    "progress_markers": {"Note": "Progress is not resumable if interrupted."},
+                    "progress_markers": {"Note": "DeliveredDays is not resumable if interrupted."},
                     "replication_key_signpost": "2026-01-01T00:00:00Z",
                     "digests": {"2025-01-09": "abc"},
                 },
@@ -91,15 +91,15 @@ class TestStateIsReadAs:
         ],
     )
     def test_the_days_it_names(self, state, expected):
-        assert Progress.from_state(state, start=START) == expected
+        assert DeliveredDays.from_state(state, start=START) == expected
 
     def test_its_own_day_when_a_lone_bookmark_lies_before_the_start(self):
-        progress = Progress.from_state({"replication_key_value": "2024-12-24"}, start=START)
+        progress = DeliveredDays.from_state({"replication_key_value": "2024-12-24"}, start=START)
         assert progress.intervals == ((date(2024, 12, 24),) * 2,)
         assert progress.due(jan(1), jan(2), 3) == [DueDay(jan(1), "new"), DueDay(jan(2), "new")]
 
     def test_days_before_the_start_when_it_names_them(self):
-        assert Progress.from_state({"delivered": [["2024-12-01", "2025-01-03"]]}, start=START).count == 34
+        assert DeliveredDays.from_state({"delivered": [["2024-12-01", "2025-01-03"]]}, start=START).count == 34
 
 
 class TestMalformedStateIsAnError:
@@ -136,7 +136,7 @@ class TestMalformedStateIsAnError:
     )
     def test_that_names_the_key_what_was_found_and_the_way_out(self, state, words):
         with pytest.raises(MalformedStateError) as caught:
-            Progress.from_state(state, start=START)
+            DeliveredDays.from_state(state, start=START)
         message = str(caught.value)
         for word in [*words, "leave only `replication_key_value`", "--full-refresh"]:
             assert word in message
@@ -151,19 +151,19 @@ class TestStateIsWritten:
         }
 
     def test_as_nothing_when_nothing_is_delivered(self):
-        assert Progress().to_state() == {}
+        assert DeliveredDays().to_state() == {}
 
     @given(day_sets)
     def test_and_read_back_the_same(self, all_days):
         progress = progress_of(all_days)
         stored = json.loads(json.dumps(progress.to_state()))
-        assert Progress.from_state(stored, start=START) == progress
+        assert DeliveredDays.from_state(stored, start=START) == progress
 
 
 class TestTheSetOfDeliveredDays:
     @given(st.lists(some_days, max_size=40))
     def test_holds_what_was_delivered_whatever_the_order(self, in_order):
-        progress = Progress()
+        progress = DeliveredDays()
         for day in in_order:
             progress = progress.with_delivered(day)
         assert progress == progress_of(sorted(in_order, reverse=True))
@@ -178,20 +178,20 @@ class TestTheSetOfDeliveredDays:
 
     @given(st.lists(ranges.map(lambda pair: (min(pair), max(pair))), max_size=12))
     def test_keeps_its_intervals_sorted_and_apart(self, intervals):
-        progress = Progress(tuple(intervals))
+        progress = DeliveredDays(tuple(intervals))
         for (_, last), (first, _) in zip(progress.intervals, progress.intervals[1:], strict=False):
             assert last + timedelta(days=1) < first
         assert members(progress) == {day for first, last in intervals for day in days(first, last)}
 
     def test_reaches_the_ends_of_the_calendar(self):
-        progress = Progress(((date.max, date.max), (date.min, date.min))).with_delivered(date.max)
+        progress = DeliveredDays(((date.max, date.max), (date.min, date.min))).with_delivered(date.max)
         assert date.min in progress
         assert date.max in progress
         assert progress.count == 2
 
     def test_refuses_an_interval_that_ends_before_it_begins(self):
         with pytest.raises(ValueError, match="ends before it begins: 2025-01-02 to 2025-01-01"):
-            Progress(((jan(2), jan(1)),))
+            DeliveredDays(((jan(2), jan(1)),))
 
 
 class TestDueDays:

@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 import pytest
 
 from tap_cometly.settings import Settings
-from tap_cometly.windows.fingerprint import ChangedRequestError, asked_for, changes_of_meaning, harmless_changes
+from tap_cometly.windows.fingerprint import ChangedRequestError, breaking_changes, harmless_changes, request_fingerprint
 from tests.tapping import days_before, sync
 
 ATTRIBUTED = {"sources": ["google_ads", "email"], "attribution_model": "linear", "attribution_window": 30}
@@ -116,8 +116,8 @@ def test_a_removed_column_is_harmless(two_days, tap, caplog):
 
 
 def test_the_order_of_names_means_nothing():
-    one = asked_for(settings(event_names=["purchase", "upsell_purchase"]), ["amount", "event_name"])
-    other = asked_for(settings(event_names=["upsell_purchase", "purchase"]), ["event_name", "amount"])
+    one = request_fingerprint(settings(event_names=["purchase", "upsell_purchase"]), ["amount", "event_name"])
+    other = request_fingerprint(settings(event_names=["upsell_purchase", "purchase"]), ["event_name", "amount"])
     assert one == other
 
 
@@ -128,7 +128,7 @@ def test_a_state_that_does_not_say_what_was_asked_stops_nothing(clock, two_days,
 
 
 def test_another_time_zone_is_told_and_stops_nothing():
-    before, now = asked_for(settings(), []), asked_for(settings(timezone="Europe/Berlin"), [])
-    assert not changes_of_meaning(before, now)
+    before, now = request_fingerprint(settings(), []), request_fingerprint(settings(timezone="Europe/Berlin"), [])
+    assert not breaking_changes(before, now)
     assert harmless_changes(before, now) == ["`timezone` was not set and is Europe/Berlin"]
     assert not harmless_changes(now, now)
