@@ -17,9 +17,9 @@ from unittest import mock
 from benchmarks.day import make_file
 from benchmarks.measuring import command, paired
 from benchmarks.taps import REQUEST
-from tap_cometly.records.blocks import verify
-from tap_cometly.records.coercion import Columns
+from tap_cometly.records.columns import Columns
 from tap_cometly.records.digest import LinesDigest
+from tap_cometly.records.verify import verify
 from tap_cometly.schema import OWN_COLUMNS
 from tap_cometly.tap import TapCometly
 from tap_cometly.windows.bookmark import DaySnapshot

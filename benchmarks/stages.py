@@ -28,15 +28,16 @@ from tap_cometly.engine.download import Transfer
 from tap_cometly.engine.vendor import Link
 from tap_cometly.files.ndjson import line_blocks
 from tap_cometly.outputs.singer import MessageWriter
-from tap_cometly.records.blocks import record_blocks, verify
-from tap_cometly.records.coercion import Columns
+from tap_cometly.records.columns import Columns
+from tap_cometly.records.encode import record_blocks
+from tap_cometly.records.verify import verify
 from tap_cometly.schema import OWN_COLUMNS
 from tap_cometly.tap import TapCometly
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from tap_cometly.records.blocks import Records
+    from tap_cometly.records.encode import Records
 
 ROWS: Final = 200_000
 ROUNDS: Final = 3

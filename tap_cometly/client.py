@@ -19,16 +19,9 @@ import urllib3
 from typing_extensions import Self, override
 
 from tap_cometly.engine.download import READ_SECONDS
+from tap_cometly.engine.errors import RateLimitedError, RequestRejectedError, UnavailableError, UnknownJobError
 from tap_cometly.engine.rate_limit import RateLimit, seconds_to_wait, whole_number
-from tap_cometly.engine.vendor import (
-    JobState,
-    JobStatus,
-    Link,
-    RateLimitedError,
-    RequestRejectedError,
-    UnavailableError,
-    UnknownJobError,
-)
+from tap_cometly.engine.vendor import JobState, JobStatus, Link
 
 if TYPE_CHECKING:
     import logging

@@ -17,12 +17,13 @@ from singer_sdk.exceptions import ConfigValidationError
 
 from tap_cometly.client import CREATES_PER_MINUTE, CometlyClient, ExportRequest
 from tap_cometly.engine import Delivery, Limits, Pipeline, SystemClock
-from tap_cometly.engine.vendor import ExportError
+from tap_cometly.engine.errors import ExportError
 from tap_cometly.outputs.batch_files import BatchFolder
 from tap_cometly.reconcile.reconciler import Reconciler
 from tap_cometly.reconcile.timezone_check import WrongTimezoneError
-from tap_cometly.records.blocks import record_blocks, record_rows, verify
-from tap_cometly.records.coercion import Columns
+from tap_cometly.records.columns import Columns
+from tap_cometly.records.encode import record_blocks, record_rows
+from tap_cometly.records.verify import verify
 from tap_cometly.reporting import Report
 from tap_cometly.schema import DAY_DIGEST, EVENT_DATE, OWN_COLUMNS, export_parameters, in_order
 from tap_cometly.windows.delivered import MalformedStateError
@@ -36,7 +37,8 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.types import Record
 
     from tap_cometly.engine import Failure
-    from tap_cometly.records.blocks import Records, Verification
+    from tap_cometly.records.encode import Records
+    from tap_cometly.records.verify import Verification
     from tap_cometly.singer.streams import EventsStream
 
 

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from singer_sdk import typing as th
-
 from tap_cometly import vocabulary as cometly
+from tap_cometly.fields import Field, json_schema
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from tap_cometly.settings import Settings
 
-EVENT_DATE: Final = cometly.Field(
+EVENT_DATE: Final = Field(
     "event_date",
     "date",
     "The calendar day, in the Space's timezone, whose export the row came from.",
     nullable=False,
 )
-DAY_DIGEST: Final = cometly.Field(
+DAY_DIGEST: Final = Field(
     "day_digest",
     "string",
     "Names what the day held when the row was written; `event_days` says which digest is true now.",
@@ -27,15 +26,6 @@ DAY_DIGEST: Final = cometly.Field(
 )
 OWN_COLUMNS: Final = (EVENT_DATE.name, DAY_DIGEST.name)
 """Columns that the tap adds, and with which the ledger is joined; the others come from Cometly."""
-
-_JSON_TYPES: Final[dict[cometly.Kind, th.JSONTypeHelper[Any]]] = {
-    "integer": th.IntegerType(),
-    "decimal": th.NumberType(),
-    "boolean": th.BooleanType(),
-    "string": th.StringType(),
-    "date": th.DateType(),
-    "timestamp": th.DateTimeType(),
-}
 
 
 def event_key(*, attributed: bool) -> tuple[str, ...]:
@@ -46,7 +36,7 @@ def event_key(*, attributed: bool) -> tuple[str, ...]:
 def event_schema(settings: Settings) -> dict[str, Any]:
     """Return the JSON Schema of the rows that these settings bring. Unknown names are taken for text."""
     named = [
-        cometly.FIELDS_BY_NAME.get(name) or cometly.Field(name, "string", "") for name in settings.requested_fields
+        cometly.FIELDS_BY_NAME.get(name) or cometly.EventField(name, "string", "") for name in settings.requested_fields
     ]
     key = [cometly.FIELDS_BY_NAME[name] for name in event_key(attributed=settings.attributed)]
     if any(field.needs_sources for field in named):
@@ -58,16 +48,6 @@ def in_order(names: Iterable[str]) -> list[str]:
     """Return names of columns in the order of Cometly's documentation, those that it does not know behind."""
     places = {name: place for place, name in enumerate(cometly.FIELDS_BY_NAME)}
     return sorted(names, key=lambda name: (places.get(name, len(places)), name))
-
-
-def json_schema(fields: Iterable[cometly.Field]) -> dict[str, Any]:
-    """Return the JSON Schema of rows with these columns."""
-    return th.PropertiesList(
-        *(
-            th.Property(field.name, _JSON_TYPES[field.kind], required=not field.nullable, description=field.description)
-            for field in fields
-        )
-    ).to_dict()
 
 
 def export_parameters(settings: Settings, selected: Collection[str]) -> dict[str, Any]:

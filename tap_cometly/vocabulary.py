@@ -9,49 +9,40 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
+
+from tap_cometly.fields import Field
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-Kind = Literal["integer", "decimal", "boolean", "string", "date", "timestamp"]
-"""What a column holds; the stream turns it into JSON Schema, the sandbox into values."""
-
 
 @dataclasses.dataclass(frozen=True)
-class Field:
+class EventField(Field):
     """One column of an exported event.
 
     Attributes:
-        name: Key in the exported row.
-        kind: What the value is.
-        description: One sentence for catalogs, warehouses and people.
         needs_sources: Cometly gives it only to exports that name ``sources``.
-        nullable: Whether a row may lack it.
     """
 
-    name: str
-    kind: Kind
-    description: str
     needs_sources: bool = False
-    nullable: bool = True
 
 
-EVENT_ID: Final = Field("id", "integer", "Cometly's identifier of the event.", nullable=False)
-EVENT_TIME: Final = Field(
+EVENT_ID: Final = EventField("id", "integer", "Cometly's identifier of the event.", nullable=False)
+EVENT_TIME: Final = EventField(
     "event_time_utc",
     "timestamp",
     "When the event happened, in UTC. Its UTC date may differ from `event_date`.",
     nullable=False,
 )
-TOUCHPOINT_ID: Final = Field(
+TOUCHPOINT_ID: Final = EventField(
     "touchpoint_id",
     "string",
     "The touchpoint that this row credits; with `id` it is the key of an attributed row.",
     needs_sources=True,
     nullable=False,
 )
-SOURCE: Final = Field(
+SOURCE: Final = EventField(
     "source",
     "string",
     "Channel of the credited touchpoint, such as `google_ads`; comes with any ad hierarchy field.",
@@ -59,28 +50,28 @@ SOURCE: Final = Field(
 )
 
 REQUESTABLE_FIELDS: Final = (
-    Field("profile_id", "integer", "The contact who did it; may change later when Cometly merges contacts."),
-    Field("company_id", "integer", "The company the contact belongs to, where known."),
-    Field("space_id", "integer", "The Space (workspace) the event belongs to."),
-    Field("event_name", "string", "Standard event name, or the slot of a custom event (`custom_event_7`)."),
-    Field("configured_name", "string", "The Space's label of the event; follows renames on re-export."),
-    Field(
+    EventField("profile_id", "integer", "The contact who did it; may change later when Cometly merges contacts."),
+    EventField("company_id", "integer", "The company the contact belongs to, where known."),
+    EventField("space_id", "integer", "The Space (workspace) the event belongs to."),
+    EventField("event_name", "string", "Standard event name, or the slot of a custom event (`custom_event_7`)."),
+    EventField("configured_name", "string", "The Space's label of the event; follows renames on re-export."),
+    EventField(
         "amount",
-        "decimal",
+        "number",
         "Revenue of the event, exact; a share of it under multi-touch models. No currency is given.",
     ),
-    Field("is_upsell", "boolean", "Whether the event is an upsell."),
-    Field("ad_id", "string", "The ad platform's identifier of the ad.", needs_sources=True),
-    Field("ad_name", "string", "Name of the ad.", needs_sources=True),
-    Field("adset_id", "string", "The ad platform's identifier of the ad set (ad group).", needs_sources=True),
-    Field("adset_name", "string", "Name of the ad set (ad group).", needs_sources=True),
-    Field("campaign_id", "string", "The ad platform's identifier of the campaign.", needs_sources=True),
-    Field("campaign_name", "string", "Name of the campaign.", needs_sources=True),
-    Field("account_id", "string", "The ad platform's identifier of the ad account.", needs_sources=True),
-    Field("account_name", "string", "Name of the ad account.", needs_sources=True),
-    Field("order_id", "string", "Order number given by the sender of the event."),
-    Field("order_name", "string", "Order name given by the sender of the event."),
-    Field("event_url", "string", "Full URL of the page the event happened on."),
+    EventField("is_upsell", "boolean", "Whether the event is an upsell."),
+    EventField("ad_id", "string", "The ad platform's identifier of the ad.", needs_sources=True),
+    EventField("ad_name", "string", "Name of the ad.", needs_sources=True),
+    EventField("adset_id", "string", "The ad platform's identifier of the ad set (ad group).", needs_sources=True),
+    EventField("adset_name", "string", "Name of the ad set (ad group).", needs_sources=True),
+    EventField("campaign_id", "string", "The ad platform's identifier of the campaign.", needs_sources=True),
+    EventField("campaign_name", "string", "Name of the campaign.", needs_sources=True),
+    EventField("account_id", "string", "The ad platform's identifier of the ad account.", needs_sources=True),
+    EventField("account_name", "string", "Name of the ad account.", needs_sources=True),
+    EventField("order_id", "string", "Order number given by the sender of the event."),
+    EventField("order_name", "string", "Order name given by the sender of the event."),
+    EventField("event_url", "string", "Full URL of the page the event happened on."),
 )
 """The 18 fields that may be asked for; the others come by themselves and may not be."""
 

@@ -9,13 +9,8 @@ import pytest
 import requests
 
 from tap_cometly.client import CometlyClient, ExportRequest
-from tap_cometly.engine.vendor import (
-    JobState,
-    RateLimitedError,
-    RequestRejectedError,
-    UnavailableError,
-    UnknownJobError,
-)
+from tap_cometly.engine.errors import RateLimitedError, RequestRejectedError, UnavailableError, UnknownJobError
+from tap_cometly.engine.vendor import JobState
 
 API = "https://cometly.test/public-api/v1"
 KEY = "recognisable-key"

@@ -21,8 +21,8 @@ import requests
 import urllib3
 from typing_extensions import override
 
+from tap_cometly.engine.errors import LinkExpiredError, UnavailableError
 from tap_cometly.engine.spool import disk, spool_file
-from tap_cometly.engine.vendor import LinkExpiredError, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator

@@ -15,23 +15,17 @@ from typing import TYPE_CHECKING, Final, Generic
 import backoff
 
 from tap_cometly.engine.download import READ_SECONDS, Transfer
-from tap_cometly.engine.polling import PollRhythm
-from tap_cometly.engine.vendor import (
+from tap_cometly.engine.errors import (
     CorruptFileError,
-    Delivery,
     ExportError,
-    Failure,
     InvalidRowsError,
-    JobState,
-    JobStatus,
-    Link,
     LinkExpiredError,
     RateLimitedError,
-    RequestT,
     UnavailableError,
     UnknownJobError,
-    VerificationT,
 )
+from tap_cometly.engine.polling import PollRhythm
+from tap_cometly.engine.vendor import Delivery, Failure, JobState, JobStatus, Link, RequestT, VerificationT
 
 if TYPE_CHECKING:
     import logging

@@ -11,7 +11,7 @@ import pathlib
 import tempfile
 from typing import IO, TYPE_CHECKING
 
-from tap_cometly.engine.vendor import SpoolError
+from tap_cometly.engine.errors import SpoolError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -104,42 +104,6 @@ class Vendor(Protocol[Order_contra]):
         """
 
 
-class ExportError(Exception):
-    """Something about an export went wrong; the text is meant for the user."""
-
-
-class RequestRejectedError(ExportError):
-    """The vendor will refuse every further request too: the whole run must stop."""
-
-
-class RateLimitedError(ExportError):
-    """The budget is used up; it is the budget that knows how long to wait."""
-
-
-class UnavailableError(ExportError):
-    """The network, the vendor or its file store is in trouble; worth another attempt."""
-
-
-class UnknownJobError(ExportError):
-    """The vendor does not know the job: not yet, or not any more."""
-
-
-class LinkExpiredError(ExportError):
-    """The file store does not honour the link (any more); a fresh one is needed."""
-
-
-class CorruptFileError(ExportError):
-    """The file is not what the vendor wrote: cut short, altered, or no such file at all."""
-
-
-class InvalidRowsError(ExportError):
-    """The file is whole but its content cannot be taken; fetching it again would not help."""
-
-
-class SpoolError(ExportError):
-    """The local disk does not take the file: the whole run must stop."""
-
-
 @dataclasses.dataclass(frozen=True)
 class Delivery(Generic[RequestT, VerificationT]):
     """A fulfilled request: its files are complete and were verified.

@@ -11,8 +11,8 @@ import io
 import zlib
 from typing import IO, TYPE_CHECKING, Any, Final
 
+from tap_cometly.engine.errors import CorruptFileError
 from tap_cometly.engine.threads import prefetch
-from tap_cometly.engine.vendor import CorruptFileError
 
 _GzipFile: type[gzip.GzipFile]
 _BROKEN: Any

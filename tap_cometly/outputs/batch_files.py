@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 from singer_sdk.exceptions import ConfigValidationError
 from upath import UPath
 
-from tap_cometly.records.blocks import Records
+from tap_cometly.records.encode import Records
 
 _open_gzip: Any
 try:

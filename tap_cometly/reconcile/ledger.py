@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 from singer_sdk.streams import Stream
 from typing_extensions import override
 
-from tap_cometly.schema import EVENT_DATE, json_schema
-from tap_cometly.vocabulary import Field
+from tap_cometly.fields import Field, json_schema
+from tap_cometly.schema import EVENT_DATE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -31,7 +31,7 @@ FIELDS: Final = (
     dataclasses.replace(EVENT_DATE, description="The calendar day, in the Space's timezone."),
     Field("day_digest", "string", "Names what the day holds: rows of `events` with it are true.", nullable=False),
     Field("row_count", "integer", "How many rows that are.", nullable=False),
-    Field("amount_total", "decimal", "Exact sum of their `amount`; null where `amount` is not asked for."),
+    Field("amount_total", "number", "Exact sum of their `amount`; null where `amount` is not asked for."),
     Field("first_event_time_utc", "timestamp", "Earliest event of the day; null for a day without events."),
     Field("last_event_time_utc", "timestamp", "Latest event of the day; null for a day without events."),
     Field("export_id", "integer", "The export that brought these rows.", nullable=False),

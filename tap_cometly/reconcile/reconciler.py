@@ -19,7 +19,7 @@ import dataclasses
 from datetime import timezone
 from typing import TYPE_CHECKING, Any, Final
 
-from tap_cometly.engine.vendor import InvalidRowsError
+from tap_cometly.engine.errors import InvalidRowsError
 from tap_cometly.reconcile import timezone_check
 from tap_cometly.reconcile.ledger import change, ledger_row
 from tap_cometly.reconcile.overlaps import KeyOverlaps
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
     from tap_cometly.client import ExportRequest
     from tap_cometly.engine import Delivery
-    from tap_cometly.records.blocks import Verification
     from tap_cometly.records.summary import DaySummary
+    from tap_cometly.records.verify import Verification
     from tap_cometly.settings import Settings
     from tap_cometly.windows.plan import Plan
 

@@ -15,20 +15,22 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from tap_cometly.records.coercion import too_deep
+from tap_cometly.records.rows import too_deep
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
-    from tap_cometly.records.coercion import Column, Fit, Plain
+    from tap_cometly.fields import Kind
+    from tap_cometly.records.coercion import Fit
+    from tap_cometly.records.columns import Column
 
     Texts = Mapping[str, set[str | None]]
 
 MAX_TEXTS_KNOWN: Final = 100_000
 """Times that were found well-written are not looked at again: so many, and a day has 86,400 seconds."""
 
-_STRICT: Final[Mapping[Plain | None, Any]] = {
+_STRICT: Final[Mapping[Kind | None, Any]] = {
     "integer": int,
     "boolean": bool,
     "string": str,
@@ -82,16 +84,16 @@ class Shape:
         self.columns = columns
         places = {name: place for place, name in enumerate(order)}
         self.as_they_follow = sorted(columns, key=lambda column: places.get(column.name, -1))
-        self.fitted = fitted | {column.name for column in columns if column.plain is None}
+        self.fitted = fitted | {column.name for column in columns if column.kind is None}
         self.numbered = numbered
         self.unknown = unknown
         self.untyped = untyped
         self.complete = complete
         self._numbers = [
             (attrgetter(column.name), _NUMBERS | {type(None)} if column.nullable else _NUMBERS)
-            for column in self._plain("number")
+            for column in self._of_kinds("number")
         ]
-        self._texts = [(column.name, column.fit) for column in self._plain("timestamp", "date")]
+        self._texts = [(column.name, column.fit) for column in self._of_kinds("timestamp", "date")]
         self._loose = [attrgetter(name) for name in (*self.fitted, *untyped)]
         self._fits = self.fits(self.fitted)
         self._decoder = row_decoder(
@@ -119,7 +121,7 @@ class Shape:
             complete: Whether each row had all the columns.
         """
         odd = (changed | self.numbered) - self.fitted
-        texts = {column.name for column in self.columns if column.plain == "string"}
+        texts = {column.name for column in self.columns if column.kind == "string"}
         numbered = {name for name in odd & texts if types[name] <= _INTEGERS}
         return Shape(
             self.columns,
@@ -185,12 +187,12 @@ class Shape:
                 known[name].update(new[name])
         return new
 
-    def _plain(self, *kinds: Plain) -> list[Column]:
-        return [column for column in self.columns if column.plain in kinds and column.name not in self.fitted]
+    def _of_kinds(self, *kinds: Kind) -> list[Column]:
+        return [column for column in self.columns if column.kind in kinds and column.name not in self.fitted]
 
     def _strict(self, column: Column) -> tuple[Any, ...]:
         """Return the type of a column, and its default if rows may lack it."""
-        strict = Any if column.name in self.fitted else _STRICT.get(column.plain, Any)
+        strict = Any if column.name in self.fitted else _STRICT.get(column.kind, Any)
         strict = int if column.name in self.numbered else strict
         if strict is not Any and column.nullable:
             strict |= None

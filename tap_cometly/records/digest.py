@@ -26,7 +26,7 @@ import xxhash
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from tap_cometly.records.coercion import Column
+    from tap_cometly.records.columns import Column
 
 EXACT: Final = decimal.Context(
     prec=100_000, Emax=decimal.MAX_EMAX, Emin=decimal.MIN_EMIN, traps=[decimal.Inexact, decimal.InvalidOperation]
@@ -69,9 +69,9 @@ class RowsDigest:
 
     def __init__(self, columns: Sequence[Column]) -> None:
         self._names = [column.name for column in columns]
-        self._numbers = [column.name for column in columns if column.plain == "number"]
-        self._times = [column.name for column in columns if column.plain == "timestamp"]
-        self._others = [column.name for column in columns if column.plain is None]
+        self._numbers = [column.name for column in columns if column.kind == "number"]
+        self._times = [column.name for column in columns if column.kind == "timestamp"]
+        self._others = [column.name for column in columns if column.kind is None]
         self._declared = itemgetter(slice(0, len(columns)))
         # The same values in other columns are another content, but a day without rows always is the same.
         self._salt = xxhash.xxh3_64_intdigest("\n".join(self._names).encode())

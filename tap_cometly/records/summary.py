@@ -14,7 +14,7 @@ from tap_cometly.records.digest import EXACT, LinesDigest, RowsDigest
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from tap_cometly.records.coercion import Column
+    from tap_cometly.records.columns import Column
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,7 +54,7 @@ class SummaryBuilder:
     """
 
     def __init__(self, columns: Sequence[Column], *, name: bool = True) -> None:
-        kinds = {column.name: column.plain for column in columns}
+        kinds = {column.name: column.kind for column in columns}
         self.times = kinds.get("event_time_utc") == "timestamp"
         self.amounts = kinds.get("amount") == "number"
         self._rows = 0

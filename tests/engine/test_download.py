@@ -10,7 +10,8 @@ import requests
 import requests_mock as rm
 
 from tap_cometly.engine.download import PIECE_BYTES, Transfer
-from tap_cometly.engine.vendor import Link, UnavailableError
+from tap_cometly.engine.errors import UnavailableError
+from tap_cometly.engine.vendor import Link
 
 LINK = Link("https://files.test/a")
 OLD, NEW = b"0123456789", b"abcdefghij"

@@ -15,17 +15,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tap_cometly.engine import Delivery, Failure, Limits, Pipeline
-from tap_cometly.engine.vendor import (
+from tap_cometly.engine.errors import (
     CorruptFileError,
     InvalidRowsError,
-    JobState,
-    JobStatus,
-    Link,
     RateLimitedError,
     RequestRejectedError,
     UnavailableError,
     UnknownJobError,
 )
+from tap_cometly.engine.vendor import JobState, JobStatus, Link
 from tap_cometly.files.ndjson import lines
 from tests.virtual_time import VirtualClock
 
@@ -279,7 +277,7 @@ def test_content_that_cannot_be_taken_fails_the_order_at_once(clock, vendor, fil
 
     results = run(vendor, clock, list("ab"), verify=refuse)
     assert reason(results) == "line 3 is not JSON"
-    assert results[1].verified == "b"
+    assert results[1].verification == "b"
     assert len(vendor.times("create", "a")) == 1
 
 

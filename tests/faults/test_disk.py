@@ -9,7 +9,7 @@ import tempfile
 import pytest
 
 from tap_cometly.engine import download
-from tap_cometly.engine.vendor import SpoolError
+from tap_cometly.engine.errors import SpoolError
 from tests.faults.world import by_id
 
 ROOM = 2500

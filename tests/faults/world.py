@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tap_cometly.engine import Limits
-from tap_cometly.engine.vendor import ExportError
+from tap_cometly.engine.errors import ExportError
 from tap_cometly.run import UndeliveredDaysError
 from tap_cometly.sandbox import Fault, Quirks, Sandbox
 from tap_cometly.tap import TapCometly

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_cometly.engine.vendor import CorruptFileError
+from tap_cometly.engine.errors import CorruptFileError
 from tap_cometly.files import ndjson
 from tap_cometly.files.ndjson import BLOCK_BYTES, lines
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_cometly.engine.vendor import SpoolError
+from tap_cometly.engine.errors import SpoolError
 from tap_cometly.reconcile import overlaps as module
 from tap_cometly.reconcile.overlaps import KeyOverlaps
 

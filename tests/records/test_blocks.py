@@ -13,11 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_cometly.engine.vendor import CorruptFileError, InvalidRowsError
+from tap_cometly.engine.errors import CorruptFileError, InvalidRowsError
 from tap_cometly.files import ndjson
-from tap_cometly.records.blocks import record_blocks, record_rows, verify
-from tap_cometly.records.coercion import MAX_LEVELS, Columns, read_rows
+from tap_cometly.records.columns import Columns
+from tap_cometly.records.encode import record_blocks, record_rows
+from tap_cometly.records.rows import MAX_LEVELS, read_rows
 from tap_cometly.records.summary import SummaryBuilder
+from tap_cometly.records.verify import verify
 
 TYPES = {
     "id": {"type": "integer"},

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_cometly.engine.vendor import InvalidRowsError
-from tap_cometly.records.coercion import Column, Columns, read_rows
+from tap_cometly.engine.errors import InvalidRowsError
+from tap_cometly.records.columns import Column, Columns
+from tap_cometly.records.rows import read_rows
 
 INTEGER = {"type": ["integer", "null"]}
 NUMBER = {"type": ["number", "null"]}

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from tap_cometly import vocabulary as cometly_words
-from tap_cometly.engine.vendor import RequestRejectedError
+from tap_cometly.engine.errors import RequestRejectedError
 from tap_cometly.run import UndeliveredDaysError
 from tap_cometly.sandbox import Fault, Quirks, Sandbox
 from tap_cometly.windows.delivered import MalformedStateError

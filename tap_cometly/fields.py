@@ -1,0 +1,50 @@
+"""The columns of a stream: name, kind of value, one sentence, and the JSON Schema that is made of them."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from singer_sdk import typing as th
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Kind = Literal["integer", "number", "boolean", "string", "date", "timestamp"]
+"""What a column of one simple type holds."""
+
+_JSON_TYPES: Final[dict[Kind, th.JSONTypeHelper[Any]]] = {
+    "integer": th.IntegerType(),
+    "number": th.NumberType(),
+    "boolean": th.BooleanType(),
+    "string": th.StringType(),
+    "date": th.DateType(),
+    "timestamp": th.DateTimeType(),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Field:
+    """A column.
+
+    Attributes:
+        name: Key in the row.
+        kind: What the value is.
+        description: One sentence for catalogs, warehouses and people.
+        nullable: Whether a row may lack it.
+    """
+
+    name: str
+    kind: Kind
+    description: str
+    nullable: bool = True
+
+
+def json_schema(fields: Iterable[Field]) -> dict[str, Any]:
+    """Return the JSON Schema of rows with these columns."""
+    return th.PropertiesList(
+        *(
+            th.Property(field.name, _JSON_TYPES[field.kind], required=not field.nullable, description=field.description)
+            for field in fields
+        )
+    ).to_dict()

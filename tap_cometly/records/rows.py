@@ -1,0 +1,80 @@
+"""Rows one by one: the slow way, which says what is right and names what is wrong."""
+
+from __future__ import annotations
+
+import decimal
+from typing import IO, TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from tap_cometly.engine.errors import InvalidRowsError
+from tap_cometly.files.ndjson import lines
+from tap_cometly.records.coercion import json_type
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from tap_cometly.records.columns import Columns
+
+MAX_LEVELS: Final = 500
+"""A value may be nested so deep: the interpreter's own limit is near, and no table needs more."""
+
+_DECODER: Final = msgspec.json.Decoder(float_hook=decimal.Decimal)
+
+
+def read_rows(files: Iterable[IO[bytes]], columns: Columns) -> Iterator[dict[str, Any]]:
+    """Yield the fitted rows of an export's files.
+
+    Raises:
+        CorruptFileError: A file is not what the vendor wrote.
+        InvalidRowsError: A line is no JSON object or holds a value that does not fit; names the line, not its content.
+    """
+    for file in files:
+        for number, line in lines(file):
+            yield fit_line(decode_line(line, number), number, columns)
+
+
+def decode_line(line: bytes, number: int) -> dict[str, Any]:
+    """Return the JSON object in a line, with every number exact.
+
+    Raises:
+        InvalidRowsError: There is something else; names the line, never its content.
+    """
+    try:
+        row = _DECODER.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, ArithmeticError):
+        raise InvalidRowsError(f"line {number} is not JSON") from None
+    except RecursionError:
+        raise InvalidRowsError(f"line {number} is nested deeper than {MAX_LEVELS} levels") from None
+    if not isinstance(row, dict):
+        raise InvalidRowsError(f"line {number} is not a JSON object but {json_type(row)}")
+    if any(too_deep(value) for value in row.values()):
+        raise InvalidRowsError(f"line {number} is nested deeper than {MAX_LEVELS} levels")
+    return row
+
+
+def fit_line(row: Mapping[str, Any], number: int, columns: Columns) -> dict[str, Any]:
+    """Return the row fitted.
+
+    Raises:
+        InvalidRowsError: A value does not fit; names line and column, never the value.
+    """
+    try:
+        return columns.fit(row)
+    except InvalidRowsError as error:
+        raise InvalidRowsError(f"line {number}: {error}") from None
+
+
+def too_deep(value: object) -> bool:
+    """Tell whether a value is nested deeper than `MAX_LEVELS`."""
+    level = [value] if isinstance(value, (dict, list)) else []
+    for _ in range(MAX_LEVELS):
+        if not level:
+            return False
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, (dict, list))
+        ]
+    return bool(level)

@@ -1,0 +1,191 @@
+"""The first pass over an export's files: every value of every row is checked, a block of lines at a time.
+
+A block is decoded into Structs whose fields have exactly the catalog's types and which know no other keys, so a block
+that decodes has been checked, every value of it, and the Structs are thrown away. The strict types take just those
+values that `tap_cometly.records.coercion` would leave as they are. Where a block does not decode, its lines go the slow
+way, one by one, which either names the misfit, or fits every value and so shows which columns of this file hold
+something that must be converted (amounts as text, say). From there on these columns, and only these, are fitted value
+by value, in both passes. What has been learnt is the file's `Shape`. The property tests hold all ways against each
+other.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import dataclasses
+import decimal
+from array import array
+from operator import attrgetter
+from typing import IO, TYPE_CHECKING, Any, Final
+
+from tap_cometly.engine.errors import InvalidRowsError
+from tap_cometly.files.ndjson import line_blocks
+from tap_cometly.reconcile.overlaps import MAX_EVENTS
+from tap_cometly.records.decoder import Shape, UnexpectedRowsError
+from tap_cometly.records.rows import decode_line, fit_line
+from tap_cometly.records.summary import DaySummary, SummaryBuilder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from tap_cometly.records.columns import Columns
+    from tap_cometly.records.decoder import Texts
+    from tap_cometly.windows.bookmark import DaySnapshot
+
+_ID: Final = attrgetter("id")
+
+
+@dataclasses.dataclass(frozen=True)
+class Verification:
+    """What the first pass found.
+
+    Attributes:
+        summary: What the files hold.
+        shape: What their rows look like; None where they can only be read one by one.
+        verbatim: Whether each line is the record as it stands, but for integers that become text.
+        events: A hash of each row's `id`, if they were wanted and are not too many.
+    """
+
+    summary: DaySummary
+    shape: Shape | None
+    verbatim: bool = False
+    events: array[int] | None = None
+
+
+def verify(
+    files: Sequence[IO[bytes]], columns: Columns, *, events: bool = False, before: DaySnapshot | None = None
+) -> Verification:
+    """Read an export's files to their end and return what they hold, if every value of every row fits.
+
+    Args:
+        files: The files.
+        columns: What their rows must fit.
+        events: Whether the verification must name the events.
+        before: What the same day held before, if it is known. Where the lines are the same, so is the digest of the
+            values; where they are not, the files are read once more for it.
+
+    Raises:
+        CorruptFileError: A file is not what the vendor wrote.
+        InvalidRowsError: A line is no JSON object or holds a value that does not fit; names the line, not its content.
+    """
+    verification = _verify(files, columns, events=events, name=before is None)
+    if before is None:
+        return verification
+    summary = verification.summary
+    if summary.lines_digest != before.lines_digest:
+        summary = _verify(files, columns, events=False, name=True).summary
+    else:
+        summary = dataclasses.replace(summary, digest=before.digest)
+    return dataclasses.replace(verification, summary=summary)
+
+
+def _verify(files: Iterable[IO[bytes]], columns: Columns, *, events: bool, name: bool) -> Verification:
+    verifier = _Verifier(columns, events=events, name=name)
+    try:
+        for file in files:
+            with contextlib.closing(line_blocks(file)) as blocks:
+                verifier.take_file(blocks)
+    except decimal.Inexact:
+        raise InvalidRowsError("column `amount`: the numbers lie too far apart to be added up exactly") from None
+    return Verification(verifier.tally.summary(), verifier.shape, verifier.verbatim, verifier.events)
+
+
+class _Verifier:
+    """Takes block after block, and learns their shape."""
+
+    def __init__(self, columns: Columns, *, events: bool, name: bool) -> None:
+        self._columns = columns
+        self._numeric_ids = columns.holds("id", "integer")
+        self.events = array("q") if events and any(column.name == "id" for column in columns.all) else None
+        self._known: Texts = collections.defaultdict(set)
+        self.tally = SummaryBuilder(columns.all, name=name)
+        self.shape: Shape | None = None
+        with contextlib.suppress(ValueError):
+            self.shape = Shape(columns.all)
+        self._tidy = True
+
+    @property
+    def verbatim(self) -> bool:
+        """Whether each line is a record as it stands, but for integers that become text."""
+        shape = self.shape
+        return self._tidy and shape is not None and shape.complete and not shape.fitted and not shape.unknown
+
+    def take_file(self, blocks: Iterable[bytes]) -> None:
+        """Add a file."""
+        line = 1
+        try:
+            for block in blocks:
+                line += self.take(block, line)
+        except (InvalidRowsError, decimal.Inexact):
+            # Nothing can be said of a file that was altered on its way, and whether it was shows only at its end.
+            collections.deque(blocks, maxlen=0)
+            raise
+
+    def take(self, block: bytes, first: int) -> int:
+        """Add a block that begins with this line; return how many lines it has."""
+        if lines := self._add(block):
+            return lines
+        tidied = _tidied(block)
+        self._tidy &= tidied == block
+        if tidied and not self._add(tidied):
+            self._add_line_by_line(block, first)
+        return block.count(b"\n")
+
+    def _add(self, block: bytes) -> int:
+        """Add a block if it has the shape that is known by now; return how many lines were added."""
+        if self.shape is None:
+            return 0
+        try:
+            lines, rows, new = self.shape.check(block, self._known)
+        except UnexpectedRowsError:
+            return 0
+        self._note_events(map(_ID, rows))
+        # A time that was known has been counted; and a column that must be fitted is never known.
+        times = new["event_time_utc"] if "event_time_utc" in new else map(attrgetter("event_time_utc"), rows)
+        self.tally.add_structs(lines, rows, times if self.tally.times else (), texts=self.shape.numbered)
+        return len(rows)
+
+    def _note_events(self, identifiers: Iterable[object]) -> None:
+        if self.events is not None:
+            # Where the column is text, they may be numbers in one block and the same as text in another.
+            self.events.extend(map(hash, identifiers if self._numeric_ids else map(str, identifiers)))
+            if len(self.events) > MAX_EVENTS:
+                self.events = None
+
+    def _add_line_by_line(self, block: bytes, first: int) -> None:
+        """Add a block whatever its shape, and find a shape that takes it; if there is none, do without."""
+        types: dict[str, set[type]] = collections.defaultdict(set)
+        changed: set[str] = set()
+        unknown: set[str] = set()
+        complete = True
+        row: dict[str, Any] = {}
+        for number, line in enumerate(block.split(b"\n"), first):
+            if not (stripped := line.strip()):
+                continue
+            row = decode_line(stripped, number)
+            values = fit_line(row, number, self._columns)
+            self.tally.add(stripped + b"\n", values)
+            self._note_events([values.get("id")])
+            for name in values.keys() | row.keys():
+                types[name].add(type(row.get(name)))
+            changed |= {name for name, value in values.items() if not _same(value, row.get(name))}
+            unknown |= row.keys() - values.keys()
+            complete &= row.keys() >= values.keys()
+        try:
+            self.shape = self.shape and self.shape.relaxed(
+                tuple(row), types, changed=changed, unknown=unknown, complete=complete
+            )
+            if self.shape is not None:
+                self.shape.check(_tidied(block), self._known)
+        except (ValueError, UnexpectedRowsError):
+            self.shape = None
+
+
+def _tidied(block: bytes) -> bytes:
+    """Return the block without blank lines and without white space around lines."""
+    return b"".join(line + b"\n" for line in map(bytes.strip, block.split(b"\n")) if line)
+
+
+def _same(value: object, other: object) -> bool:
+    return type(value) is type(other) and value == other
