@@ -16,17 +16,15 @@ from unittest import mock
 
 from benchmarks.day import make_file
 from benchmarks.measuring import command, paired
-from benchmarks.taps import REQUEST
-from tap_cometly.records.columns import Columns
+from benchmarks.taps import event_columns
 from tap_cometly.records.digest import LinesDigest
 from tap_cometly.records.verify import verify
-from tap_cometly.schema import OWN_COLUMNS
-from tap_cometly.tap import TapCometly
 from tap_cometly.windows.bookmark import DaySnapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from tap_cometly.records.columns import Columns
     from tap_cometly.records.summary import DaySummary
 
 ROWS: Final = 200_000
@@ -35,8 +33,7 @@ ROUNDS: Final = 11
 
 def measure(rows: int, rounds: int) -> None:
     """Read a file in each way in turn, and print medians."""
-    schema = TapCometly(config=REQUEST).events.schema["properties"]
-    columns = Columns({name: each for name, each in schema.items() if name not in OWN_COLUMNS}, keys=["id"])
+    columns = event_columns()
     plain, lines, both = [], [], []
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         make_file(path := Path(folder, "day.jsonl.gz"), rows)

@@ -23,16 +23,13 @@ from typing_extensions import override
 from benchmarks.day import DAY, make_file
 from benchmarks.measuring import WC, Table, command, progress
 from benchmarks.server import FILE, FileServer
-from benchmarks.taps import REQUEST
+from benchmarks.taps import event_columns
 from tap_cometly.engine.download import Transfer
 from tap_cometly.engine.vendor import Link
 from tap_cometly.files.ndjson import line_blocks
 from tap_cometly.outputs.singer import MessageWriter
-from tap_cometly.records.columns import Columns
 from tap_cometly.records.encode import record_blocks
 from tap_cometly.records.verify import verify
-from tap_cometly.schema import OWN_COLUMNS
-from tap_cometly.tap import TapCometly
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -71,9 +68,7 @@ class Stages:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        schema: dict[str, Any] = TapCometly(config=REQUEST).events.schema["properties"]
-        vendors = {name: each for name, each in schema.items() if name not in OWN_COLUMNS}
-        self._columns = Columns(vendors, keys=("id", "touchpoint_id"))
+        self._columns = event_columns()
         self._zipped = requests.get(url, timeout=60).content
         self._plain = b"".join(line_blocks(io.BytesIO(self._zipped)))
         self._verification = verify((io.BytesIO(self._plain),), self._columns)

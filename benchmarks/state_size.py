@@ -21,10 +21,10 @@ def bookmark_after(days: int, *, lookback_days: int) -> Bookmark:
         "attribution_window": None,
         "fields": ["amount", "company_id", "configured_name", "event_name", "event_time_utc", "event_url", "id"],
         "timezone": "America/Argentina/ComodRivadavia",
-        "event_days": True,
+        "ledger": True,
     }
     first = date(2025, 1, 1)
-    bookmark = Bookmark(since=first, request=request)
+    bookmark = Bookmark("event_date", since=first, request=request)
     for number in range(days):
         day = first + timedelta(days=number)
         for looked_at in (*(each for each in bookmark.snapshots if not each.toordinal() % 50), day):

@@ -8,6 +8,10 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.day import DAY, FIELDS
+from tap_cometly.environment import utc_now
+from tap_cometly.events import events
+from tap_cometly.records.columns import Columns
+from tap_cometly.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -82,3 +86,11 @@ class Taps:
 
 def _events(catalog: dict[str, Any]) -> dict[str, Any]:
     return next(entry for entry in catalog["streams"] if entry["tap_stream_id"] == "events")
+
+
+def event_columns() -> Columns:
+    """Return the columns of the export that is measured, as a run of the tap has them."""
+    stream = events(Settings.from_config({"api_key": "none", **REQUEST}, now=utc_now()))
+    properties = stream.schema["properties"]
+    vendors = {name: properties[name] for name in properties if name not in stream.own_columns}
+    return Columns(vendors, keys=stream.key, measures=stream.measures)

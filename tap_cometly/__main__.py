@@ -9,6 +9,7 @@ from typing import Final
 
 from singer_sdk.exceptions import ConfigValidationError
 
+from tap_cometly.errors import TapError
 from tap_cometly.tap import TapCometly
 
 SWITCH_SECONDS: Final = 0.0002
@@ -33,11 +34,7 @@ def main() -> None:
         for problem in error.errors:
             log.error(problem)  # noqa: TRY400 - the user needs the problem, not our stack
         sys.exit(1)
-    except Exception as error:
-        from tap_cometly.run import SELF_EXPLAINING  # noqa: PLC0415 - where none of them happened, it need not be loaded
-
-        if not isinstance(error, SELF_EXPLAINING):
-            raise
+    except TapError as error:
         log.error(error)  # noqa: TRY400 - as above
         sys.exit(1)
 

@@ -8,27 +8,28 @@ Pages of the vendor's documentation are named relative to ``https://docs.cometly
 
 from __future__ import annotations
 
-import dataclasses
 import email.utils
 import json
-from datetime import date, datetime, timezone
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final
 
 import requests
 import urllib3
-from typing_extensions import Self, override
+from typing_extensions import Self
 
 from tap_cometly.engine.download import READ_SECONDS
 from tap_cometly.engine.errors import RateLimitedError, RequestRejectedError, UnavailableError, UnknownJobError
 from tap_cometly.engine.rate_limit import RateLimit, seconds_to_wait, whole_number
 from tap_cometly.engine.vendor import JobState, JobStatus, Link
+from tap_cometly.events import CREATES_PER_MINUTE
 
 if TYPE_CHECKING:
     import logging
     from collections.abc import Callable, Hashable
 
-CREATES_PER_MINUTE: Final = 5
-"""Documented limit of ``POST /events/exports`` (endpoint/create-event-export)."""
+    from tap_cometly.events import EventQuery
+    from tap_cometly.spec import ExportRequest
+
 POLLS_PER_MINUTE: Final = 30
 """Documented limit of ``GET /events/exports/{id}`` (endpoint/get-event-export)."""
 CONNECT_SECONDS: Final = 10.0
@@ -41,24 +42,6 @@ _WHAT_TO_CHECK: Final = {
     404: "Check the setting `api_url`: there is no such endpoint",
     422: "Check the settings of the export: `fields`, `sources`, `attribution_*`, `event_names`, `start_date`",
 }
-
-
-@dataclasses.dataclass(frozen=True)
-class ExportRequest:
-    """What one event export is asked for (endpoint/create-event-export).
-
-    Attributes:
-        day: The event date, a calendar day in the Space's timezone.
-        parameters: The rest of the request's body, by the API's names.
-    """
-
-    day: date
-    parameters: dict[str, Any] = dataclasses.field(default_factory=dict, compare=False)
-
-    @override
-    def __str__(self) -> str:
-        """Return the day, which is how people name an export."""
-        return self.day.isoformat()
 
 
 class CometlyClient:
@@ -106,7 +89,7 @@ class CometlyClient:
     def __exit__(self, *_: object) -> None:
         self._session.close()
 
-    def create(self, request: ExportRequest) -> int:
+    def create(self, request: ExportRequest[EventQuery]) -> int:
         """Start an event export: ``POST /events/exports`` (endpoint/create-event-export).
 
         Returns:
@@ -117,8 +100,7 @@ class CometlyClient:
             UnavailableError: No answer, or one that makes no sense.
             RequestRejectedError: The key, the subscription or the request is not accepted.
         """
-        body = {"date": request.day.isoformat(), **request.parameters}
-        answer = self._ask("POST", "/events/exports", self.create_limit, body)
+        answer = self._ask("POST", "/events/exports", self.create_limit, request.query.body(request.day))
         export_id = answer.get("export_id")
         if not isinstance(export_id, int):
             raise UnavailableError("Cometly accepted the export but named no export_id")

@@ -40,6 +40,21 @@ class Field:
     nullable: bool = True
 
 
+@dataclasses.dataclass(frozen=True)
+class Measures:
+    """The columns of a row that mean something wherever it comes from. A catalog may deselect any of them.
+
+    Attributes:
+        key: Names the thing that a row is about, whichever window it comes in.
+        time: When it happened, in UTC.
+        amount: What is added up for a window.
+    """
+
+    key: str | None = None
+    time: str | None = None
+    amount: str | None = None
+
+
 def json_schema(fields: Iterable[Field]) -> dict[str, Any]:
     """Return the JSON Schema of rows with these columns."""
     return th.PropertiesList(

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import logging
     from collections.abc import Callable, Iterable, Iterator
 
-    from tap_cometly.client import ExportRequest
     from tap_cometly.engine import Delivery
+    from tap_cometly.spec import ExportRequest
 
 Result = TypeVar("Result")
 
@@ -33,16 +33,25 @@ class Report:
         log: Where the lines go.
         metrics_log: Where the metrics go.
         stream: Name of the stream, for the metrics.
+        vendor: What people call the vendor.
     """
 
     def __init__(
-        self, *, days: int, now: Callable[[], float], log: logging.Logger, metrics_log: logging.Logger, stream: str
+        self,
+        *,
+        days: int,
+        now: Callable[[], float],
+        log: logging.Logger,
+        metrics_log: logging.Logger,
+        stream: str,
+        vendor: str,
     ) -> None:
         self._days = days
         self._now = now
         self._log = log
         self._metrics_log = metrics_log
         self._stream = stream
+        self._causes = ("the rate limit on new exports", f"{vendor} to make the export", "the download")
         self._began_at = now()
         self._asked_at = self._arrived_at = self._began_at
         self._done = 0
@@ -73,8 +82,8 @@ class Report:
             yield result
             self._asked_at = self._now()
 
-    def export_ended(self, request: ExportRequest, seconds: float, ready: bool) -> None:  # noqa: FBT001
-        """Log how long Cometly took for an export, as the SDK's metric `job_duration`."""
+    def export_ended(self, request: ExportRequest[Any], seconds: float, ready: bool) -> None:  # noqa: FBT001
+        """Log how long the vendor took for an export, as the SDK's metric `job_duration`."""
         tags = {
             metrics.Tag.STREAM.value: self._stream,
             metrics.Tag.JOB_TYPE.value: "event_export",
@@ -87,7 +96,7 @@ class Report:
         """Count a day that will not be delivered; the engine has said why."""
         self._step()
 
-    def delivered(self, delivery: Delivery[ExportRequest, Any], rows: int, *, changed: bool = True) -> None:
+    def delivered(self, delivery: Delivery[ExportRequest[Any], Any], rows: int, *, changed: bool = True) -> None:
         """Tell that a day is delivered.
 
         Args:
@@ -113,17 +122,14 @@ class Report:
         if self._bar is not None:
             self._bar.update()
 
-    def _cause(self, delivery: Delivery[ExportRequest, Any]) -> str:
+    def _cause(self, delivery: Delivery[ExportRequest[Any], Any]) -> str:
         """Return what most of the last wait went into."""
         moments = [self._asked_at, delivery.created_at, delivery.ready_at, self._arrived_at]
         waits = {
             name: max(min(end, self._arrived_at) - max(begin, self._asked_at), 0)
-            for name, begin, end in zip(_CAUSES, moments, moments[1:], strict=False)
+            for name, begin, end in zip(self._causes, moments, moments[1:], strict=False)
         }
         return max(waits, key=lambda name: waits[name])
-
-
-_CAUSES: Final = ("the budget of new exports", "Cometly to make the export", "the download")
 
 
 def _size(count: int) -> str:

@@ -1,213 +1,243 @@
-"""A run of the events stream: due days to export requests, verified files to rows, whole days to STATE.
+"""One run of a stream: due days to export requests, verified files to rows, whole days to STATE.
 
-A day is all or nothing. Its rows are read twice: once to verify them, in the background, and once as RECORDs, only
+A day is all or nothing. Its rows are read twice: once to verify them, in the background, and once to write them, only
 after every one of them has been found to fit. STATE follows the last row of the day, and nothing else marks a day
 delivered, so whatever STATE a target has seen speaks only of days that it has been given completely.
 
-Whatever only a run needs is imported from here, and this module when a run begins (`EventsStream.sync_of_days`).
+A run knows neither Singer nor a vendor: it gets what it needs as values (`RunContext`), yields the days that must be
+written, and tells an `Output` the rest. Whatever only a run needs is imported from here, and this module when a run
+begins.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import json
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Protocol
 
-from singer_sdk.exceptions import ConfigValidationError
-
-from tap_cometly.client import CREATES_PER_MINUTE, CometlyClient, ExportRequest
 from tap_cometly.engine import Delivery, Limits, Pipeline, SystemClock
-from tap_cometly.engine.errors import ExportError
-from tap_cometly.outputs.batch_files import BatchFolder
+from tap_cometly.errors import TapError
 from tap_cometly.reconcile.reconciler import Reconciler
-from tap_cometly.reconcile.timezone_check import WrongTimezoneError
+from tap_cometly.reconcile.timezone_check import TimezoneCheck
 from tap_cometly.records.columns import Columns
 from tap_cometly.records.encode import record_blocks, record_rows
-from tap_cometly.records.verify import verify
 from tap_cometly.reporting import Report
-from tap_cometly.schema import DAY_DIGEST, EVENT_DATE, OWN_COLUMNS, export_parameters, in_order
-from tap_cometly.windows.delivered import MalformedStateError
-from tap_cometly.windows.fingerprint import ChangedRequestError
+from tap_cometly.spec import ExportRequest
 from tap_cometly.windows.plan import Plan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    import logging
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
-    from singer_sdk.helpers._batch import BatchConfig
-    from singer_sdk.helpers.types import Record
-
-    from tap_cometly.engine import Failure
+    from tap_cometly.engine import Clock, Failure
+    from tap_cometly.engine.vendor import Vendor
+    from tap_cometly.environment import Environment
+    from tap_cometly.export_settings import ExportSettings
+    from tap_cometly.outputs.batch_files import BatchFolder
     from tap_cometly.records.encode import Records
     from tap_cometly.records.verify import Verification
-    from tap_cometly.singer.streams import EventsStream
+    from tap_cometly.shutdown import Shutdown
+    from tap_cometly.spec import ExportStream
+
+    Connect = Callable[[Clock, Limits, logging.Logger], AbstractContextManager[Vendor[ExportRequest[Any]]]]
 
 
-class UndeliveredDaysError(Exception):
+class UndeliveredDaysError(TapError):
     """Some days could not be delivered; all others were. The next run tries them again, first."""
 
-    def __init__(self, failures: Sequence[Failure[ExportRequest]]) -> None:
+    def __init__(self, failures: Sequence[Failure[ExportRequest[Any]]]) -> None:
         days = "; ".join(f"{failure.request}: {failure.reason}" for failure in failures)
         count = f"{len(failures)} days were" if len(failures) > 1 else "1 day was"
         super().__init__(f"{count} not delivered and will be tried again by the next run. {days}")
 
 
-SELF_EXPLAINING: Final = (
-    ChangedRequestError,
-    ExportError,
-    MalformedStateError,
-    UndeliveredDaysError,
-    WrongTimezoneError,
-)
-"""Errors that end a run and whose message is all that a user needs."""
+class DeselectedColumnError(TapError):
+    """The catalog deselects a column without which the ledger is of no use."""
 
 
-class EventsRun:
-    """Exports the due days of a stream and tells the stream what to remember of them.
+class Output(Protocol):
+    """Where a run tells what it has done. Rows are not among it: a day that must be written is asked for them."""
 
-    Args:
-        stream: The stream, with its catalog and STATE.
+    def write_ledger(self, row: Mapping[str, Any]) -> None:
+        """Write the ledger row of a day, after the day's own rows."""
+
+    def write_state(self, bookmark: Mapping[str, object]) -> None:
+        """Write a STATE that marks a day delivered, or in doubt. It speaks for all that was written before it."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RunContext:
+    """What a run needs.
+
+    Attributes:
+        stream: What is exported.
+        settings: What the user asked for.
+        columns: JSON Schema of the selected columns by name, as in the catalog in use.
+        state: The stream's STATE.
+        ledger: Whether the ledger is selected.
+        single_export: Whether one export is enough: a connection test.
+        connect: Opens the vendor's client.
+        environment: Time and patience.
+        shutdown: Tells when to stop.
+        log: Where the log lines go.
+        metrics_log: Where the metrics go.
     """
 
-    def __init__(self, stream: EventsStream) -> None:
-        self._stream = stream
-        self._tap = stream.tap
-        self._log = stream.logger
-        self._is_test = stream.ABORT_AT_RECORD_COUNT is not None
-        self._selected: Mapping[str, Mapping[str, Any]] = stream.selected_columns
-        # Always in the same order, whatever a catalog has done to it: the digest of a day depends on it.
-        vendors = {name: self._selected[name] for name in in_order(self._selected) if name not in OWN_COLUMNS}
-        self.columns = Columns(vendors, keys=stream.primary_keys or ())
-        if self._tap.ledger.selected and (missing := [name for name in OWN_COLUMNS if name not in self._selected]):
-            names = " and ".join(f"`events.{name}`" for name in missing)
-            problem = (
-                f"The catalog deselects {names}, with which `event_days` is joined. Select it, or deselect "
-                "the stream `event_days`"
+    stream: ExportStream
+    settings: ExportSettings
+    columns: Mapping[str, Mapping[str, Any]]
+    state: Mapping[str, object]
+    ledger: bool = True
+    single_export: bool = False
+    connect: Connect
+    environment: Environment
+    shutdown: Shutdown
+    log: logging.Logger
+    metrics_log: logging.Logger
+
+
+class DayRows:
+    """The rows of a day that must be written: one by one, by the block, or in files."""
+
+    def __init__(
+        self,
+        run: RunContext,
+        columns: Columns,
+        delivery: Delivery[ExportRequest[Any], Verification],
+    ) -> None:
+        self._run = run
+        self._columns = columns
+        self._delivery = delivery
+        stream = run.stream
+        values = {
+            stream.window_field.name: delivery.request.day.isoformat(),
+            stream.version_field.name: delivery.verification.summary.digest,
+        }
+        own = {name: run.columns[name] for name in stream.own_columns if name in run.columns}
+        self._own = Columns(own).fit(values)
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Yield the rows."""
+        delivery = self._delivery
+        for row in record_rows(delivery.files, delivery.verification, self._columns, self._own):
+            self._run.shutdown.check()
+            yield row
+
+    def blocks(self) -> Iterator[Records]:
+        """Yield the rows as encoded records, many at once."""
+        delivery = self._delivery
+        for block in record_blocks(delivery.files, delivery.verification, self._columns, self._own):
+            self._run.shutdown.check()
+            yield block
+
+    def files(self, folder: BatchFolder) -> Iterator[tuple[str, int]]:
+        """Write the rows to files; yield address and number of rows of each."""
+        name = f"{self._run.stream.name}-{self._delivery.request}-export-{self._delivery.job}"
+        return folder.parts(name, self.blocks())
+
+
+class Run:
+    """Exports the due days of a stream.
+
+    Args:
+        context: What it needs.
+    """
+
+    def __init__(self, context: RunContext) -> None:
+        self._context = context
+        stream, selected = context.stream, context.columns
+        if context.ledger and (missing := [name for name in stream.own_columns if name not in selected]):
+            names = " and ".join(f"`{stream.name}.{name}`" for name in missing)
+            raise DeselectedColumnError(
+                f"The catalog deselects {names}, with which `{stream.ledger.name}` is joined. Select it, or deselect "
+                f"the stream `{stream.ledger.name}`"
             )
-            raise ConfigValidationError("The catalog cannot be used", errors=[problem])
+        # Always in the same order, whatever a catalog has done to it: the digest of a day depends on it.
+        vendors = [name for name in stream.in_order(selected) if name not in stream.own_columns]
+        self._columns = Columns({name: selected[name] for name in vendors}, keys=stream.key, measures=stream.measures)
+        self._query = stream.query(vendors)
 
     def plan(self) -> Plan:
-        """Return what a run has to do now.
+        """Return what there is to do now.
 
         Raises:
             MalformedStateError: The STATE makes no sense.
             ChangedRequestError: The STATE is about rows of another meaning.
         """
-        columns = [name for name in self._selected if name not in OWN_COLUMNS]
-        ledger = self._tap.ledger.selected
-        return Plan.make(self._tap.settings, self._stream.stream_state, self._tap.now(), columns=columns, ledger=ledger)
+        context = self._context
+        now = context.environment.now()
+        return Plan.make(context.stream, context.settings, self._query, context.state, now, ledger=context.ledger)
 
-    def plan_as(self, form: str) -> str:
-        """Return the plan as "text" for people or as "json" for programs."""
-        plan = self.plan()
-        if form == "json":
-            return json.dumps(plan.as_json(CREATES_PER_MINUTE), indent=2)
-        return plan.text(CREATES_PER_MINUTE)
+    def days(self, output: Output) -> Iterator[DayRows]:
+        """Yield the days that must be written. Coming back for the next one says that the last one is written.
 
-    def deliveries(self) -> Iterator[Delivery[ExportRequest, Verification]]:
-        """Yield the due days, verified. Coming back for the next one says that the last one is written: then it counts.
+        Args:
+            output: Gets the ledger rows and STATE, in order with the days.
 
         Raises:
             UndeliveredDaysError: After the last day, if some could not be exported.
         """
-        settings = self._tap.settings
-        clock = self._tap.clock or SystemClock()
-        patience = self._tap.patience or Limits()
-        plan = self.plan()
-        for remark in (*plan.remarks, plan.summary(CREATES_PER_MINUTE)):
-            self._log.info(remark)
-        # A connection test needs no more than one export to know.
-        due = sorted(plan.due)[-1:] if self._is_test else plan.due
-        parameters = export_parameters(settings, self._selected)
-        client = CometlyClient(
-            api_url=settings.api_url,
-            api_key=settings.api_key,
-            user_agent=settings.user_agent,
-            now=clock.now,
-            log=self._log,
-            answer_seconds=patience.read_seconds,
+        context, stream, settings, log = self._context, self._context.stream, self._context.settings, self._context.log
+        clock = context.environment.clock or SystemClock()
+        limits = dataclasses.replace(
+            context.environment.limits or Limits(),
+            in_flight=settings.max_exports_in_flight,
+            export_seconds=settings.export_timeout.total_seconds(),
         )
+        plan = self.plan()
+        for remark in plan.remarks:
+            log.info(remark)
+        log.info(plan.summary())
+        # A connection test needs no more than one export to know.
+        due = sorted(plan.due)[-1:] if context.single_export else plan.due
         report = Report(
             days=len(due),
             now=clock.now,
-            log=self._log,
-            metrics_log=self._stream.metrics_logger,
-            stream=self._stream.name,
+            log=log,
+            metrics_log=context.metrics_log,
+            stream=stream.name,
+            vendor=stream.vendor,
         )
-        reconciler = Reconciler(plan, settings, now=self._tap.now, log=self._log)
-
-        def verify_day(request: ExportRequest, files: Sequence[IO[bytes]]) -> Verification:
-            before = reconciler.snapshot_of(request.day)
-            verification = verify(files, self.columns, events=reconciler.compares_events, before=before)
-            return reconciler.verified(request.day, verification)
-
-        pipeline: Pipeline[ExportRequest, Verification] = Pipeline(
-            client,
-            [ExportRequest(day.day, parameters) for day in due],
-            verify=verify_day,
-            log=self._log,
-            export_ended=report.export_ended,
-            limits=dataclasses.replace(
-                patience,
-                in_flight=settings.max_exports_in_flight,
-                export_seconds=settings.export_timeout.total_seconds(),
-            ),
-            clock=clock,
+        timezone_check = TimezoneCheck(settings.timezone, vendor=stream.vendor, log=log)
+        reconciler = Reconciler(
+            stream, self._query, self._columns, plan, settings, now=context.environment.now, log=log
         )
-        failures: list[Failure[ExportRequest]] = []
-        shutdown = self._tap.shutdown
-        with client, report.on_terminal(), pipeline as results, shutdown.passed_to(pipeline.interrupt):
-            for result in report.each(results):
-                if not isinstance(result, Delivery):
-                    failures.append(result)
-                    self._stream.remember(reconciler.failed(result.request.day))
-                    report.failed()
-                    continue
-                day = reconciler.examine(result)
-                if day.changed:
-                    self._stream.remember(day.doubt)
-                    yield result
-                if self._tap.ledger.selected:
-                    self._tap.ledger.write(day.ledger_row())
-                self._stream.remember(reconciler.delivered(day))
-                report.delivered(result, day.summary.rows, changed=day.changed)
-        reconciler.close()
-        if self.columns.unknown:
-            self._log.warning("Cometly sent columns that nobody asked for; dropped: %s", sorted(self.columns.unknown))
+        pipeline: Pipeline[ExportRequest[Any], Verification]
+        failures: list[Failure[ExportRequest[Any]]] = []
+        with context.connect(clock, limits, log) as vendor, report.on_terminal():
+            pipeline = Pipeline(
+                vendor,
+                [ExportRequest(day.day, self._query) for day in due],
+                verify=lambda request, files: reconciler.verify(request.day, files),
+                log=log,
+                export_ended=report.export_ended,
+                limits=limits,
+                clock=clock,
+            )
+            with pipeline as results, context.shutdown.passed_to(pipeline.interrupt):
+                for result in report.each(results):
+                    if isinstance(result, Delivery):
+                        if span := result.verification.summary.span:
+                            timezone_check.check(result.request.day, *span)
+                        day = reconciler.compare(result)
+                        _tell(output, day.doubt)
+                        if day.changed:
+                            yield DayRows(context, self._columns, result)
+                        if context.ledger:
+                            output.write_ledger(day.ledger_row)
+                        _tell(output, reconciler.settle(day))
+                        report.delivered(result, day.summary.rows, changed=day.changed)
+                    else:
+                        failures.append(result)
+                        _tell(output, reconciler.settle(result))
+                        report.failed()
+        timezone_check.close()
+        if self._columns.unknown:
+            log.warning("Ignored unexpected columns: %s", ", ".join(sorted(self._columns.unknown)))
         if failures:
             raise UndeliveredDaysError(failures)
 
-    # The rows of a day: one by one, by the block, or in files
 
-    def rows(self, delivery: Delivery[ExportRequest, Verification]) -> Iterator[Record]:
-        """Yield the rows of a day."""
-        for row in record_rows(delivery.files, delivery.verification, self.columns, self._own_values(delivery)):
-            self._tap.shutdown.check()
-            yield row
-
-    def blocks(self, delivery: Delivery[ExportRequest, Verification]) -> Iterator[Records]:
-        """Yield the rows of a day, many at once."""
-        for block in record_blocks(delivery.files, delivery.verification, self.columns, self._own_values(delivery)):
-            self._tap.shutdown.check()
-            yield block
-
-    def files(self, delivery: Delivery[ExportRequest, Verification], folder: BatchFolder) -> Iterator[tuple[str, int]]:
-        """Write the rows of a day to files; yield address and number of rows of each."""
-        name = f"{self._stream.name}-{delivery.request.day}-export-{delivery.job}"
-        return folder.parts(name, self.blocks(delivery))
-
-    @staticmethod
-    def folder(batch_config: BatchConfig) -> BatchFolder:
-        """Return where the files go.
-
-        Raises:
-            ConfigValidationError: The configuration asks for files that cannot be written.
-        """
-        return BatchFolder(batch_config)
-
-    def _own_values(self, delivery: Delivery[ExportRequest, Verification]) -> Record:
-        values = {
-            EVENT_DATE.name: delivery.request.day.isoformat(),
-            DAY_DIGEST.name: delivery.verification.summary.digest,
-        }
-        own = {name: self._selected[name] for name in OWN_COLUMNS if name in self._selected}
-        return Columns(own).fit(values)
+def _tell(output: Output, state: Mapping[str, object] | None) -> None:
+    if state is not None:
+        output.write_state(state)

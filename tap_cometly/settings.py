@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from tap_cometly import vocabulary as cometly
 from tap_cometly.config_schema import BUILT_IN_SETTINGS, CONFIG_JSONSCHEMA
+from tap_cometly.export_settings import ExportSettings
 from tap_cometly.windows import dates
 
 if TYPE_CHECKING:
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
 
 Schema: TypeAlias = Mapping[str, Any]
 
-DEFAULT_RANGE: Final = timedelta(days=30)
-"""How much is exported when no ``start_date`` is set."""
-
 EARLIEST_DAY: Final = date(2000, 1, 1)
 """No Space has older events. A year mistyped as 0206 would else cost one export for each of 660,000 empty days."""
 
@@ -38,7 +36,7 @@ _AUTOMATIC_COLUMNS: Final = {
     "id": "in every row",
     "event_time_utc": "in every row",
     "event_date": "in every row",
-    "export_id": "in every row",
+    "day_digest": "in every row",
     "touchpoint_id": "with `sources`",
     "source": "with `sources` and an ad hierarchy field",
 }
@@ -64,41 +62,30 @@ class SettingsError(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class Settings(ExportSettings):
     """What the user asked for, complete with defaults and free of contradictions.
 
     Attributes:
-        start_date: First event date wanted; None for the default range.
-        end_date: Last event date wanted, included; None for the last closed day.
-        timezone: The Space's time zone; None when it is not known.
+        api_key: Key of the Space.
         requested_fields: What to send as ``fields``; may be empty, then nothing is sent.
+        query_mode: Whether events come by contact or by company.
         event_names: Empty for all events.
         sources: Empty for no attribution.
         attribution_model: Set exactly when ``sources`` is.
         attribution_window: In days, 0 for lifetime; set exactly when ``sources`` is.
         api_url: Without a trailing slash.
-        warnings: What is odd, yet no reason to stop.
+        user_agent: How to introduce ourselves.
     """
 
     api_key: str = field(repr=False)
-    start_date: date | None
-    end_date: date | None
-    timezone: ZoneInfo | None
     requested_fields: tuple[str, ...]
     query_mode: str
     event_names: tuple[str, ...]
     sources: tuple[str, ...]
     attribution_model: str | None
     attribution_window: int | None
-    lookback_days: int
-    include_open_day: bool
-    backfill_order: str
-    resync: bool
-    max_exports_in_flight: int
-    export_timeout: timedelta
     api_url: str
     user_agent: str
-    warnings: tuple[str, ...] = ()
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], *, now: datetime) -> Settings:
@@ -136,19 +123,6 @@ class Settings:
     def attributed(self) -> bool:
         """Whether rows are touchpoints credited with events (the key is `id` and `touchpoint_id`), not events."""
         return bool(self.sources)
-
-    def wanted(self, now: datetime, *, since: date | None = None) -> tuple[date, date] | None:
-        """Return the first and the last day that may be exported at ``now``; None while there is none.
-
-        Args:
-            now: The present moment; only days that have ended are wanted.
-            since: The first day ever delivered. Without a ``start_date`` the range reaches back to it, so that a tap
-                that did not run for months leaves no gap behind the moving default.
-        """
-        closed = dates.last_closed_day(now, self.timezone)
-        last = min(self.end_date or closed, closed)
-        first = self.start_date or min(since or last, last - DEFAULT_RANGE + timedelta(days=1))
-        return (first, last) if first <= last else None
 
 
 # -- Reading one setting -----------------------------------------------------------------------------------------------

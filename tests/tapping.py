@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import io
 import json
 import sys
@@ -11,10 +12,11 @@ from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from tap_cometly.environment import Environment
 from tap_cometly.tap import TapCometly
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from tap_cometly.engine import Limits
     from tests.virtual_time import VirtualClock
@@ -67,10 +69,13 @@ def parse(lines: Iterable[bytes]) -> list[dict[str, Any]]:
     return [json.loads(line, parse_float=Decimal) for line in lines]
 
 
-def tap_class(clock: VirtualClock, patience: Limits | None = None) -> type[TapCometly]:
-    """Return the tap, living in virtual time."""
-    members = {"clock": clock, "now": classmethod(lambda _: datetime.fromtimestamp(clock.now(), timezone.utc))}
-    return type("VirtualTap", (TapCometly,), members | ({"patience": patience} if patience else {}))
+def tap_class(clock: VirtualClock, limits: Limits | None = None) -> Callable[..., TapCometly]:
+    """Return what makes taps that live in virtual time."""
+
+    def now() -> datetime:
+        return datetime.fromtimestamp(clock.now(), timezone.utc)
+
+    return functools.partial(TapCometly, environment=Environment(clock, limits, now))
 
 
 def sync(config, *, state=None, catalog=None, tap=TapCometly, catch: type[BaseException] = ()) -> Output:

@@ -1,4 +1,4 @@
-"""What the client sends, and what it makes of Cometly's answers. The engine's view of both is in tests/exports."""
+"""What the client sends, and what it makes of Cometly's answers. The engine's view of both is in tests/engine."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from datetime import date
 import pytest
 import requests
 
-from tap_cometly.client import CometlyClient, ExportRequest
+from tap_cometly.client import CometlyClient
 from tap_cometly.engine.errors import RateLimitedError, RequestRejectedError, UnavailableError, UnknownJobError
 from tap_cometly.engine.vendor import JobState
+from tap_cometly.events import EventQuery
+from tap_cometly.spec import ExportRequest
 
 API = "https://cometly.test/public-api/v1"
 KEY = "recognisable-key"
-EXPORT = ExportRequest(date(2025, 3, 1), {"fields": ["amount"]})
+EXPORT = ExportRequest(date(2025, 3, 1), EventQuery(requested=("amount",)))
 
 
 @pytest.fixture
@@ -30,7 +32,7 @@ def test_create_sends_the_day_the_parameters_and_the_three_headers(client, reque
     requests_mock.post(f"{API}/events/exports", status_code=202, json={"export_id": 7, "status": "queued"})
     assert client.create(EXPORT) == 7
     sent = requests_mock.last_request
-    assert sent.json() == {"date": "2025-03-01", "fields": ["amount"]}
+    assert sent.json() == {"date": "2025-03-01", "query_mode": "profile", "fields": ["amount"]}
     assert sent.headers["Authorization"] == f"Bearer {KEY}"
     assert sent.headers["Accept"] == sent.headers["Content-Type"] == "application/json"
     assert sent.headers["User-Agent"] == "test/1"

@@ -188,6 +188,7 @@ def test_a_plan_says_what_is_delivered_due_and_missing_and_asks_nothing(cometly,
         },
         "exports": 6,
         "min_minutes": 1,
+        "remarks": [],
     }
     text = run(*arguments, "--plan").stdout
     assert f"missing     {start + timedelta(days=2)} (1 day)" in text

@@ -50,7 +50,7 @@ def test_every_day_has_a_line_with_its_rows_its_wait_and_what_is_left(clock, two
     assert told[0].startswith(f"{days_before(clock, 14)[0]} delivered (1 of 14): ")
     assert "waited 2" in told[0]  # some twenty seconds of virtual time, as long as a job takes
     assert "for Cometly to make the export" in told[0]
-    assert any("for the budget of new exports" in line for line in told)
+    assert any("for the rate limit on new exports" in line for line in told)
     assert all("left" in line for line in told[:-1])
     assert "left" not in told[-1]
 

@@ -16,8 +16,12 @@
         └── SpoolError             the local disk is full or not writable
 """
 
+from __future__ import annotations
 
-class ExportError(Exception):
+from tap_cometly.errors import TapError
+
+
+class ExportError(TapError):
     """Something about an export went wrong; the text is meant for the user."""
 
 

@@ -1,7 +1,6 @@
 """Request budgets: how soon the next request of one kind may be sent.
 
-Cometly counts requests per Space, per endpoint and per minute
-(``https://docs.cometly.com/introduction/rate-limiting``): every answer carries ``X-RateLimit-Limit`` and
+Vendors count requests per account, per endpoint and per minute. Where every answer carries ``X-RateLimit-Limit`` and
 ``X-RateLimit-Remaining``, a refusal (429) also ``Retry-After``. A :class:`RateLimit` starts from the documented limit,
 then believes the headers: more when the Space has been granted more, less while somebody else uses the same Space.
 

@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
     from datetime import date
 
-MAX_EVENTS: Final = 2_000_000
-"""The events of a day with more rows are not known (so many take 16 MB while it is verified): it may share one with
-every other day. That is safe, but as long as such a day is looked at, all days are written again, run by run."""
 EVENTS_AT_ONCE: Final = 250_000
 """So many are compared with other days at a time: as a set they take 16 MB."""
 _EVENTS_PER_READ: Final = 65_536
@@ -48,7 +45,8 @@ class KeyOverlaps:
     """Tells which days share an event with another day.
 
     Days are added in any order, as soon as their events are known, and then entered one after the other. What is not
-    known of a day may be anything: such a day shares an event with every other.
+    known of a day may be anything: such a day shares an event with every other. That is safe, but as long as a day is
+    looked at that has too many rows for its events to be known (`MAX_KEYS`), all days are written again, run by run.
     """
 
     def __init__(self) -> None:
@@ -62,8 +60,8 @@ class KeyOverlaps:
 
         Args:
             day: The day.
-            events: A hash of each row's event; None if they are not known. It is empty afterwards: days wait for their
-                turn on disk. Where two hashes agree by chance, a day is written once too often.
+            events: A hash of each row's event; None if they are not known. Days wait for their turn on disk.
+                Where two hashes agree by chance, a day is written once too often.
 
         Raises:
             SpoolError: The disk does not take it.
@@ -75,7 +73,6 @@ class KeyOverlaps:
             file.write(events)
             file.flush()
         self._ahead[day] = file
-        del events[:]
 
     def enter(self, day: date) -> None:
         """Go on to the next day: from now on others can be compared with it.

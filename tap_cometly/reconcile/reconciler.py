@@ -1,4 +1,4 @@
-"""Each day as Cometly has it now, compared with what the target holds of it.
+"""Each day as the vendor has it now, compared with what the target holds of it.
 
 The rows of a day carry its digest (`tap_cometly.records.digest`), and the ledger says which digest is true now. So the
 same content written twice, by whichever run, is the same version of the day, and a day whose digest STATE knows need
@@ -17,36 +17,32 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import timezone
-from typing import TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any
 
-from tap_cometly.engine.errors import InvalidRowsError
-from tap_cometly.reconcile import timezone_check
 from tap_cometly.reconcile.ledger import change, ledger_row
 from tap_cometly.reconcile.overlaps import KeyOverlaps
+from tap_cometly.reconcile.timezone_check import check_anywhere
+from tap_cometly.records.verify import verify
 from tap_cometly.windows.bookmark import DaySnapshot
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Sequence
     from collections.abc import Set as AbstractSet
     from datetime import date, datetime
 
-    from singer_sdk.helpers.types import Record
-
-    from tap_cometly.client import ExportRequest
-    from tap_cometly.engine import Delivery
+    from tap_cometly.engine import Delivery, Failure
+    from tap_cometly.export_settings import ExportSettings
+    from tap_cometly.records.columns import Columns
     from tap_cometly.records.summary import DaySummary
     from tap_cometly.records.verify import Verification
-    from tap_cometly.settings import Settings
+    from tap_cometly.spec import ExportRequest, ExportStream, Query
     from tap_cometly.windows.plan import Plan
 
-ENOUGH_DAYS: Final = 3
-"""So many days with events show the time zone well enough to suggest one."""
 
-
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Day:
-    """A day that Cometly has just been asked for.
+    """A day that the vendor has just been asked for.
 
     Attributes:
         event_date: Which day.
@@ -55,8 +51,7 @@ class Day:
         changed: Whether its rows must be written.
         doubt: The new STATE to be told before the first of them, if that changes it.
         is_open: Whether the day has not ended yet.
-        request: What was asked of Cometly.
-        checked_at: When it was compared, RFC 3339 in UTC.
+        ledger_row: The day's row in the ledger.
     """
 
     event_date: date
@@ -65,37 +60,45 @@ class Day:
     changed: bool
     doubt: dict[str, object] | None
     is_open: bool
-    request: Mapping[str, Any]
-    checked_at: str
-
-    def ledger_row(self) -> Record:
-        """Return the day's row in the ledger."""
-        return ledger_row(
-            self.event_date, self.summary, self.snapshot, self.request, checked_at=self.checked_at, is_open=self.is_open
-        )
+    ledger_row: dict[str, Any]
 
 
 class Reconciler:
     """Where every day of a run is compared, in the order in which the days are delivered.
 
-    A day is examined, then it is either delivered or has failed.
+    A day's files are verified in a worker thread, as soon as they are there; when its turn comes, it is compared; when
+    it is written, or need not be, it is settled. A day that failed is settled only.
 
     Args:
+        stream: What is exported.
+        query: What the vendor is asked for.
+        columns: What the rows must fit.
         plan: What the run does.
         settings: What the user asked for.
         now: Tells the present moment.
         log: Where to tell what changed.
     """
 
-    def __init__(self, plan: Plan, settings: Settings, *, now: Callable[[], datetime], log: logging.Logger) -> None:
+    def __init__(
+        self,
+        stream: ExportStream,
+        query: Query,
+        columns: Columns,
+        plan: Plan,
+        settings: ExportSettings,
+        *,
+        now: Callable[[], datetime],
+        log: logging.Logger,
+    ) -> None:
+        self._stream = stream
+        self._asked = {**query.ledger_values(), "timezone": settings.timezone.key if settings.timezone else None}
+        self._columns = columns
         self._bookmark = plan.bookmark
         self._open_days = {day.day for day in plan.due if day.reason == "open"}
         self._wanted_last = plan.wanted[1] if plan.wanted else None
-        self._settings = settings
+        self._lookback_days = settings.lookback_days
         self._now = now
         self._log = log
-        self._offsets = timezone_check.UtcOffsetRange()
-        self._days_with_events = 0
         self._rewrite = plan.bookmark.rewrite
         self._initial = plan.bookmark.snapshots
         # Days of which STATE says what they hold, but that this run has not looked at yet, or will not.
@@ -104,34 +107,24 @@ class Reconciler:
         self._written: set[date] = set()
         self._overlaps = KeyOverlaps()
         remembers = settings.lookback_days > 0 or bool(plan.bookmark.snapshots)
-        self.compares_events = remembers and len(plan.due) > 1
+        self._compares_keys = remembers and len(plan.due) > 1
 
-    def verified(self, event_date: date, verification: Verification) -> Verification:
-        """Take note of a day as soon as its file is verified, which may be long before its turn. For worker threads.
-
-        Raises:
-            InvalidRowsError: Its events cannot belong to the day, wherever the Space is.
-        """
-        if (span := verification.summary.span) and not timezone_check.may_belong(event_date, *span):
-            raise InvalidRowsError(
-                f"its events happened from {timezone_check.moment(span[0])} to {timezone_check.moment(span[1])}, "
-                "which is not that day in any time zone"
-            )
-        self._overlaps.add(event_date, verification.events)
-        return verification
-
-    def snapshot_of(self, event_date: date) -> DaySnapshot | None:
-        """Return what STATE said of a day when the run began. For worker threads."""
-        return self._initial.get(event_date)
-
-    def examine(self, delivery: Delivery[ExportRequest, Verification]) -> Day:
-        """Compare a day with what the target holds of it.
+    def verify(self, day: date, files: Sequence[IO[bytes]]) -> Verification:
+        """Read a day's files to their end, maybe long before its turn. For worker threads.
 
         Raises:
-            WrongTimezoneError: Its events do not lie within the day.
+            CorruptFileError: A file is not what the vendor wrote.
+            InvalidRowsError: A row does not fit, or its events cannot belong to the day, wherever the Space is.
         """
+        verification = verify(files, self._columns, keys=self._compares_keys, before=self._initial.get(day))
+        if span := verification.summary.span:
+            check_anywhere(day, *span)
+        self._overlaps.add(day, verification.keys)
+        return dataclasses.replace(verification, keys=None)  # they wait on disk
+
+    def compare(self, delivery: Delivery[ExportRequest[Any], Verification]) -> Day:
+        """Compare a day with what the target holds of it."""
         event_date, summary = delivery.request.day, delivery.verification.summary
-        self._check_timezone(event_date, summary)
         self._overlaps.enter(event_date)
         now = _utc_text(self._now())
         before = self._bookmark.snapshots.get(event_date)
@@ -154,32 +147,39 @@ class Reconciler:
             self._log.info("%s is rewritten: %s", event_date, reason)
         return self._day(event_date, summary, snapshot, now, changed=True)
 
-    def delivered(self, day: Day) -> dict[str, object]:
-        """Take note that a day is written, or need not be; return the new STATE of the stream."""
-        if not day.is_open:
-            self._unseen.discard(day.event_date)
+    def settle(self, outcome: Day | Failure[ExportRequest[Any]]) -> dict[str, object] | None:
+        """Take note that a day is written, or need not be, or has failed.
+
+        Returns:
+            The new STATE of the stream; None if a failure does not change it.
+        """
+        if not isinstance(outcome, Day):
+            failed = outcome.request.day
+            self._done(failed)
+            return self._doubt({failed})
+        if not outcome.is_open:
+            self._unseen.discard(outcome.event_date)
             self._bookmark = self._bookmark.with_delivered(
-                day.event_date, day.snapshot, lookback_days=self._settings.lookback_days, wanted_last=self._wanted_last
+                outcome.event_date, outcome.snapshot, lookback_days=self._lookback_days, wanted_last=self._wanted_last
             )
-        self._done(day.event_date)
+        self._done(outcome.event_date)
         return self._bookmark.to_state()
-
-    def failed(self, event_date: date) -> dict[str, object] | None:
-        """Take note that a day could not be exported; return the new STATE of the stream, if that changes it."""
-        self._done(event_date)
-        return self._doubt({event_date})
-
-    def close(self) -> None:
-        """Tell what the days showed, if there were too few to tell it earlier."""
-        if self._settings.timezone is None and 0 < self._days_with_events < ENOUGH_DAYS:
-            self._log.info(timezone_check.suggestion(self._offsets))
 
     def _day(
         self, event_date: date, summary: DaySummary, snapshot: DaySnapshot, now: str, *, changed: bool = False
     ) -> Day:
-        doubt = self._doubt_before_writing(event_date) if changed and summary.rows else None
         is_open = event_date in self._open_days
-        return Day(event_date, summary, snapshot, changed, doubt, is_open, self._bookmark.request or {}, now)
+        return Day(
+            event_date=event_date,
+            summary=summary,
+            snapshot=snapshot,
+            changed=changed,
+            doubt=self._doubt_before_writing(event_date) if changed and summary.rows else None,
+            is_open=is_open,
+            ledger_row=ledger_row(
+                self._stream, event_date, summary, snapshot, self._asked, checked_at=now, is_open=is_open
+            ),
+        )
 
     def _doubt_before_writing(self, event_date: date) -> dict[str, object] | None:
         """Take note that rows of a day are about to be written; return the new STATE of the stream, if that changes it.
@@ -210,18 +210,6 @@ class Reconciler:
         if same and self._overlaps.sharing(day, self._written):
             return "another day may have overwritten one of its events"
         return None
-
-    def _check_timezone(self, event_date: date, summary: DaySummary) -> None:
-        span = summary.span
-        if span is None:
-            return
-        if self._settings.timezone is not None:
-            timezone_check.check(event_date, self._settings.timezone, *span)
-            return
-        self._offsets = self._offsets.narrowed(timezone_check.UtcOffsetRange.of_day(event_date, *span))
-        self._days_with_events += 1
-        if self._days_with_events == ENOUGH_DAYS:
-            self._log.info(timezone_check.suggestion(self._offsets))
 
 
 def _utc_text(moment: datetime) -> str:

@@ -1,7 +1,6 @@
-"""Which time zone the data show: the events of a day lie within that day, in the Space's zone and in no other.
+"""Which time zone the data show: the events of a day lie within that day, in the vendor's zone and in no other.
 
-The API does not tell the zone (see *Dates and timezones* in the vendor's pages: ``date`` is read in the Space's
-timezone, ``event_time_utc`` is UTC), so it is a setting, and this is how the data check it.
+Where an API does not tell in which zone it cuts days, the zone is a setting, and this is how the data check it.
 """
 
 from __future__ import annotations
@@ -12,17 +11,23 @@ from typing import TYPE_CHECKING, Final
 
 from typing_extensions import Self, override
 
+from tap_cometly.engine.errors import InvalidRowsError
+from tap_cometly.errors import TapError
 from tap_cometly.windows import dates
 
 if TYPE_CHECKING:
+    import logging
     from zoneinfo import ZoneInfo
 
 _QUARTER: Final = timedelta(minutes=15)
 """All offsets in use are multiples of it."""
+ENOUGH_DAYS: Final = 3
+"""So many days with events show the time zone well enough to suggest one."""
+
 _WEST, _EAST = timedelta(hours=-12), timedelta(hours=14)
 
 
-class WrongTimezoneError(Exception):
+class WrongTimezoneError(TapError):
     """The setting ``timezone`` is not the Space's: going on would put rows near midnight into wrong days for ever."""
 
 
@@ -73,26 +78,64 @@ def named(offset: timedelta) -> str:
     return f"UTC{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
 
 
-def may_belong(day: date, first: datetime, last: datetime) -> bool:
-    """Tell whether a day's first and last event (UTC) can lie within the day somewhere on Earth, each for itself."""
-    midnight = datetime.combine(day, time.min, timezone.utc)
-    return midnight - _EAST <= first and last < midnight + timedelta(days=1) - _WEST
+class TimezoneCheck:
+    """Holds the days of a run against the time zone, or finds out which it may be where none is set.
+
+    Args:
+        zone: The setting; None if it is not set.
+        vendor: What people call the vendor.
+        log: Where to tell what the days show.
+    """
+
+    def __init__(self, zone: ZoneInfo | None, *, vendor: str, log: logging.Logger) -> None:
+        self._zone = zone
+        self._vendor = vendor
+        self._log = log
+        self._shown = UtcOffsetRange()
+        self._days = 0
+
+    def check(self, day: date, first: datetime, last: datetime) -> None:
+        """Take note of a day's first and last event (UTC), before a row of it is written.
+
+        Raises:
+            WrongTimezoneError: They do not lie within the day; names the offset that the data show and the setting.
+        """
+        if self._zone is not None:
+            self._check_bounds(day, self._zone, first, last)
+            return
+        self._shown = self._shown.narrowed(UtcOffsetRange.of_day(day, first, last))
+        self._days += 1
+        if self._days == ENOUGH_DAYS:
+            self._log.info(suggestion(self._shown))
+
+    def close(self) -> None:
+        """Tell what the days showed, if there were too few to tell it earlier."""
+        if 0 < self._days < ENOUGH_DAYS:
+            self._log.info(suggestion(self._shown))
+
+    def _check_bounds(self, day: date, zone: ZoneInfo, first: datetime, last: datetime) -> None:
+        begin, end = dates.day_bounds(day, zone)
+        if begin <= first and last < end:
+            return
+        raise WrongTimezoneError(
+            f"The setting `timezone` ({zone.key}) does not agree with {self._vendor}: its events of {day} happened "
+            f"from {moment(first)} to {moment(last)}, but the day lasts from {moment(begin)} to {moment(end)} there. "
+            f"The data show {UtcOffsetRange.of_day(day, first, last)}. Set `timezone` to what the {self._vendor} app "
+            "shows for the Space, or remove it. Nothing of that day was written"
+        )
 
 
-def check(day: date, zone: ZoneInfo, first: datetime, last: datetime) -> None:
-    """Check that a day's first and last event (UTC) lie within the day.
+def check_anywhere(day: date, first: datetime, last: datetime) -> None:
+    """Check that a day's first and last event (UTC) can lie within the day somewhere on Earth, each for itself.
 
     Raises:
-        WrongTimezoneError: They do not; names the offset that the data show and the setting to change.
+        InvalidRowsError: They cannot: this is another day's file.
     """
-    begin, end = dates.day_bounds(day, zone)
-    if begin <= first and last < end:
+    midnight = datetime.combine(day, time.min, timezone.utc)
+    if midnight - _EAST <= first and last < midnight + timedelta(days=1) - _WEST:
         return
-    raise WrongTimezoneError(
-        f"The setting `timezone` ({zone.key}) does not agree with Cometly: its events of {day} happened from "
-        f"{moment(first)} to {moment(last)}, but the day lasts from {moment(begin)} to {moment(end)} there. "
-        f"The data show {UtcOffsetRange.of_day(day, first, last)}. Set `timezone` to what the Cometly app shows for "
-        "the Space, or remove it. Nothing of that day was written"
+    raise InvalidRowsError(
+        f"its events happened from {moment(first)} to {moment(last)}, which is not that day in any time zone"
     )
 
 

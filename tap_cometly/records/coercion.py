@@ -1,6 +1,6 @@
 """Values fitted to the types that the catalog in use declares.
 
-The documentation of Cometly leaves some types open (numbers or text, true or 1), so every value is fitted to its
+A vendor's documentation may leave types open (numbers or text, true or 1), so every value is fitted to its
 column's declared type: taken as it is where it has that type, converted where nothing is lost (``"123"`` for an
 integer, ``1`` for true), and refused otherwise. Which type a column has is the user's to say, in her catalog.
 Decimals stay exact: no number ever passes through a float.

@@ -6,6 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from tap_cometly.engine.errors import InvalidRowsError
+from tap_cometly.fields import Measures
 from tap_cometly.records.coercion import KINDS, fit_for, json_type
 
 if TYPE_CHECKING:
@@ -57,19 +58,24 @@ class Columns:
     Args:
         properties: JSON Schema by column name, as in the catalog in use.
         keys: Columns that no row may lack.
+        measures: Which columns mean what; they may be missing among the properties.
 
     Attributes:
         all: The columns.
+        measures: Which of them mean what.
         unknown: Keys that rows held but the catalog does not know; they are dropped.
     """
 
-    def __init__(self, properties: Mapping[str, Mapping[str, Any]], *, keys: Sequence[str] = ()) -> None:
+    def __init__(
+        self, properties: Mapping[str, Mapping[str, Any]], *, keys: Sequence[str] = (), measures: Measures | None = None
+    ) -> None:
+        self.measures = measures or Measures()
         self.all = tuple(Column.declared(name, schema, key=name in keys) for name, schema in properties.items())
         self.unknown: set[str] = set()
         self._fits = [(column.name, column.fit) for column in self.all]
         self._names = frozenset(properties)
 
-    def holds(self, name: str, kind: Kind) -> bool:
+    def holds(self, name: str | None, kind: Kind) -> bool:
         """Tell whether there is such a column with values of this kind."""
         return any(column.name == name and column.kind == kind for column in self.all)
 

@@ -7,7 +7,7 @@ takes a quarter of the time of reading, because each value must be written in th
 `LinesDigest` is made of the lines as they are, in 4 % of that time. A file whose lines are those of last time holds
 what it held then, so nearly all looked-back days need no more (``python -m benchmarks.digest`` measures both).
 
-Both are sums over the hashes of rows, so their order plays no part, which Cometly does not promise. 64 bits make it
+Both are sums over the hashes of rows, so their order plays no part, which vendors do not promise. 64 bits make it
 certain enough: two different days agree by chance once in 10^19.
 """
 

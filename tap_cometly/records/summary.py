@@ -7,14 +7,26 @@ import decimal
 from datetime import datetime, timezone
 from decimal import Decimal
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tap_cometly.records.digest import EXACT, LinesDigest, RowsDigest
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from tap_cometly.records.columns import Column
+    from tap_cometly.records.columns import Columns
+
+
+class Known(Protocol):
+    """What is remembered of a day from an earlier look at it."""
+
+    @property
+    def lines_digest(self) -> str:
+        """See `DaySummary.lines_digest`."""
+
+    @property
+    def digest(self) -> str:
+        """See `DaySummary.digest`."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,24 +37,24 @@ class DaySummary:
         rows: How many rows.
         lines_digest: Of the lines of its file; see `tap_cometly.records.digest`.
         digest: Names these rows, whoever exported them; empty where it was not wanted.
-        amount_total: Sum of ``amount``, exact; None where it is not asked for.
-        first_event_time: Earliest ``event_time_utc``, RFC 3339 in UTC; None for a day without events.
-        last_event_time: Latest one.
+        amount_total: Sum of the amounts, exact; None where they are not asked for.
+        first_time: Earliest time of a row, RFC 3339 in UTC; None for a day without events.
+        last_time: Latest one.
     """
 
     rows: int
     lines_digest: str
     digest: str
     amount_total: Decimal | None
-    first_event_time: str | None
-    last_event_time: str | None
+    first_time: str | None
+    last_time: str | None
 
     @property
     def span(self) -> tuple[datetime, datetime] | None:
         """First and last event time; None for a day without events."""
-        if self.first_event_time is None or self.last_event_time is None:
+        if self.first_time is None or self.last_time is None:
             return None
-        return _moment(self.first_event_time), _moment(self.last_event_time)
+        return _moment(self.first_time), _moment(self.last_time)
 
 
 class SummaryBuilder:
@@ -53,14 +65,15 @@ class SummaryBuilder:
         name: Whether to make the digest that names the rows.
     """
 
-    def __init__(self, columns: Sequence[Column], *, name: bool = True) -> None:
-        kinds = {column.name: column.kind for column in columns}
-        self.times = kinds.get("event_time_utc") == "timestamp"
-        self.amounts = kinds.get("amount") == "number"
+    def __init__(self, columns: Columns, *, name: bool = True) -> None:
+        measures = columns.measures
+        kinds = {column.name: column.kind for column in columns.all}
+        self.time = measures.time if measures.time and kinds.get(measures.time) == "timestamp" else None
+        self._amount = measures.amount if measures.amount and kinds.get(measures.amount) == "number" else None
         self._rows = 0
-        self._lines = LinesDigest(columns)
-        self._digest = RowsDigest(columns) if name else None
-        self._total = Decimal(0) if self.amounts else None
+        self._lines = LinesDigest(columns.all)
+        self._digest = RowsDigest(columns.all) if name else None
+        self._total = Decimal(0) if self._amount else None
         self._first: str | None = None
         self._last: str | None = None
 
@@ -75,9 +88,9 @@ class SummaryBuilder:
         self._lines.add([line])
         if self._digest is not None:
             self._digest.add(row)
-        if self._total is not None and (amount := row.get("amount")) is not None:
+        if self._total is not None and self._amount and (amount := row.get(self._amount)) is not None:
             self._total = EXACT.add(self._total, Decimal(amount))
-        if self.times and (moment := row["event_time_utc"]) is not None:
+        if self.time and (moment := row[self.time]) is not None:
             moment = moment[:-1]  # without the Z, a fraction sorts after its whole second
             self._first = moment if self._first is None or moment < self._first else self._first
             self._last = moment if self._last is None or moment > self._last else self._last
@@ -90,15 +103,15 @@ class SummaryBuilder:
         Args:
             lines: Their lines in the file, of the same form.
             rows: Structs with the columns as their first fields, in the same order, fitted to their types.
-            times: Their times, if they have an ``event_time_utc``; each different one at least once, unless it was
+            times: Their times, if they have any; each different one at least once, unless it was
                 among those of an earlier call.
             texts: Columns of text whose values are still integers.
         """
         self._rows += len(rows)
-        if self._total is not None:
+        if self._total is not None and self._amount:
             with decimal.localcontext(EXACT):
-                self._total += sum([amount for amount in map(attrgetter("amount"), rows) if amount])
-        if self.times and (moments := [moment[:-1] for moment in times if moment]):
+                self._total += sum([amount for amount in map(attrgetter(self._amount), rows) if amount])
+        if self.time and (moments := [moment[:-1] for moment in times if moment]):
             first, last = min(moments), max(moments)
             self._first = first if self._first is None else min(first, self._first)
             self._last = last if self._last is None else max(last, self._last)

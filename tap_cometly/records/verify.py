@@ -21,7 +21,6 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 from tap_cometly.engine.errors import InvalidRowsError
 from tap_cometly.files.ndjson import line_blocks
-from tap_cometly.reconcile.overlaps import MAX_EVENTS
 from tap_cometly.records.decoder import Shape, UnexpectedRowsError
 from tap_cometly.records.rows import decode_line, fit_line
 from tap_cometly.records.summary import DaySummary, SummaryBuilder
@@ -31,9 +30,10 @@ if TYPE_CHECKING:
 
     from tap_cometly.records.columns import Columns
     from tap_cometly.records.decoder import Texts
-    from tap_cometly.windows.bookmark import DaySnapshot
+    from tap_cometly.records.summary import Known
 
-_ID: Final = attrgetter("id")
+MAX_KEYS: Final = 2_000_000
+"""The keys of a file with more rows are not named: so many take 16 MB while it is verified."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,24 +44,24 @@ class Verification:
         summary: What the files hold.
         shape: What their rows look like; None where they can only be read one by one.
         verbatim: Whether each line is the record as it stands, but for integers that become text.
-        events: A hash of each row's `id`, if they were wanted and are not too many.
+        keys: A hash of each row's `Measures.key`, if they were wanted and are not too many.
     """
 
     summary: DaySummary
     shape: Shape | None
     verbatim: bool = False
-    events: array[int] | None = None
+    keys: array[int] | None = None
 
 
 def verify(
-    files: Sequence[IO[bytes]], columns: Columns, *, events: bool = False, before: DaySnapshot | None = None
+    files: Sequence[IO[bytes]], columns: Columns, *, keys: bool = False, before: Known | None = None
 ) -> Verification:
     """Read an export's files to their end and return what they hold, if every value of every row fits.
 
     Args:
         files: The files.
         columns: What their rows must fit.
-        events: Whether the verification must name the events.
+        keys: Whether the verification must name the keys.
         before: What the same day held before, if it is known. Where the lines are the same, so is the digest of the
             values; where they are not, the files are read once more for it.
 
@@ -69,37 +69,38 @@ def verify(
         CorruptFileError: A file is not what the vendor wrote.
         InvalidRowsError: A line is no JSON object or holds a value that does not fit; names the line, not its content.
     """
-    verification = _verify(files, columns, events=events, name=before is None)
+    verification = _verify(files, columns, keys=keys, name=before is None)
     if before is None:
         return verification
     summary = verification.summary
     if summary.lines_digest != before.lines_digest:
-        summary = _verify(files, columns, events=False, name=True).summary
+        summary = _verify(files, columns, keys=False, name=True).summary
     else:
         summary = dataclasses.replace(summary, digest=before.digest)
     return dataclasses.replace(verification, summary=summary)
 
 
-def _verify(files: Iterable[IO[bytes]], columns: Columns, *, events: bool, name: bool) -> Verification:
-    verifier = _Verifier(columns, events=events, name=name)
+def _verify(files: Iterable[IO[bytes]], columns: Columns, *, keys: bool, name: bool) -> Verification:
+    verifier = _Verifier(columns, keys=keys, name=name)
     try:
         for file in files:
             with contextlib.closing(line_blocks(file)) as blocks:
                 verifier.take_file(blocks)
     except decimal.Inexact:
-        raise InvalidRowsError("column `amount`: the numbers lie too far apart to be added up exactly") from None
-    return Verification(verifier.tally.summary(), verifier.shape, verifier.verbatim, verifier.events)
+        raise InvalidRowsError(f"column `{columns.measures.amount}`: the sum needs more than 100,000 digits") from None
+    return Verification(verifier.tally.summary(), verifier.shape, verifier.verbatim, verifier.keys)
 
 
 class _Verifier:
     """Takes block after block, and learns their shape."""
 
-    def __init__(self, columns: Columns, *, events: bool, name: bool) -> None:
+    def __init__(self, columns: Columns, *, keys: bool, name: bool) -> None:
         self._columns = columns
-        self._numeric_ids = columns.holds("id", "integer")
-        self.events = array("q") if events and any(column.name == "id" for column in columns.all) else None
+        self._numeric_ids = columns.holds(columns.measures.key, "integer")
+        self._key = next((column.name for column in columns.all if column.name == columns.measures.key), None)
+        self.keys = array("q") if keys and self._key else None
         self._known: Texts = collections.defaultdict(set)
-        self.tally = SummaryBuilder(columns.all, name=name)
+        self.tally = SummaryBuilder(columns, name=name)
         self.shape: Shape | None = None
         with contextlib.suppress(ValueError):
             self.shape = Shape(columns.all)
@@ -140,18 +141,20 @@ class _Verifier:
             lines, rows, new = self.shape.check(block, self._known)
         except UnexpectedRowsError:
             return 0
-        self._note_events(map(_ID, rows))
+        if self._key:
+            self._note_keys(map(attrgetter(self._key), rows))
         # A time that was known has been counted; and a column that must be fitted is never known.
-        times = new["event_time_utc"] if "event_time_utc" in new else map(attrgetter("event_time_utc"), rows)
-        self.tally.add_structs(lines, rows, times if self.tally.times else (), texts=self.shape.numbered)
+        time = self.tally.time
+        times = () if not time else new[time] if time in new else map(attrgetter(time), rows)
+        self.tally.add_structs(lines, rows, times, texts=self.shape.numbered)
         return len(rows)
 
-    def _note_events(self, identifiers: Iterable[object]) -> None:
-        if self.events is not None:
+    def _note_keys(self, identifiers: Iterable[object]) -> None:
+        if self.keys is not None:
             # Where the column is text, they may be numbers in one block and the same as text in another.
-            self.events.extend(map(hash, identifiers if self._numeric_ids else map(str, identifiers)))
-            if len(self.events) > MAX_EVENTS:
-                self.events = None
+            self.keys.extend(map(hash, identifiers if self._numeric_ids else map(str, identifiers)))
+            if len(self.keys) > MAX_KEYS:
+                self.keys = None
 
     def _add_line_by_line(self, block: bytes, first: int) -> None:
         """Add a block whatever its shape, and find a shape that takes it; if there is none, do without."""
@@ -166,7 +169,8 @@ class _Verifier:
             row = decode_line(stripped, number)
             values = fit_line(row, number, self._columns)
             self.tally.add(stripped + b"\n", values)
-            self._note_events([values.get("id")])
+            if self._key:
+                self._note_keys([values.get(self._key)])
             for name in values.keys() | row.keys():
                 types[name].add(type(row.get(name)))
             changed |= {name for name, value in values.items() if not _same(value, row.get(name))}

@@ -1,4 +1,4 @@
-"""The events stream as Singer sees it: schema, keys, records or files, STATE. `tap_cometly.run` is what a run does."""
+"""The streams as Singer sees them: schema, keys, records or files, STATE. `tap_cometly.run` is what a run does."""
 
 from __future__ import annotations
 
@@ -13,49 +13,52 @@ from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL, Metadata
 from singer_sdk.streams import Stream
 from typing_extensions import override
 
+from tap_cometly.fields import json_schema
 from tap_cometly.outputs.singer import MessageWriter
-from tap_cometly.schema import DAY_DIGEST, EVENT_DATE, event_key, event_schema
+from tap_cometly.reconcile.ledger import ledger_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from singer_sdk.helpers._batch import BaseBatchFileEncoding, BatchConfig
     from singer_sdk.helpers.types import Context, Record
     from singer_sdk.metrics import Counter
     from singer_sdk.singerlib.catalog import MetadataMapping
 
-    from tap_cometly.run import EventsRun
-    from tap_cometly.settings import Settings
-    from tap_cometly.tap import TapCometly
+    from tap_cometly.run import Run
+    from tap_cometly.singer.tap import ExportTap
+    from tap_cometly.spec import ExportStream
 
 _COLUMN_DEPTH: Final = len(("properties", "column"))
 
 
-class EventsStream(Stream):
-    """Conversion events, one export per event date.
+class SingerExportStream(Stream):
+    """A stream of exports, one for each window. It is the `Output` of its run.
 
-    One row is one event or, with ``sources``, one credit that an event gives to a touchpoint.
+    Args:
+        tap: The tap.
+        declared: What the vendor declares of it.
     """
 
-    name = "events"
-    replication_key = EVENT_DATE.name
     # Rows are fitted to the catalog's types before the first is written; the SDK need not look at them again.
     TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE
     # STATE is written at day ends only.
     STATE_MSG_FREQUENCY = sys.maxsize
 
-    def __init__(self, tap: TapCometly, settings: Settings) -> None:
-        super().__init__(tap, schema=event_schema(settings))
+    def __init__(self, tap: ExportTap, declared: ExportStream) -> None:
+        super().__init__(tap, schema=declared.schema, name=declared.name)
         self.tap = tap
-        self.primary_keys = event_key(attributed=settings.attributed)
+        self.declared = declared
+        self.primary_keys = declared.key
+        self.replication_key = declared.window_field.name
 
     @property
     @override
     def metadata(self) -> MetadataMapping:
-        """The catalog's metadata. With `day_digest` the ledger is joined, so no selection rule may drop it."""
+        """The catalog's metadata. With its version column the ledger is joined, so no selection rule may drop it."""
         metadata = super().metadata
         if self._tap_input_catalog is None:
-            metadata["properties", DAY_DIGEST.name].inclusion = Metadata.InclusionType.AUTOMATIC
+            metadata["properties", self.declared.version_field.name].inclusion = Metadata.InclusionType.AUTOMATIC
         return metadata
 
     @override
@@ -66,12 +69,12 @@ class EventsStream(Stream):
     @override
     def get_records(self, context: Context | None) -> Iterator[Record]:
         """Write the rows of every due day, in order of the days, or have the SDK do it; STATE follows each day."""
-        sync, writer = self.sync_of_days(), self._block_writer
-        for delivery in sync.deliveries():
+        writer = self._block_writer
+        for day in self.begin_run().days(self):
             if writer is None:
-                yield from sync.rows(delivery)
+                yield from day.rows()
                 continue
-            for records in sync.blocks(delivery):
+            for records in day.blocks():
                 writer.write_records(self.name, records)
                 self._records.increment(records.count)
 
@@ -84,16 +87,17 @@ class EventsStream(Stream):
         Raises:
             ConfigValidationError: The configuration asks for files that cannot be written.
         """
+        from tap_cometly.outputs.batch_files import BatchFolder  # noqa: PLC0415 - only runs with files need it
+
         if not self._untouched:
             raise ConfigValidationError(
                 "`batch_config` cannot be combined with `stream_maps`, flattening or deselected parts of a column: "
-                "files are written as Cometly's rows are. Remove the one or the other"
+                "files are written as the vendor's rows are. Remove the one or the other"
             )
-        sync = self.sync_of_days()
-        folder = sync.folder(batch_config)
+        folder = BatchFolder(batch_config)
         with self.get_record_counter() as counter, self.get_sync_timer():
-            for delivery in sync.deliveries():
-                for url, rows in sync.files(delivery, folder):
+            for day in self.begin_run().days(self):
+                for url, rows in day.files(folder):
                     counter.increment(rows)
                     yield batch_config.encoding, [url]
 
@@ -124,15 +128,34 @@ class EventsStream(Stream):
         self._records = super().get_record_counter(**kwargs)
         return self._records
 
-    def sync_of_days(self) -> EventsRun:
+    def begin_run(self) -> Run:
         """Begin a run: here its machinery is loaded, which ``--version``, ``--discover`` and ``--about`` do without."""
-        from tap_cometly.run import EventsRun  # noqa: PLC0415 - what it imports takes longer to load than they run
+        from tap_cometly.run import Run, RunContext  # noqa: PLC0415 - what it imports takes longer to load than they run
 
-        return EventsRun(self)
+        tap = self.tap
+        return Run(
+            RunContext(
+                stream=self.declared,
+                settings=tap.settings,
+                columns=self.selected_columns,
+                state=self.stream_state,
+                ledger=tap.ledger_of(self.declared).selected,
+                single_export=self.ABORT_AT_RECORD_COUNT is not None,
+                connect=tap.connect,
+                environment=tap.environment,
+                shutdown=tap.shutdown,
+                log=self.logger,
+                metrics_log=self.metrics_logger,
+            )
+        )
 
-    def remember(self, bookmark: Mapping[str, object] | None) -> None:
+    def write_ledger(self, row: Mapping[str, Any]) -> None:
+        """Write the ledger row of a day."""
+        self.tap.ledger_of(self.declared).write(dict(row))
+
+    def write_state(self, bookmark: Mapping[str, object]) -> None:
         """Write a STATE that marks a day delivered, or in doubt: the one place where STATE moves."""
-        if bookmark is not None and self.ABORT_AT_RECORD_COUNT is None:
+        if self.ABORT_AT_RECORD_COUNT is None:
             self.stream_state.clear()
             self.stream_state.update(bookmark)
             self.tap.state_writer.write_state(self.tap_state)
@@ -146,3 +169,36 @@ class EventsStream(Stream):
         """The selected columns, and their types in the catalog in use."""
         properties = self.effective_schema["properties"]
         return {name: schema for name, schema in properties.items() if self.mask.get(("properties", name), True)}
+
+
+class LedgerStream(Stream):
+    """The ledger of a stream: one row per window, saying which version of it is true.
+
+    Args:
+        tap: The tap.
+        declared: What the vendor declares of the stream whose ledger it is.
+    """
+
+    def __init__(self, tap: ExportTap, declared: ExportStream) -> None:
+        super().__init__(tap, schema=json_schema(ledger_fields(declared)), name=declared.ledger.name)
+        self.tap = tap
+        self._rows = declared.name
+        self.primary_keys = (declared.window_field.name,)
+        self.replication_key = declared.window_field.name
+
+    @override
+    def get_records(self, context: Context | None) -> Iterable[Record]:
+        """Yield nothing: rows are written between the rows of their day and its STATE, which speaks for both."""
+        if not self.tap.streams[self._rows].selected:
+            self.logger.warning(
+                "`%s` is written together with `%s`, which is not selected: nothing to do", self.name, self._rows
+            )
+        return ()
+
+    @override
+    def _write_state_message(self) -> None:
+        """Write no STATE: it comes at the ends of days only, from the stream whose ledger this is."""
+
+    def write(self, row: Record) -> None:
+        """Write the row of a day now."""
+        self._write_record_message(row)

@@ -92,27 +92,29 @@ class Bookmark:
     """Everything that the next run must know.
 
     Attributes:
-        progress: The delivered days.
+        replication_key: The stream's column of days.
+        delivered: The delivered days.
         since: First day of the range that was wanted when the stream began; None before the first delivery.
-        request: What was asked of Cometly for these days; None where an older version wrote the STATE.
+        request: What the vendor was asked for; None where an older version wrote the STATE.
         snapshots: What the latest days held.
         rewrite: Delivered days that must be exported and written again, whatever they hold.
     """
 
-    progress: DeliveredDays = dataclasses.field(default_factory=DeliveredDays)
+    replication_key: str
+    delivered: DeliveredDays = dataclasses.field(default_factory=DeliveredDays)
     since: date | None = None
     request: Mapping[str, Any] | None = None
     snapshots: Mapping[date, DaySnapshot] = dataclasses.field(default_factory=dict)
     rewrite: frozenset[date] = frozenset()
 
     @classmethod
-    def from_state(cls, state: Mapping[str, object], *, start: date) -> Self:
+    def from_state(cls, state: Mapping[str, object], *, start: date, replication_key: str) -> Self:
         """Read the bookmark from the stream's STATE; see `DeliveredDays.from_state`.
 
         Raises:
             MalformedStateError: It makes no sense. It never passes for an empty one.
         """
-        progress = DeliveredDays.from_state(state, start=start)
+        delivered = DeliveredDays.from_state(state, start=start, replication_key=replication_key)
         request, snapshots, since, rewrite = (state.get(key) for key in ("request", "snapshots", "since", "rewrite"))
         if request is not None and not isinstance(request, Mapping):
             raise MalformedStateError("request", request, "must be an object, or be left out")
@@ -126,16 +128,17 @@ class Bookmark:
             for day, found in (snapshots or {}).items()
         }
         return cls(
-            progress,
-            progress.first if since is None else _day(since, "since"),
+            replication_key,
+            delivered,
+            delivered.first if since is None else _day(since, "since"),
             request,
-            {day: snapshot for day, snapshot in found_snapshots.items() if day in progress},
-            frozenset(day for text in rewrite or () if (day := _day(text, "rewrite")) in progress),
+            {day: snapshot for day, snapshot in found_snapshots.items() if day in delivered},
+            frozenset(day for text in rewrite or () if (day := _day(text, "rewrite")) in delivered),
         )
 
     def to_state(self) -> dict[str, object]:
         """Return the bookmark as it is written to STATE."""
-        state = self.progress.to_state()
+        state = self.delivered.to_state(replication_key=self.replication_key)
         if self.since is not None:
             state["since"] = self.since.isoformat()
         if self.request is not None:
@@ -159,7 +162,7 @@ class Bookmark:
         """
         return dataclasses.replace(
             self,
-            progress=self.progress.with_delivered(day),
+            delivered=self.delivered.with_delivered(day),
             snapshots={**self.snapshots, day: snapshot},
             rewrite=self.rewrite - {day},
         ).remembering(lookback_days, wanted_last)
@@ -173,14 +176,14 @@ class Bookmark:
             lookback_days: How many of the latest delivered days runs look at.
             wanted_last: The last day that they want, if that may lie before the last delivered day.
         """
-        kept = self.progress.latest(lookback_days) | self.rewrite
+        kept = self.delivered.latest(lookback_days) | self.rewrite
         if wanted_last is not None:
-            kept |= self.progress.latest(lookback_days, until=wanted_last)
+            kept |= self.delivered.latest(lookback_days, until=wanted_last)
         return dataclasses.replace(self, snapshots={day: self.snapshots[day] for day in self.snapshots if day in kept})
 
     def with_rewrite(self, days: Collection[date]) -> Self:
         """Return the bookmark after some delivered days came into doubt; others in ``days`` play no part."""
-        return dataclasses.replace(self, rewrite=self.rewrite.union(day for day in days if day in self.progress))
+        return dataclasses.replace(self, rewrite=self.rewrite.union(day for day in days if day in self.delivered))
 
 
 def _refuse_unless_names(found: object, key: str) -> None:

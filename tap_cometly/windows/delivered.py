@@ -17,12 +17,11 @@ from collections.abc import Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
+from tap_cometly.errors import TapError
 from tap_cometly.windows import dates
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
-
-REPLICATION_KEY: Final = "event_date"
 
 Interval = tuple[date, date]
 """A first and a last day, both included."""
@@ -34,14 +33,14 @@ _BOOKMARK: Final = "replication_key_value"
 _DELIVERED: Final = "delivered"
 
 
-class MalformedStateError(ValueError):
+class MalformedStateError(TapError, ValueError):
     """STATE says something about delivered days that cannot be understood. Nothing is guessed from it."""
 
     def __init__(self, key: str, found: object, rule: str) -> None:
         super().__init__(
             f"STATE of the stream cannot be used: `{key}` {rule}; found {found!r}. "
             f"Correct it, or leave only `{_BOOKMARK}` with the last day that is complete in your warehouse, "
-            "or begin anew without this stream's STATE (`meltano run --full-refresh`)."
+            "or reset this stream's STATE (`meltano run --full-refresh`)."
         )
 
 
@@ -67,7 +66,7 @@ class DeliveredDays:
         object.__setattr__(self, "intervals", _merged(self.intervals))
 
     @classmethod
-    def from_state(cls, state: Mapping[str, object], *, start: date) -> DeliveredDays:
+    def from_state(cls, state: Mapping[str, object], *, start: date, replication_key: str) -> DeliveredDays:
         """Read the set from a stream's STATE.
 
         A bookmark alone (written by hand, or by an older version) means that everything from ``start`` through
@@ -77,14 +76,15 @@ class DeliveredDays:
         Args:
             state: The stream's entry under ``bookmarks``; empty before the first run.
             start: First day that the stream wants.
+            replication_key: The stream's column of days.
 
         Raises:
             MalformedStateError: If the state cannot be understood. It never passes for an empty one.
         """
         if not isinstance(state, Mapping):
             raise MalformedStateError("bookmarks", state, "must hold an object for the stream")
-        if (key := state.get("replication_key", REPLICATION_KEY)) != REPLICATION_KEY:
-            raise MalformedStateError("replication_key", key, f"must be {REPLICATION_KEY!r}")
+        if (key := state.get("replication_key", replication_key)) != replication_key:
+            raise MalformedStateError("replication_key", key, f"must be {replication_key!r}")
         bookmark = _day(state[_BOOKMARK], _BOOKMARK) if _BOOKMARK in state else None
         if _DELIVERED in state:
             progress = cls(_intervals(state[_DELIVERED]))
@@ -94,15 +94,19 @@ class DeliveredDays:
             return progress
         if bookmark is not None:
             return cls(((min(start, bookmark), bookmark),))
-        _refuse_misspelt(state)
+        _refuse_misspelt(state, replication_key)
         return cls()
 
-    def to_state(self) -> dict[str, object]:
-        """Return the set as it is written to STATE; empty when no day is delivered."""
+    def to_state(self, *, replication_key: str) -> dict[str, object]:
+        """Return the set as it is written to STATE; empty when no day is delivered.
+
+        Args:
+            replication_key: The stream's column of days.
+        """
         if self.last is None:
             return {}
         return {
-            "replication_key": REPLICATION_KEY,
+            "replication_key": replication_key,
             _BOOKMARK: self.last.isoformat(),
             _DELIVERED: [[first.isoformat(), last.isoformat()] for first, last in self.intervals],
         }
@@ -195,9 +199,9 @@ def _day(found: object, key: str) -> date:
         raise MalformedStateError(key, found, "must be a day such as 2025-03-10") from None
 
 
-def _refuse_misspelt(state: Mapping[str, object]) -> None:
-    """Refuse a state whose progress hides behind a slip of the pen: else it would be a silent full reload."""
+def _refuse_misspelt(state: Mapping[str, object], replication_key: str) -> None:
+    """Refuse a state whose progress hides behind a misspelt key: else it would be a silent full reload."""
     for key in state:
-        if difflib.get_close_matches(key, (_BOOKMARK, _DELIVERED, REPLICATION_KEY), cutoff=0.85):
+        if difflib.get_close_matches(key, (_BOOKMARK, _DELIVERED, replication_key), cutoff=0.85):
             rule = f"is not a key of this stream; `{_BOOKMARK}` or `{_DELIVERED}` was probably meant"
             raise MalformedStateError(key, state[key], rule)

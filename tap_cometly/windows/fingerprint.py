@@ -1,71 +1,63 @@
-"""What was asked of Cometly, remembered in STATE: rows that were asked for differently do not belong in one table."""
+"""What the vendor was asked for, as STATE remembers it: rows of different requests do not belong in one table."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
+
+from tap_cometly.errors import TapError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from tap_cometly.settings import Settings
 
-BREAKING_SETTINGS: Final = ("query_mode", "event_names", "sources", "attribution_model", "attribution_window")
-"""Settings that decide what a row means, or which events there are."""
+class ChangedRequestError(TapError):
+    """What the vendor is asked for has changed its meaning since the days in STATE were delivered."""
 
-
-class ChangedRequestError(Exception):
-    """What is asked of Cometly has changed its meaning since the days in STATE were delivered."""
-
-    def __init__(self, changes: Collection[str]) -> None:
+    def __init__(self, vendor: str, changes: Collection[str]) -> None:
         super().__init__(
-            f"What is asked of Cometly has changed since the days in STATE were delivered: {'; '.join(changes)}. "
+            f"The request to {vendor} has changed since the days in STATE were delivered: {'; '.join(changes)}. "
             "Rows of both kinds do not belong in one table. Either keep them apart, with another state id and another "
             "table or schema (`meltano run --state-id-suffix ...`), or load every day again in the new way: with "
             "`resync: true`, or once with `meltano run --full-refresh ...`"
         )
 
 
-def request_fingerprint(settings: Settings, columns: Collection[str], *, ledger: bool = True) -> dict[str, Any]:
-    """Return what is asked of Cometly, in the form that STATE remembers.
+def breaking_changes(before: Mapping[str, Any], now: Mapping[str, Any], names: Collection[str]) -> list[str]:
+    """Return in words what changed between two requests so that their rows do not mix. Empty when they do.
 
     Args:
-        settings: What the user asked for.
-        columns: The selected columns that come from Cometly.
-        ledger: Whether the stream `event_days` is selected.
+        before: The request that STATE remembers.
+        now: The request of this run.
+        names: What decides what a row means, or which rows there are.
     """
-    return {
-        "query_mode": settings.query_mode,
-        "event_names": sorted(settings.event_names),
-        "sources": sorted(settings.sources),
-        "attribution_model": settings.attribution_model,
-        "attribution_window": settings.attribution_window,
-        "fields": sorted(columns),
-        "timezone": settings.timezone.key if settings.timezone else None,
-        "event_days": ledger,
-    }
-
-
-def breaking_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Return in words what changed between two requests so that their rows do not mix. Empty when they do."""
     return [
         f"`{name}` was {_shown(before.get(name))} and is {_shown(now[name])}"
-        for name in BREAKING_SETTINGS
+        for name in names
         if name in before and before[name] != now[name]
     ]
 
 
-def harmless_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Return in words what changed between two requests whose rows mix well."""
+def harmless_changes(before: Mapping[str, Any], now: Mapping[str, Any], *, ledger: str) -> list[str]:
+    """Return in words what changed between two requests whose rows mix well.
+
+    Args:
+        before: The request that STATE remembers.
+        now: The request of this run.
+        ledger: Name of the stream that is the ledger.
+    """
     told = []
     old, new = set(before.get("fields") or now["fields"]), set(now["fields"])
     if added := sorted(new - old):
-        told.append(f"new columns ({', '.join(added)}): days to come and looked-back days have them, older ones do not")
+        told.append(f"new columns ({', '.join(added)}): new and looked-back days have them, older days do not")
     if removed := sorted(old - new):
-        told.append(f"columns no longer asked for ({', '.join(removed)}): older days keep them")
+        told.append(f"columns that are no longer requested ({', '.join(removed)}): older days keep them")
     if before.get("timezone", now["timezone"]) != now["timezone"]:
         told.append(f"`timezone` was {_shown(before['timezone'])} and is {_shown(now['timezone'])}")
-    if now["event_days"] and not before.get("event_days", True):
-        told.append("`event_days` is selected again: of older days it knows nothing, or no longer the truth")
+    if now["ledger"] and not before.get("ledger", True):
+        told.append(
+            f"`{ledger}` is selected again: it has no up-to-date rows for days delivered without it; "
+            "run once with `--full-refresh`"
+        )
     return told
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import functools
 import json
 import logging
 import time
@@ -14,6 +15,7 @@ import pytest
 
 from tap_cometly.engine import Limits
 from tap_cometly.engine.errors import ExportError
+from tap_cometly.environment import Environment
 from tap_cometly.run import UndeliveredDaysError
 from tap_cometly.sandbox import Fault, Quirks, Sandbox
 from tap_cometly.tap import TapCometly
@@ -22,7 +24,7 @@ from tests.tapping import Output, days_before, sync, tap_class
 from tests.virtual_time import VirtualClock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from datetime import date
 
     from tap_cometly.sandbox import LoggedRequest
@@ -78,12 +80,13 @@ class World:
             self.cometly.inject(aimed)
 
     @property
-    def tap(self) -> type[TapCometly]:
+    def tap(self) -> Callable[..., TapCometly]:
         """The tap, as patient as the faults allow."""
         patience = IMPATIENCE if self.silent else PATIENCE
         if self.clock:
             return tap_class(self.clock, patience)
-        return type("RealTap", (TapCometly,), {"patience": dataclasses.replace(patience, trouble_seconds=3)})
+        limits = dataclasses.replace(patience, trouble_seconds=3)
+        return functools.partial(TapCometly, environment=Environment(limits=limits))
 
     def run(self, *, state: dict[str, Any] | None = None, **changes: Any) -> Output:
         """Run the tap; an error that is told to the user ends up in the output."""

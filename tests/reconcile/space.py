@@ -77,7 +77,7 @@ class Space:
 
     @property
     def delivered(self):
-        return DeliveredDays.from_state(self.warehouse.bookmark, start=self.start)
+        return DeliveredDays.from_state(self.warehouse.bookmark, start=self.start, replication_key="event_date")
 
     def run(self, *, taken=1.0, failing=(), racing=(), after=None, state=STORED, due=True, **config):
         """Run the tap; the target takes this share of its messages in, and then the machine goes down.

@@ -90,12 +90,6 @@ def test_the_file_stays_as_small_as_what_is_kept(overlaps, monkeypatch):
     assert overlaps.sharing(day(29), days(1, 27, 28)) == days(1, 27)
 
 
-def test_no_event_stays_in_memory(overlaps):
-    known = events(*range(1000))
-    enter(overlaps, 1, known)
-    assert not known
-
-
 def test_a_disk_without_room_is_told(overlaps, monkeypatch):
     class Full(io.BytesIO):
         def write(self, _events):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import zoneinfo
 from datetime import date, datetime, timedelta, timezone
 
@@ -40,6 +41,12 @@ DAYS_TO_TRIP_OVER = [
 ]
 
 
+def check(day, zone, first, last):
+    """Hold a day against a setting."""
+    setting = timezone_check.TimezoneCheck(zoneinfo.ZoneInfo(zone), vendor="Cometly", log=logging.getLogger("test"))
+    setting.check(day, first, last)
+
+
 def instant(seconds):
     return datetime.fromtimestamp(seconds, UTC)
 
@@ -66,15 +73,15 @@ def whole(zone, day):
 @pytest.mark.parametrize(("zone", "day"), DAYS_TO_TRIP_OVER)
 def test_the_right_setting_does_not_complain_on_odd_days(zone, day):
     for count in (1, 50, 5000):
-        timezone_check.check(day, zoneinfo.ZoneInfo(zone), *span(zone, day, count))
-    timezone_check.check(day, zoneinfo.ZoneInfo(zone), *whole(zone, day))
+        check(day, zone, *span(zone, day, count))
+    check(day, zone, *whole(zone, day))
 
 
 @given(zone=zones, day=days, count=st.integers(1, 40))
 def test_the_right_setting_never_complains(zone, day, count):
     assume(has_day(zone, day))
-    timezone_check.check(day, zoneinfo.ZoneInfo(zone), *span(zone, day, count))
-    timezone_check.check(day, zoneinfo.ZoneInfo(zone), *whole(zone, day))
+    check(day, zone, *span(zone, day, count))
+    check(day, zone, *whole(zone, day))
 
 
 @given(zone=zones, setting=zones, day=days)
@@ -86,7 +93,7 @@ def test_a_wrong_setting_is_noticed_once_there_are_events_near_midnight(zone, se
     first, last = whole(zone, day)
     assume(not (bounds[0] <= first and last < bounds[1]))
     with pytest.raises(timezone_check.WrongTimezoneError) as caught:
-        timezone_check.check(day, zoneinfo.ZoneInfo(setting), first, last)
+        check(day, setting, first, last)
     assert f"`timezone` ({setting})" in str(caught.value)
     assert str(day) in str(caught.value)
 
@@ -116,7 +123,7 @@ def test_an_error_names_the_setting_the_offset_and_what_to_do(zone, named):
     day = date(2025, 2, 1)
     wrong = "Europe/Berlin"
     with pytest.raises(timezone_check.WrongTimezoneError) as caught:
-        timezone_check.check(day, zoneinfo.ZoneInfo(wrong), *whole(zone, day))
+        check(day, wrong, *whole(zone, day))
     assert f"The data show {named}. Set `timezone` to what the Cometly app shows" in str(caught.value)
 
 

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_cometly.engine.errors import CorruptFileError, InvalidRowsError
+from tap_cometly.fields import Measures
 from tap_cometly.files import ndjson
 from tap_cometly.records.columns import Columns
 from tap_cometly.records.encode import record_blocks, record_rows
@@ -34,18 +35,19 @@ TYPES = {
     "object": {"type": ["object", "null"]},
     "either": {"type": ["integer", "string", "null"]},
 }
+MEASURES = Measures(key="id", time="event_time_utc", amount="amount")
 OWN = {"event_date": "2025-03-01", "day_digest": "9f64a747e1b97f13"}
 ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
 def columns(names=tuple(TYPES)):
-    return Columns({name: TYPES[name] for name in names}, keys=["id"])
+    return Columns({name: TYPES[name] for name in names}, keys=["id"], measures=MEASURES)
 
 
 def line_by_line(content, names=tuple(TYPES)):
     """What is right, and what the file holds."""
     files = [io.BytesIO(content)]
-    tally = SummaryBuilder(columns(names).all)
+    tally = SummaryBuilder(columns(names))
     rows = list(read_rows(files, columns(names)))
     lines = [line for file in files for _, line in ndjson.lines(file)]
     for line, row in zip(lines, rows, strict=True):
@@ -326,8 +328,9 @@ def test_a_misfit_far_into_the_file_is_named_by_its_line():
 
 @pytest.mark.parametrize("lines", [[b'{"id":1,"amount":1}', b'{"id":2,"amount":1e999999}']])
 def test_amounts_that_cannot_be_added_up_exactly_are_told_and_no_crash(lines):
-    columns = Columns({"id": {"type": "integer"}, "amount": {"type": ["number", "null"]}}, keys=["id"])
-    with pytest.raises(InvalidRowsError, match="added up exactly"):
+    types = {"id": {"type": "integer"}, "amount": {"type": ["number", "null"]}}
+    columns = Columns(types, keys=["id"], measures=MEASURES)
+    with pytest.raises(InvalidRowsError, match="the sum needs more than"):
         verify([io.BytesIO(b"\n".join(lines))], columns)
 
 

@@ -8,7 +8,7 @@ import logging
 import pytest
 
 from tap_cometly.sandbox import Fault, Quirks, Sandbox
-from tap_cometly.singer.streams import EventsStream
+from tap_cometly.singer.streams import SingerExportStream
 from tests.tapping import catalog_of, days_before, sync
 
 ATTRIBUTED = {"sources": ["google_ads", "email"], "attribution_model": "linear", "attribution_window": 30}
@@ -24,7 +24,7 @@ QUIRKS = {
 def by_the_sdk(tap, monkeypatch, *arguments, **options):
     """Run with every record going through the SDK."""
     with monkeypatch.context() as patch:
-        patch.setattr(EventsStream, "_block_writer", None)
+        patch.setattr(SingerExportStream, "_block_writer", None)
         return sync(*arguments, tap=tap, **options)
 
 

@@ -9,6 +9,7 @@ import msgspec
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from tap_cometly.fields import Measures
 from tap_cometly.records.columns import Columns
 from tap_cometly.records.summary import SummaryBuilder
 
@@ -23,6 +24,7 @@ times = st.builds(
 rows = st.fixed_dictionaries({"id": st.integers(1, 99), "amount": amounts, "event_time_utc": times})
 
 
+MEASURES = Measures(key="id", time="event_time_utc", amount="amount")
 TYPES = {
     "id": {"type": "integer"},
     "amount": {"type": ["number", "null"]},
@@ -40,7 +42,7 @@ def structs(some_rows, names):
 
 
 def content(some_rows, *, at_once=False, names=tuple(TYPES)):
-    tally = SummaryBuilder(Columns({name: TYPES[name] for name in names}).all)
+    tally = SummaryBuilder(Columns({name: TYPES[name] for name in names}, measures=MEASURES))
     if at_once:
         times = {row["event_time_utc"] for row in some_rows}
         tally.add_structs([line(row) for row in some_rows], structs(some_rows, names), times)
@@ -84,7 +86,7 @@ def test_rows_total_and_times_are_exact(some_rows):
     assert found.amount_total.scaleb(9) == total
     in_order = sorted((row["event_time_utc"][:-1] for row in some_rows), key=lambda text: (text[:19], text[19:]))
     if in_order:
-        assert (found.first_event_time, found.last_event_time) == (in_order[0] + "Z", in_order[-1] + "Z")
+        assert (found.first_time, found.last_time) == (in_order[0] + "Z", in_order[-1] + "Z")
 
 
 def test_a_total_keeps_every_digit_that_a_float_would_lose():
@@ -99,8 +101,8 @@ def test_a_fraction_comes_after_its_whole_second():
         {"id": 1, "amount": 0, "event_time_utc": f"2025-03-01T12:00:00{fraction}Z"} for fraction in (".5", "", ".25")
     ]
     found = content(some_rows)
-    assert found.first_event_time == "2025-03-01T12:00:00Z"
-    assert found.last_event_time == "2025-03-01T12:00:00.5Z"
+    assert found.first_time == "2025-03-01T12:00:00Z"
+    assert found.last_time == "2025-03-01T12:00:00.5Z"
     assert [moment.second for moment in found.span or ()] == [0, 0]
 
 
@@ -114,4 +116,4 @@ def test_what_is_not_asked_for_is_not_known():
     row = {"id": 1, "amount": 5, "event_time_utc": "2025-03-01T12:00:00Z"}
     found = content([row], names=("id",))
     assert found.amount_total is None
-    assert found.first_event_time is found.last_event_time is found.span is None
+    assert found.first_time is found.last_time is found.span is None

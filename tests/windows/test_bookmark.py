@@ -14,6 +14,7 @@ from benchmarks.state_size import bookmark_after, size
 from tap_cometly.windows.bookmark import Bookmark, DaySnapshot
 from tap_cometly.windows.delivered import DeliveredDays, MalformedStateError
 
+KEY = "event_date"
 START = date(2025, 1, 1)
 MEMORY = DaySnapshot(
     export_id=40718,
@@ -50,24 +51,24 @@ memories = st.builds(
     again=st.sets(days, max_size=3),
 )
 def test_it_comes_back_from_state_as_it_was(delivered, since, lookback, again):
-    bookmark = Bookmark(since=since, request={"fields": ["amount"], "sources": []})
+    bookmark = Bookmark(KEY, since=since, request={"fields": ["amount"], "sources": []})
     for day, memory in delivered:
         bookmark = bookmark.with_delivered(day, memory, lookback_days=lookback)
     bookmark = bookmark.with_rewrite(again)
     state = json.loads(json.dumps(bookmark.to_state()))
-    assert Bookmark.from_state(state, start=START) == bookmark
+    assert Bookmark.from_state(state, start=START, replication_key=KEY) == bookmark
 
 
 @given(delivered=st.lists(days, min_size=1, max_size=40, unique=True), lookback=st.integers(0, 10))
 def test_only_days_that_a_lookback_still_reaches_are_remembered(delivered, lookback):
-    bookmark = Bookmark()
+    bookmark = Bookmark(KEY)
     for day in delivered:
         bookmark = bookmark.with_delivered(day, MEMORY, lookback_days=lookback)
     assert set(bookmark.snapshots) == set(sorted(delivered, reverse=True)[:lookback])
 
 
 def test_a_day_in_doubt_is_remembered_until_it_is_delivered_again():
-    bookmark = Bookmark().with_delivered(jan(1), MEMORY, lookback_days=1).with_rewrite([jan(1), jan(30)])
+    bookmark = Bookmark(KEY).with_delivered(jan(1), MEMORY, lookback_days=1).with_rewrite([jan(1), jan(30)])
     bookmark = bookmark.with_delivered(jan(2), MEMORY, lookback_days=1)
     assert bookmark.rewrite == {jan(1)}, "a day that is not delivered is due in any case"
     assert set(bookmark.snapshots) == {jan(1), jan(2)}
@@ -77,13 +78,13 @@ def test_a_day_in_doubt_is_remembered_until_it_is_delivered_again():
 
 
 def test_an_empty_bookmark_is_an_empty_state():
-    assert Bookmark().to_state() == {}
-    assert Bookmark.from_state({}, start=START) == Bookmark()
+    assert Bookmark(KEY).to_state() == {}
+    assert Bookmark.from_state({}, start=START, replication_key=KEY) == Bookmark(KEY)
 
 
 def test_a_bookmark_of_an_older_version_says_when_the_stream_began_and_remembers_no_day():
-    bookmark = Bookmark.from_state({"replication_key_value": "2025-01-09"}, start=jan(3))
-    assert bookmark == Bookmark(DeliveredDays(((jan(3), jan(9)),)), since=jan(3))
+    bookmark = Bookmark.from_state({"replication_key_value": "2025-01-09"}, start=jan(3), replication_key=KEY)
+    assert bookmark == Bookmark(KEY, DeliveredDays(((jan(3), jan(9)),)), since=jan(3))
 
 
 def test_what_is_remembered_of_a_day_that_was_cut_out_of_the_delivered_ones_is_forgotten():
@@ -92,7 +93,7 @@ def test_what_is_remembered_of_a_day_that_was_cut_out_of_the_delivered_ones_is_f
         "snapshots": {"2025-01-02": MEMORY.to_state(), "2025-01-03": MEMORY.to_state()},
         "rewrite": ["2025-01-03"],
     }
-    bookmark = Bookmark.from_state(state, start=START)
+    bookmark = Bookmark.from_state(state, start=START, replication_key=KEY)
     assert set(bookmark.snapshots) == {jan(2)}
     assert not bookmark.rewrite
 
@@ -130,7 +131,7 @@ def of_a_day(**changes):
 def test_what_makes_no_sense_is_an_error_that_names_it_and_never_a_reload(odd, key):
     state = {"delivered": [["2025-01-01", "2025-01-09"]], **odd}
     with pytest.raises(MalformedStateError, match=f"`{key}`") as caught:
-        Bookmark.from_state(state, start=START)
+        Bookmark.from_state(state, start=START, replication_key=KEY)
     assert "--full-refresh" in str(caught.value)
 
 
@@ -151,7 +152,7 @@ def test_the_example_in_the_documents_is_one():
         "snapshots": {"2025-03-10": MEMORY.to_state()},
         "rewrite": ["2025-03-09"],
     }
-    bookmark = Bookmark.from_state(example, start=START)
+    bookmark = Bookmark.from_state(example, start=START, replication_key=KEY)
     assert bookmark.to_state() == example
     assert bookmark.snapshots[date(2025, 3, 10)].amount_total == Decimal("18230.50")
     assert bookmark.rewrite == {date(2025, 3, 10) - timedelta(days=1)}

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tap_cometly.windows.dates import days
 from tap_cometly.windows.delivered import DeliveredDays, DueDay, MalformedStateError
 
+KEY = "event_date"
 START = date(2025, 1, 1)
 
 some_days = st.dates(date(2024, 12, 1), date(2025, 2, 28))
@@ -91,15 +92,20 @@ class TestStateIsReadAs:
         ],
     )
     def test_the_days_it_names(self, state, expected):
-        assert DeliveredDays.from_state(state, start=START) == expected
+        assert DeliveredDays.from_state(state, start=START, replication_key=KEY) == expected
 
     def test_its_own_day_when_a_lone_bookmark_lies_before_the_start(self):
-        progress = DeliveredDays.from_state({"replication_key_value": "2024-12-24"}, start=START)
+        progress = DeliveredDays.from_state({"replication_key_value": "2024-12-24"}, start=START, replication_key=KEY)
         assert progress.intervals == ((date(2024, 12, 24),) * 2,)
         assert progress.due(jan(1), jan(2), 3) == [DueDay(jan(1), "new"), DueDay(jan(2), "new")]
 
     def test_days_before_the_start_when_it_names_them(self):
-        assert DeliveredDays.from_state({"delivered": [["2024-12-01", "2025-01-03"]]}, start=START).count == 34
+        assert (
+            DeliveredDays.from_state(
+                {"delivered": [["2024-12-01", "2025-01-03"]]}, start=START, replication_key=KEY
+            ).count
+            == 34
+        )
 
 
 class TestMalformedStateIsAnError:
@@ -136,7 +142,7 @@ class TestMalformedStateIsAnError:
     )
     def test_that_names_the_key_what_was_found_and_the_way_out(self, state, words):
         with pytest.raises(MalformedStateError) as caught:
-            DeliveredDays.from_state(state, start=START)
+            DeliveredDays.from_state(state, start=START, replication_key=KEY)
         message = str(caught.value)
         for word in [*words, "leave only `replication_key_value`", "--full-refresh"]:
             assert word in message
@@ -144,20 +150,20 @@ class TestMalformedStateIsAnError:
 
 class TestStateIsWritten:
     def test_with_the_last_day_as_the_bookmark(self):
-        assert delivered((1, 4), (6, 9)).to_state() == {
+        assert delivered((1, 4), (6, 9)).to_state(replication_key=KEY) == {
             "replication_key": "event_date",
             "replication_key_value": "2025-01-09",
             "delivered": [["2025-01-01", "2025-01-04"], ["2025-01-06", "2025-01-09"]],
         }
 
     def test_as_nothing_when_nothing_is_delivered(self):
-        assert DeliveredDays().to_state() == {}
+        assert DeliveredDays().to_state(replication_key=KEY) == {}
 
     @given(day_sets)
     def test_and_read_back_the_same(self, all_days):
         progress = progress_of(all_days)
-        stored = json.loads(json.dumps(progress.to_state()))
-        assert DeliveredDays.from_state(stored, start=START) == progress
+        stored = json.loads(json.dumps(progress.to_state(replication_key=KEY)))
+        assert DeliveredDays.from_state(stored, start=START, replication_key=KEY) == progress
 
 
 class TestTheSetOfDeliveredDays:

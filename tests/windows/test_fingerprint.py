@@ -6,8 +6,9 @@ from datetime import datetime, timezone
 
 import pytest
 
+from tap_cometly.events import EventQuery
 from tap_cometly.settings import Settings
-from tap_cometly.windows.fingerprint import ChangedRequestError, breaking_changes, harmless_changes, request_fingerprint
+from tap_cometly.windows.fingerprint import ChangedRequestError, breaking_changes, harmless_changes
 from tests.tapping import days_before, sync
 
 ATTRIBUTED = {"sources": ["google_ads", "email"], "attribution_model": "linear", "attribution_window": 30}
@@ -110,15 +111,15 @@ def test_a_removed_column_is_harmless(two_days, tap, caplog):
     caplog.set_level("INFO")
     first = sync(two_days, tap=tap)
     second = sync({**two_days, "fields": ["event_name"]}, state=first.state, tap=tap)
-    assert "columns no longer asked for (" in caplog.text
+    assert "columns that are no longer requested (" in caplog.text
     assert "older days keep them" in caplog.text
     assert set(second.records[0]) == {"id", "event_date", "event_time_utc", "event_name", "day_digest"}
 
 
 def test_the_order_of_names_means_nothing():
-    one = request_fingerprint(settings(event_names=["purchase", "upsell_purchase"]), ["amount", "event_name"])
-    other = request_fingerprint(settings(event_names=["upsell_purchase", "purchase"]), ["event_name", "amount"])
-    assert one == other
+    one = EventQuery.of(settings(event_names=["purchase", "upsell_purchase"]), ["amount", "event_name"])
+    other = EventQuery.of(settings(event_names=["upsell_purchase", "purchase"]), ["event_name", "amount"])
+    assert one.fingerprint() == other.fingerprint()
 
 
 def test_a_state_that_does_not_say_what_was_asked_stops_nothing(clock, two_days, tap):
@@ -128,7 +129,7 @@ def test_a_state_that_does_not_say_what_was_asked_stops_nothing(clock, two_days,
 
 
 def test_another_time_zone_is_told_and_stops_nothing():
-    before, now = request_fingerprint(settings(), []), request_fingerprint(settings(timezone="Europe/Berlin"), [])
-    assert not breaking_changes(before, now)
-    assert harmless_changes(before, now) == ["`timezone` was not set and is Europe/Berlin"]
-    assert not harmless_changes(now, now)
+    before, now = ({"fields": [], "ledger": True, "timezone": zone} for zone in (None, "Europe/Berlin"))
+    assert not breaking_changes(before, now, EventQuery.breaking)
+    assert harmless_changes(before, now, ledger="event_days") == ["`timezone` was not set and is Europe/Berlin"]
+    assert not harmless_changes(now, now, ledger="event_days")

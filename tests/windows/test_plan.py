@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tap_cometly.events import EventQuery, events
 from tap_cometly.settings import Settings
 from tap_cometly.windows.dates import days
 from tap_cometly.windows.plan import Plan
@@ -19,7 +20,8 @@ YESTERDAY = date(2025, 3, 10)
 
 def plan(state=None, *, now=NOW, **config):
     config = {"api_key": "k", "timezone": "UTC", **config}
-    return Plan.make(Settings.from_config(config, now=now), state or {}, now, columns=["amount"])
+    settings = Settings.from_config(config, now=now)
+    return Plan.make(events(settings), settings, EventQuery.of(settings, ["amount"]), state or {}, now)
 
 
 def march(day):
@@ -113,9 +115,9 @@ def test_runs_that_are_stopped_anywhere_leave_no_day_out(stops, sleeps, order, s
     made = plan(known, now=now, **config)
     bookmark = made.bookmark
     for due in made.due:
-        assert due.day not in bookmark.progress
+        assert due.day not in bookmark.delivered
         bookmark = bookmark.with_delivered(due.day, None, lookback_days=0)
-    assert all(day in bookmark.progress for day in days(first, made.wanted[1]))
+    assert all(day in bookmark.delivered for day in days(first, made.wanted[1]))
 
 
 @pytest.mark.parametrize("order", ["oldest_first", "newest_first"])

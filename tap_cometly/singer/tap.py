@@ -1,0 +1,203 @@
+"""The Singer face of every tap for exports: command line, settings, streams, signals."""
+
+from __future__ import annotations
+
+import abc
+import io
+import json
+import os
+import signal
+import sys
+from typing import IO, TYPE_CHECKING, Any, ClassVar, cast
+
+import click
+from singer_sdk import Tap
+from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
+from typing_extensions import override
+
+from tap_cometly.environment import Environment
+from tap_cometly.outputs.singer import MessageWriter
+from tap_cometly.shutdown import Shutdown
+from tap_cometly.singer.streams import LedgerStream, SingerExportStream
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Mapping, Sequence
+    from contextlib import AbstractContextManager
+    from types import FrameType
+
+    from singer_sdk.helpers.capabilities import CapabilitiesEnum
+    from singer_sdk.streams import Stream
+
+    from tap_cometly.engine import Clock, Limits
+    from tap_cometly.engine.vendor import Vendor
+    from tap_cometly.export_settings import ExportSettings
+    from tap_cometly.spec import ExportRequest, ExportStream
+
+
+class ExportTap(Tap):
+    """A tap whose streams come in exports. A vendor's tap says what its settings, streams and client are.
+
+    Args:
+        environment: Time and patience; a test has its own.
+    """
+
+    message_writer_class = MessageWriter
+    capabilities: ClassVar[list[CapabilitiesEnum]] = [
+        TapCapabilities.CATALOG,
+        TapCapabilities.STATE,
+        TapCapabilities.DISCOVER,
+        PluginCapabilities.ABOUT,
+        PluginCapabilities.STREAM_MAPS,
+        PluginCapabilities.FLATTENING,
+        PluginCapabilities.BATCH,
+        PluginCapabilities.STRUCTURED_LOGGING,
+    ]
+    discovery_config: ClassVar[Mapping[str, object]] = {}
+    """What takes the place of required settings that are missing, where only the schema is wanted."""
+
+    def __init__(self, *args: Any, environment: Environment | None = None, **kwargs: Any) -> None:
+        self.environment = environment or Environment()
+        self.shutdown = Shutdown()
+        self._settings: ExportSettings | None = None
+        super().__init__(*args, **kwargs)
+
+    @abc.abstractmethod
+    def read_settings(self, config: Mapping[str, Any]) -> ExportSettings:
+        """Read and check a configuration.
+
+        Raises:
+            ConfigValidationError: It is not sound; holds every problem.
+        """
+
+    @abc.abstractmethod
+    def export_streams(self, settings: Any) -> Sequence[ExportStream]:
+        """Return the streams that these settings bring."""
+
+    @abc.abstractmethod
+    def connect(
+        self, clock: Clock, limits: Limits, log: logging.Logger
+    ) -> AbstractContextManager[Vendor[ExportRequest[Any]]]:
+        """Open the vendor's client."""
+
+    @property
+    def settings(self) -> Any:
+        """The validated configuration.
+
+        Raises:
+            ConfigValidationError: If the tap was made without validation and the configuration is not sound.
+        """
+        if self._settings is None:
+            self._settings = self.read_settings(self.config)
+            for warning in self._settings.warnings:
+                self.logger.warning(warning)
+        return self._settings
+
+    @override
+    def discover_streams(self) -> list[Stream]:
+        # The schema follows the settings, but nobody needs a key to look at it.
+        declared = self.export_streams(self.read_settings({**self.discovery_config, **self.config}))
+        return [face(self, stream) for stream in declared for face in (LedgerStream, SingerExportStream)]
+
+    def ledger_of(self, declared: ExportStream) -> LedgerStream:
+        """Return the stream that says which version of a window is true."""
+        return cast("LedgerStream", self.streams[declared.ledger.name])
+
+    @override
+    @classmethod
+    def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> Any:
+        """Read the configuration files, and say which one cannot be read."""
+        try:
+            return super().cb_config(ctx, param, value)
+        except (OSError, TypeError, ValueError) as error:
+            raise click.BadParameter(f"cannot be read as a JSON object: {error}", ctx, param) from None
+
+    @override
+    @classmethod
+    def get_singer_command(cls) -> click.Command:
+        """Return the SDK's command line with our own option."""
+        command = super().get_singer_command()
+        plan = click.Option(
+            ["--plan"],
+            is_flag=False,
+            flag_value="text",
+            type=click.Choice(["text", "json"]),
+            help=(
+                "Print which days are delivered, which are due and why, and how long their exports take at least. "
+                "Sends no request. --plan=json is for programs."
+            ),
+        )
+        command.params.append(plan)
+        return command
+
+    @override
+    @classmethod
+    def invoke(
+        cls,
+        *,
+        state: IO[str] | None = None,
+        catalog: IO[str] | None = None,
+        plan: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Run the sync, or print its plan.
+
+        A STATE that is not one would otherwise pass for none, and reload everything.
+        """
+        if plan is not None:
+            cls._print_plan(plan, kwargs["config"], _json_object("--state", state))
+            return
+        try:
+            super().invoke(state=_json_object("--state", state), catalog=_json_object("--catalog", catalog), **kwargs)
+        except BrokenPipeError:
+            cls.logger.error("The reader of the records went away")  # noqa: TRY400 - that is all there is to say
+            # What is still in the buffer of stdout must not be flushed into the broken pipe at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(128 + signal.SIGPIPE)
+
+    @override
+    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
+        """Check every rule of the API before the first call; ours first, because they say what to do."""
+        if not raise_errors:
+            return []  # discovery: what matters for the schema is checked with it
+        _ = self.settings
+        return super()._validate_config(raise_errors=raise_errors)
+
+    @override
+    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
+        """Ask the sync to stop, and write nothing: the handler may be running inside a blocked write."""
+        self.shutdown.request(signum)
+
+    @classmethod
+    def _print_plan(cls, form: str, config: Any, state: IO[str] | None) -> None:
+        tap = cls(
+            config=config.config,
+            parse_env_config=config.parse_env,
+            state=json.load(state) if state else None,
+            validate_config=False,
+            setup_mapper=False,
+        )
+        # A plan needs no key: it asks nobody.
+        tap._settings = tap.read_settings({**cls.discovery_config, **tap.config})
+        for stream in tap.streams.values():
+            if isinstance(stream, SingerExportStream) and stream.selected:
+                plan = stream.begin_run().plan()
+                click.echo(json.dumps(plan.as_json(), indent=2) if form == "json" else plan.text())
+
+
+def _json_object(option: str, file: IO[str] | None) -> IO[str] | None:
+    """Return the file's text again if it holds a JSON object.
+
+    Raises:
+        click.BadParameter: It holds something else.
+    """
+    if file is None:
+        return None
+    text = file.read()
+    try:
+        sound = isinstance(json.loads(text), dict)
+    except ValueError:
+        sound = False
+    if not sound:
+        raise click.BadParameter(f"{file.name} must hold a JSON object", param_hint=option)
+    return io.StringIO(text)
