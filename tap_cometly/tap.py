@@ -10,7 +10,8 @@ from typing_extensions import override
 
 from tap_cometly.config_schema import CONFIG_JSONSCHEMA
 from tap_cometly.events import events
-from tap_cometly.settings import Settings, SettingsError
+from tap_cometly.reading import SettingsError
+from tap_cometly.settings import Settings
 from tap_cometly.singer.tap import ExportTap
 
 if TYPE_CHECKING:

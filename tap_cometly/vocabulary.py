@@ -8,13 +8,9 @@ Facts are from the vendor's page *Create event export*
 from __future__ import annotations
 
 import dataclasses
-import difflib
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from tap_cometly.fields import Field
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 
 @dataclasses.dataclass(frozen=True)
@@ -160,9 +156,3 @@ QUERY_MODES: Final = ("profile", "company")
 MAX_EVENT_NAMES: Final = 10
 MAX_SOURCES: Final = 15
 MAX_FIELDS: Final = 20
-
-
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name that ``name`` was probably meant to be, or None when nothing is close."""
-    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return matches[0] if matches else None

@@ -39,16 +39,17 @@ ROOMS = {
     "environment": {"engine"},
     "reporting": {"engine", "spec"},
     "shutdown": set(),
+    "reading": {"windows"},
 }
 """The neutral rooms, and what each may use besides the ground and itself."""
 
 VENDORS = {
     "vocabulary": set(),
     "config_schema": {"vocabulary"},
-    "settings": {"vocabulary", "config_schema", "windows", "export_settings"},
+    "settings": {"vocabulary", "config_schema", "windows", "export_settings", "reading"},
     "events": {"vocabulary", "settings", "spec"},
     "client": {"events", "engine", "spec"},
-    "tap": {"config_schema", "events", "settings", "client", "singer", "engine", "spec"},
+    "tap": {"reading", "config_schema", "events", "settings", "client", "singer", "engine", "spec"},
     "__main__": {"tap"},
 }
 """The rooms of the vendor."""

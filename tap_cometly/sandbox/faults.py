@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import difflib
 import json
 import threading
 from typing import TYPE_CHECKING, Any, Final
-
-from tap_cometly import vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -265,5 +264,5 @@ def plain_value(text: str) -> Any:
 
 
 def _hint(name: str, known: Collection[str]) -> str:
-    near = vocabulary.nearest(name, known)
+    near = next(iter(difflib.get_close_matches(name, known, n=1)), None)
     return f" (did you mean {near!r}?)" if near else f"; known: {', '.join(known)}"
