@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 
     Texts = Mapping[str, set[str | None]]
 
-MAX_TEXTS_KNOWN: Final = 100_000
-"""Times that were found well-written are not looked at again: so many, and a day has 86,400 seconds."""
-
 _STRICT: Final[Mapping[Kind | None, Any]] = {
     "integer": int,
     "boolean": bool,
@@ -133,12 +130,15 @@ class Shape:
             complete=self.complete and complete,
         )
 
-    def check(self, block: bytes, known: Texts) -> tuple[list[bytes], list[Any], Texts]:
-        """Return lines and rows of a block in which everything fits, and its times and days that were not known.
+    def check(self, block: bytes) -> tuple[list[bytes], list[Any], Texts]:
+        """Return lines and rows of a block in which everything fits, and by which texts its times and days were known.
 
         Args:
             block: Lines, each of them ended.
-            known: Times and days by column that are known to be well-written; is added to.
+
+        Returns:
+            The lines, the rows, and for each column of times or days a selection of them: the first and the last are in
+            it.
 
         Raises:
             UnexpectedRowsError: Something does not fit, or would be changed by fitting it.
@@ -151,11 +151,11 @@ class Shape:
                 raise UnexpectedRowsError
             self._check_loose(rows)
             self._check_numbers(rows)
-            new = self._check_texts(rows, known)
+            texts = self._check_texts(rows)
             fit_rows(rows, self._fits)
         except (msgspec.DecodeError, ValueError, ArithmeticError, RecursionError, IndexError):
             raise UnexpectedRowsError from None
-        return lines, rows, new
+        return lines, rows, texts
 
     def fits(self, names: AbstractSet[str]) -> list[tuple[str, Fit]]:
         """Return how the values of these columns are fitted."""
@@ -176,16 +176,14 @@ class Shape:
             if not types.issuperset(map(type, map(number_of, rows))):
                 raise UnexpectedRowsError
 
-    def _check_texts(self, rows: list[Any], known: Texts) -> Texts:
-        new: dict[str, set[str | None]] = {}
+    def _check_texts(self, rows: list[Any]) -> Texts:
+        checked: dict[str, set[str | None]] = {}
         for name, fit in self._texts:
             texts = list(map(attrgetter(name), rows))
-            new[name] = _first_and_last(texts) or set(texts) - known[name]
-            if any(fit(text) != text for text in new[name]):
+            checked[name] = _first_and_last(texts) or set(texts)
+            if any(fit(text) != text for text in checked[name]):
                 raise UnexpectedRowsError
-            if len(known[name]) < MAX_TEXTS_KNOWN:
-                known[name].update(new[name])
-        return new
+        return checked
 
     def _of_kinds(self, *kinds: Kind) -> list[Column]:
         return [column for column in self.columns if column.kind in kinds and column.name not in self.fitted]

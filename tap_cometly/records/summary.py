@@ -103,8 +103,7 @@ class SummaryBuilder:
         Args:
             lines: Their lines in the file, of the same form.
             rows: Structs with the columns as their first fields, in the same order, fitted to their types.
-            times: Their times, if they have any; each different one at least once, unless it was
-                among those of an earlier call.
+            times: Their times, if they have any: the first and the last at least.
             texts: Columns of text whose values are still integers.
         """
         self._rows += len(rows)

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from tap_cometly.records.columns import Columns
-    from tap_cometly.records.decoder import Texts
     from tap_cometly.records.summary import Known
 
 MAX_KEYS: Final = 2_000_000
@@ -99,7 +98,6 @@ class _Verifier:
         self._numeric_ids = columns.holds(columns.measures.key, "integer")
         self._key = next((column.name for column in columns.all if column.name == columns.measures.key), None)
         self.keys = array("q") if keys and self._key else None
-        self._known: Texts = collections.defaultdict(set)
         self.tally = SummaryBuilder(columns, name=name)
         self.shape: Shape | None = None
         with contextlib.suppress(ValueError):
@@ -138,14 +136,13 @@ class _Verifier:
         if self.shape is None:
             return 0
         try:
-            lines, rows, new = self.shape.check(block, self._known)
+            lines, rows, texts = self.shape.check(block)
         except UnexpectedRowsError:
             return 0
         if self._key:
             self._note_keys(map(attrgetter(self._key), rows))
-        # A time that was known has been counted; and a column that must be fitted is never known.
         time = self.tally.time
-        times = () if not time else new[time] if time in new else map(attrgetter(time), rows)
+        times = () if not time else texts[time] if time in texts else map(attrgetter(time), rows)
         self.tally.add_structs(lines, rows, times, texts=self.shape.numbered)
         return len(rows)
 
@@ -181,7 +178,7 @@ class _Verifier:
                 tuple(row), types, changed=changed, unknown=unknown, complete=complete
             )
             if self.shape is not None:
-                self.shape.check(_tidied(block), self._known)
+                self.shape.check(_tidied(block))
         except (ValueError, UnexpectedRowsError):
             self.shape = None
 
