@@ -5,6 +5,7 @@ The machine should have nothing else to do. The parts, each a command of its own
 records  an export to messages and to files, beside an ordinary tap and what the machine can do
 stages   where the time goes: download, decompress, check, encode, write
 growth   from one row to ten millions
+tricks   what each trick of the fast path is worth
 startup  --version, --discover and --about, beside the import of the SDK
 pipes    whole pipelines into PostgreSQL and DuckDB, beside an ordinary tap
 """
@@ -21,7 +22,7 @@ import subprocess
 import sys
 from typing import Final
 
-PARTS: Final = ("records", "stages", "growth", "startup", "pipes")
+PARTS: Final = ("records", "stages", "tricks", "growth", "startup", "pipes")
 
 
 def main() -> int:
@@ -39,6 +40,7 @@ def main() -> int:
     options = {
         "records": {"--rows": chosen.rows, "--rounds": chosen.rounds},
         "stages": {"--rounds": chosen.rounds},
+        "tricks": {"--rows": chosen.rows, "--rounds": chosen.rounds},
         "growth": {"--most": chosen.most},
         "startup": {"--rounds": chosen.rounds},
         "pipes": {"--rows": chosen.pipe_rows, "--rounds": chosen.rounds},

@@ -129,3 +129,7 @@ def test_the_view_follows_to_the_cent_and_the_plain_table_keeps_history(loads, t
 
     table.ask(f"delete from {table.schema}.events where event_date = '{days[1]}'")  # noqa: S608
     assert [str(row[0]) for row in loads.wrong_days()] == [str(days[1])], "the check finds what was tampered with"
+    table.ask(f"delete from {table.schema}.event_days where event_date = '{days[0]}'")  # noqa: S608
+    assert sorted(str(row[0]) for row in loads.wrong_days()) == [str(day) for day in days[:2]], (
+        "and a ledger that lacks a day"
+    )
