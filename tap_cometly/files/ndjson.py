@@ -11,7 +11,7 @@ import io
 import zlib
 from typing import IO, TYPE_CHECKING, Any, Final
 
-from tap_cometly.engine.errors import CorruptFileError
+from tap_cometly.engine.errors import CorruptFileError, InvalidRowsError
 from tap_cometly.engine.threads import prefetch
 
 _GzipFile: type[gzip.GzipFile]
@@ -22,7 +22,8 @@ try:
 except ImportError:  # no wheel of it for this machine: Python's own does the same at a quarter of the speed
     _GzipFile, _BROKEN = gzip.GzipFile, (gzip.BadGzipFile, zlib.error)
 else:
-    _BROKEN = (gzip.BadGzipFile, IsalError)
+    # An OverflowError is a header whose name has no end.
+    _BROKEN = (gzip.BadGzipFile, IsalError, OverflowError)
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -33,8 +34,12 @@ CHUNK_BYTES: Final = 2 * 1024 * 1024
 """Decompressed bytes made at a time. With less than a megabyte, glibc gives the memory of each block back to the system
 and asks for it anew with the next one, and that takes a third of all the time."""
 
+MAX_LINE_BYTES: Final = 64_000_000
+"""No row of a table is as long; whoever waits for the end of a longer line needs memory without bound."""
+
 _GZIP_MAGIC: Final = b"\x1f\x8b"
-_BEFORE_OBJECTS: Final = b" \t\r\n\xef\xbb\xbf"  # white space, or a byte order mark
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+_BEFORE_OBJECTS: Final = b" \t\r\n" + _BYTE_ORDER_MARK
 _HEAD_BYTES: Final = 4096
 
 
@@ -51,18 +56,22 @@ def chunks(file: IO[bytes]) -> Iterator[bytes]:
     head = file.read(_HEAD_BYTES)
     file.seek(0)
     if not head:
-        raise CorruptFileError("the file is empty: zero bytes, not even an empty archive")
+        raise CorruptFileError("the export file is empty (0 bytes)")
     plain = head.lstrip(_BEFORE_OBJECTS).startswith(b"{")
     if not plain and not head.startswith(_GZIP_MAGIC):
         raise CorruptFileError(f"the file is neither gzip nor JSON lines: it begins with {head[:2]!r}")
     read = file.read if plain else _decompressed(file).read
     try:
+        first = read(CHUNK_BYTES)
+        if first.startswith(_GZIP_MAGIC):
+            raise CorruptFileError("the file is compressed twice")
+        yield first.removeprefix(_BYTE_ORDER_MARK)
         while chunk := read(CHUNK_BYTES):
             yield chunk
     except EOFError:
-        raise CorruptFileError("the file is cut short, or something else follows it: the archive has no end") from None
+        raise CorruptFileError("the gzip file is truncated or has trailing data") from None
     except _BROKEN as error:
-        raise CorruptFileError(f"the file is altered: {error}") from None
+        raise CorruptFileError(f"the gzip file is corrupt: {error}") from None
 
 
 def _decompressed(file: Any) -> gzip.GzipFile:
@@ -79,16 +88,22 @@ def line_blocks(file: IO[bytes]) -> Generator[bytes]:
     Raises:
         CorruptFileError: See `chunks`.
     """
-    rest = b""
+    rest: list[bytes] = []
+    length = 0
     for chunk in prefetch(chunks(file)):
         start = 0
         while end := chunk.rfind(b"\n", start, start + BLOCK_BYTES) + 1 or chunk.find(b"\n", start) + 1:
-            yield rest + chunk[start:end]
-            rest = b""
+            yield b"".join([*rest, chunk[start:end]]) if rest else chunk[start:end]
+            rest.clear()
+            length = 0
             start = end
-        rest += chunk[start:]
+        if start < len(chunk):
+            rest.append(chunk[start:])
+            length += len(chunk) - start
+        if length > MAX_LINE_BYTES:
+            raise InvalidRowsError(f"a line of the file is longer than {MAX_LINE_BYTES // 1_000_000} MB")
     if rest:
-        yield rest + b"\n"
+        yield b"".join([*rest, b"\n"])
 
 
 def lines(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from tap_cometly.fields import Field
+from tap_cometly.records.digest import EXACT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -99,5 +100,6 @@ def _grouped(number: int | Decimal) -> str:
     """Return a number with spaces between thousands, and an amount with cents at least."""
     text = f"{number:,}"
     if isinstance(number, Decimal):
-        text = f"{number:,f}" if number % 1 and number.as_tuple().exponent not in {-1, -2} else f"{number:,.2f}"
+        whole = number == number.to_integral_value(context=EXACT)
+        text = f"{number:,.2f}" if whole or number.as_tuple().exponent in {-1, -2} else f"{number:,f}"
     return text.replace(",", " ")

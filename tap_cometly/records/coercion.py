@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from tap_cometly.records.numbers import exact
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -99,7 +101,7 @@ def fit_number(value: Any) -> int | decimal.Decimal:
     if isinstance(value, (int, decimal.Decimal)) and not isinstance(value, bool):
         return value
     if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
-        return decimal.Decimal(value.strip())
+        return exact(value.strip())
     raise ValueError("not a number")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from tap_cometly.engine.errors import InvalidRowsError
 from tap_cometly.fields import Measures
@@ -11,9 +11,15 @@ from tap_cometly.records.coercion import KINDS, fit_for, json_type
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from tap_cometly.fields import Kind
     from tap_cometly.records.coercion import Fit
+
+
+MAX_UNKNOWN_NAMES: Final = 100
+"""So many unexpected columns are told."""
+MAX_NAME_LENGTH: Final = 100
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,7 +92,7 @@ class Columns:
             InvalidRowsError: A value does not fit; names the column and the type, never the value.
         """
         if not row.keys() <= self._names:
-            self.unknown.update(row.keys() - self._names)
+            self._note_unknown(row.keys() - self._names)
         fitted = {}
         for name, fit in self._fits:
             value = row.get(name)
@@ -96,3 +102,10 @@ class Columns:
                 found = "is missing" if value is None else f"holds {json_type(value)} that does not fit"
                 raise InvalidRowsError(f"column `{name}` {found}: {error}") from None
         return fitted
+
+    def _note_unknown(self, names: AbstractSet[str]) -> None:
+        """Remember names, cut where they are long, as long as they are not too many to tell."""
+        for name in names:
+            if len(self.unknown) >= MAX_UNKNOWN_NAMES:
+                return
+            self.unknown.add(name[:MAX_NAME_LENGTH])

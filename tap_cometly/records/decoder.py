@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from tap_cometly.records.numbers import exact
 from tap_cometly.records.rows import too_deep
 
 if TYPE_CHECKING:
@@ -233,4 +234,4 @@ def row_decoder(*fields: tuple[Any, ...], forbid_unknown_fields: bool = False) -
         if not name.isidentifier() or name.startswith("__") or keyword.iskeyword(name):
             raise ValueError(f"{name!r} cannot be a field")
     row = msgspec.defstruct("Row", fields, kw_only=True, gc=False, forbid_unknown_fields=forbid_unknown_fields)
-    return msgspec.json.Decoder(row, float_hook=decimal.Decimal)
+    return msgspec.json.Decoder(row, float_hook=exact)

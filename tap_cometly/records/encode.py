@@ -53,8 +53,8 @@ class Records:
         """Return the first so many records, and the others."""
         if count >= self.count:
             return self, Records(b"", 0)
-        lines = self.text.splitlines(keepends=True)
-        return Records(b"".join(lines[:count]), count), Records(b"".join(lines[count:]), self.count - count)
+        lines = self.text.split(b"\n")
+        return Records(b"\n".join([*lines[:count], b""]), count), Records(b"\n".join(lines[count:]), self.count - count)
 
     def between(self, before: bytes, after: bytes) -> bytes:
         """Return the lines with this text before and after each record."""

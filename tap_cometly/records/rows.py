@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import decimal
 from typing import IO, TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -10,6 +9,7 @@ import msgspec
 from tap_cometly.engine.errors import InvalidRowsError
 from tap_cometly.files.ndjson import lines
 from tap_cometly.records.coercion import json_type
+from tap_cometly.records.numbers import NumberTooLongError, exact
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MAX_LEVELS: Final = 500
 """A value may be nested so deep: the interpreter's own limit is near, and no table needs more."""
 
-_DECODER: Final = msgspec.json.Decoder(float_hook=decimal.Decimal)
+_DECODER: Final = msgspec.json.Decoder(float_hook=exact)
 
 
 def read_rows(files: Iterable[IO[bytes]], columns: Columns) -> Iterator[dict[str, Any]]:
@@ -42,7 +42,9 @@ def decode_line(line: bytes, number: int) -> dict[str, Any]:
     """
     try:
         row = _DECODER.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError, ArithmeticError):
+    except NumberTooLongError as error:
+        raise InvalidRowsError(f"line {number}: {error}") from None
+    except (msgspec.DecodeError, ValueError):
         raise InvalidRowsError(f"line {number} is not JSON") from None
     except RecursionError:
         raise InvalidRowsError(f"line {number} is nested deeper than {MAX_LEVELS} levels") from None

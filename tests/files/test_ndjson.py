@@ -77,14 +77,14 @@ def altered(content: bytes, position: int) -> bytes:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", "zero bytes"),
-        (gzip.compress(ROWS)[:-9], "cut short"),
-        (gzip.compress(ROWS)[:-3], "cut short"),
-        (gzip.compress(ROWS)[:5], "cut short"),
-        (altered(gzip.compress(ROWS), -6), "altered"),
-        (altered(gzip.compress(ROWS), -2), "altered"),
-        (gzip.compress(ROWS) + b"and more than a header", "altered"),
-        (gzip.compress(ROWS) + b"!", "something else follows|altered"),
+        (b"", "the export file is empty"),
+        (gzip.compress(ROWS)[:-9], "truncated"),
+        (gzip.compress(ROWS)[:-3], "truncated"),
+        (gzip.compress(ROWS)[:5], "truncated"),
+        (altered(gzip.compress(ROWS), -6), "corrupt"),
+        (altered(gzip.compress(ROWS), -2), "corrupt"),
+        (gzip.compress(ROWS) + b"and more than a header", "corrupt"),
+        (gzip.compress(ROWS) + b"!", "trailing data|corrupt"),
         (b"<!doctype html><title>Sign in</title>", "neither gzip nor JSON"),
     ],
     ids=[
