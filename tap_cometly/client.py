@@ -10,18 +10,30 @@ from __future__ import annotations
 
 import email.utils
 import json
-from datetime import datetime, timezone
+import threading
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Final
 
 import requests
 import urllib3
 from typing_extensions import Self
 
+from tap_cometly.engine.deadline import Deadline, watched
 from tap_cometly.engine.download import READ_SECONDS
-from tap_cometly.engine.errors import RateLimitedError, RequestRejectedError, UnavailableError, UnknownJobError
+from tap_cometly.engine.errors import (
+    InvalidAnswerError,
+    RateLimitedError,
+    RequestRejectedError,
+    UnavailableError,
+    UnknownJobError,
+    WrongClockError,
+)
 from tap_cometly.engine.rate_limit import RateLimit, seconds_to_wait, whole_number
+from tap_cometly.engine.spool import is_file_limit, too_many_files
 from tap_cometly.engine.vendor import JobState, JobStatus, Link
+from tap_cometly.environment import utc_now
 from tap_cometly.events import CREATES_PER_MINUTE
+from tap_cometly.wording import foreign
 
 if TYPE_CHECKING:
     import logging
@@ -33,7 +45,12 @@ if TYPE_CHECKING:
 POLLS_PER_MINUTE: Final = 30
 """Documented limit of ``GET /events/exports/{id}`` (endpoint/get-event-export)."""
 CONNECT_SECONDS: Final = 10.0
-_CHUNK_BYTES: Final = 64 * 1024
+MAX_ANSWER_BYTES: Final = 8 * 1024 * 1024
+"""No answer of the API is a hundredth as long."""
+WARN_OF_CLOCK: Final = timedelta(hours=1)
+MAX_CLOCK_DIFFERENCE: Final = timedelta(hours=12)
+"""With clocks further apart than this nobody knows which days have ended."""
+_CHUNK_BYTES: Final = 8 * 1024
 
 _STATES: Final = {"completed": JobState.READY, "failed": JobState.FAILED}
 _WHAT_TO_CHECK: Final = {
@@ -52,6 +69,7 @@ class CometlyClient:
         api_key: The Space's key; it goes to this host only and into no message.
         user_agent: How to introduce ourselves.
         now: The engine's clock, in seconds, for the budgets.
+        utc_now: This machine's clock, to be held against the server's.
         log: Where to tell about requests (debug) and refusals.
         answer_seconds: Longest silence, and longest answer, before a request counts as lost.
 
@@ -67,20 +85,32 @@ class CometlyClient:
         api_key: str,
         user_agent: str,
         now: Callable[[], float],
+        utc_now: Callable[[], datetime] = utc_now,
         log: logging.Logger,
         answer_seconds: float = READ_SECONDS,
     ) -> None:
         self._api_url = api_url
         self._now = now
+        self._utc_now = utc_now
+        self._clock_is_told = False
+        self._api_key = api_key
+        self._jobs: set[int] = set()
+        self._lock = threading.Lock()
         self._log = log
         self._timeout = (CONNECT_SECONDS, answer_seconds)
+        self._attempt_seconds = CONNECT_SECONDS + 2 * answer_seconds
         self.create_limit = RateLimit(CREATES_PER_MINUTE)
         self.status_limit = RateLimit(POLLS_PER_MINUTE)
-        self._session = requests.Session()
+        self._session = watched(requests.Session())
         self._session.auth = _bearer(api_key)
         # The vendor wants all three on every call, GET included; without `Accept` it may answer with a login page.
         self._session.headers.update(
-            {"Accept": "application/json", "Content-Type": "application/json", "User-Agent": user_agent}
+            {
+                "Accept": "application/json",
+                "Accept-Encoding": "identity",
+                "Content-Type": "application/json",
+                "User-Agent": user_agent,
+            }
         )
 
     def __enter__(self) -> Self:
@@ -101,9 +131,13 @@ class CometlyClient:
             RequestRejectedError: The key, the subscription or the request is not accepted.
         """
         answer = self._ask("POST", "/events/exports", self.create_limit, request.query.body(request.day))
-        export_id = answer.get("export_id")
-        if not isinstance(export_id, int):
-            raise UnavailableError("Cometly accepted the export but named no export_id")
+        export_id = _export_id(answer)
+        if export_id is None:
+            raise UnavailableError("Cometly returned no export_id")
+        with self._lock:
+            if export_id in self._jobs:
+                raise InvalidAnswerError(f"Cometly returned the export_id of another export ({export_id})")
+            self._jobs.add(export_id)
         return export_id
 
     def status(self, job: Hashable) -> JobStatus:
@@ -118,7 +152,9 @@ class CometlyClient:
             RequestRejectedError: The key or the subscription is not accepted.
         """
         answer = self._ask("GET", f"/events/exports/{job}", self.status_limit)
-        word = str(answer.get("status"))
+        if _export_id(answer) not in {None, job}:
+            raise UnavailableError("Cometly answered about another export")
+        word = self._words(answer.get("status"))
         state = _STATES.get(word, JobState.RUNNING)
         links: tuple[Link, ...] = ()
         if state is JobState.READY:
@@ -126,29 +162,38 @@ class CometlyClient:
             if not isinstance(url, str) or not url:
                 raise UnknownJobError("the export is 'completed' but has no download link")
             links = (Link(url),)
-        return JobStatus(state, word, str(answer.get("message") or "no reason given"), links)
+        return JobStatus(state, word, self._words(answer.get("message") or "no reason given"), links)
 
     def _ask(self, method: str, path: str, budget: RateLimit, body: dict[str, Any] | None = None) -> dict[str, Any]:
         try:
-            with self._session.request(
-                method, self._api_url + path, json=body, timeout=self._timeout, allow_redirects=False, stream=True
-            ) as response:
-                content = self._read(response)
-        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            with (
+                Deadline(self._attempt_seconds) as deadline,
+                self._session.request(
+                    method, self._api_url + path, json=body, timeout=self._timeout, allow_redirects=False, stream=True
+                ) as response,
+            ):
+                content = b"" if 300 <= response.status_code < 400 else self._read(response)
+                if deadline.passed:  # what was cut may look like the end
+                    raise requests.Timeout
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             budget.answered(self._now())
-            raise UnavailableError(f"no answer from the Cometly API ({_kind(error)})") from None
+            if is_file_limit(error):
+                raise too_many_files() from None
+            kind = "it took too long" if deadline.passed else _kind(error)
+            raise UnavailableError(f"no answer from the Cometly API ({kind})") from None
+        self._check_clock(response)
         self._log.debug("%s %s: HTTP %d", method, path, response.status_code)
         limit = whole_number(response.headers.get("X-RateLimit-Limit"))
         if response.status_code == 429:
-            asked = seconds_to_wait(response.headers.get("Retry-After"), _server_time(response))
+            asked = seconds_to_wait(response.headers.get("Retry-After"), _date(response) or self._utc_now())
             pause = budget.refused(self._now(), asked, limit=limit)
-            self._log.info("Cometly asks for a pause (429, %s %s): waiting %.0f s", method, path, pause)
+            self._log.info("Rate limit reached (HTTP 429, %s %s): waiting %.0f s", method, path, pause)
             raise RateLimitedError("the request budget is used up")
         remaining = whole_number(response.headers.get("X-RateLimit-Remaining"))
         budget.answered(self._now(), limit=limit, remaining=remaining)
         if response.ok and response.status_code < 300:
             return _json_object(content)
-        raise _refusal(response.status_code, content, creating=method == "POST")
+        raise self._refusal(response.status_code, content, creating=method == "POST")
 
     def _read(self, response: requests.Response) -> bytes:
         """Read the answer; one that trickles in is as good as none."""
@@ -158,7 +203,44 @@ class CometlyClient:
             content += chunk
             if self._now() > deadline:
                 raise requests.Timeout
+            if len(content) > MAX_ANSWER_BYTES:
+                raise requests.exceptions.ContentDecodingError
         return bytes(content)
+
+    def _words(self, words: object) -> str:
+        """Return words of the server as they may be shown."""
+        return foreign(words, [self._api_key])
+
+    def _check_clock(self, response: requests.Response) -> None:
+        """Hold this machine's clock against the server's.
+
+        Raises:
+            WrongClockError: Nobody knows which days have ended.
+        """
+        there, here = _date(response), self._utc_now()
+        if there is None or abs(there - here) < WARN_OF_CLOCK:
+            return
+        told = f"Cometly's clock shows {there:%Y-%m-%d %H:%M} UTC, that of this machine {here:%Y-%m-%d %H:%M} UTC"
+        if abs(there - here) >= MAX_CLOCK_DIFFERENCE:
+            raise WrongClockError(f"{told}. Set the clock of this machine: it decides which days have ended")
+        if not self._clock_is_told:
+            self._clock_is_told = True
+            self._log.warning("%s; set the clock of this machine", told)
+
+    def _refusal(self, status: int, content: bytes, *, creating: bool) -> Exception:
+        """Turn an answer that is neither success nor 429 into the error that says what it means."""
+        if status >= 500 or status in {408, 425}:
+            return UnavailableError(f"the Cometly API answered HTTP {status}")
+        said = self._words(_explanation(_parsed(content)))
+        if status == 404 and not creating:
+            return UnknownJobError("Cometly does not know the export (HTTP 404)")
+        if 300 <= status < 400:
+            return RequestRejectedError(
+                f"Cometly redirects instead of answering (HTTP {status}). "
+                "Check the setting `api_url`; an API that sends one to a log-in page does not accept the `api_key`"
+            )
+        advice = _WHAT_TO_CHECK.get(status, "This is not a documented answer; the API may have changed")
+        return RequestRejectedError(f"Cometly refuses the request (HTTP {status}: {said}). {advice}")
 
 
 def _bearer(api_key: str) -> Callable[[requests.PreparedRequest], requests.PreparedRequest]:
@@ -185,42 +267,34 @@ def _kind(error: Exception) -> str:
     return "the connection broke"
 
 
-def _server_time(response: requests.Response) -> datetime:
-    """Return the present moment by the server's clock, which is the one that its dates are reckoned by."""
+def _date(response: requests.Response) -> datetime | None:
+    """Return what the server's clock shows, if it says so."""
     try:
         return email.utils.parsedate_to_datetime(response.headers["Date"]).astimezone(timezone.utc)
-    except (KeyError, ValueError):
-        return datetime.now(timezone.utc)
+    except (KeyError, ValueError, TypeError, OverflowError):
+        return None
+
+
+def _export_id(answer: dict[str, Any]) -> int | None:
+    """Return the number of the export that an answer names, in digits or in text; None if it names none."""
+    found = answer.get("export_id")
+    if isinstance(found, str) and found.isascii() and found.isdecimal() and len(found) < 20:
+        return int(found)
+    return found if isinstance(found, int) and not isinstance(found, bool) and found >= 0 else None
 
 
 def _json_object(content: bytes) -> dict[str, Any]:
     answer = _parsed(content)
     if not isinstance(answer, dict):
-        raise UnavailableError("Cometly answered with something else than a JSON object")
+        raise UnavailableError("Cometly returned no JSON object")
     return answer
 
 
 def _parsed(content: bytes) -> Any:
     try:
         return json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
-
-
-def _refusal(status: int, content: bytes, *, creating: bool) -> Exception:
-    """Turn an answer that is neither success nor 429 into the error that says what it means."""
-    if status >= 500 or status in {408, 425}:
-        return UnavailableError(f"the Cometly API answered HTTP {status}")
-    said = _explanation(_parsed(content))
-    if status == 404 and not creating:
-        return UnknownJobError("Cometly does not know the export (HTTP 404)")
-    if 300 <= status < 400:
-        return RequestRejectedError(
-            f"Cometly redirects instead of answering (HTTP {status}). "
-            "Check the setting `api_url`; an API that sends one to a log-in page does not accept the `api_key`"
-        )
-    advice = _WHAT_TO_CHECK.get(status, "This is not a documented answer; the API may have changed")
-    return RequestRejectedError(f"Cometly refuses the request (HTTP {status}: {said}). {advice}")
 
 
 def _explanation(answer: object) -> str:

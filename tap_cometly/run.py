@@ -23,6 +23,7 @@ from tap_cometly.records.encode import record_blocks, record_rows
 from tap_cometly.reporting import Report
 from tap_cometly.spec import ExportRequest
 from tap_cometly.windows.plan import Plan
+from tap_cometly.wording import foreign
 
 if TYPE_CHECKING:
     import logging
@@ -233,7 +234,7 @@ class Run:
                         report.failed()
         timezone_check.close()
         if self._columns.unknown:
-            log.warning("Ignored unexpected columns: %s", ", ".join(sorted(self._columns.unknown)))
+            log.warning("Ignored unexpected columns: %s", ", ".join(map(foreign, sorted(self._columns.unknown))))
         if failures:
             raise UndeliveredDaysError(failures)
 

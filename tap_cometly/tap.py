@@ -52,6 +52,7 @@ class TapCometly(ExportTap):
             api_key=settings.api_key,
             user_agent=settings.user_agent,
             now=clock.now,
+            utc_now=self.environment.now,
             log=log,
             answer_seconds=limits.read_seconds,
         )

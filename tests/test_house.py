@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "tap_cometly"
 
-GROUND = {"errors", "fields"}
+GROUND = {"errors", "fields", "wording"}
 """What every room may use."""
 
 ROOMS = {
@@ -48,7 +48,7 @@ VENDORS = {
     "config_schema": {"vocabulary"},
     "settings": {"vocabulary", "config_schema", "windows", "export_settings", "reading"},
     "events": {"vocabulary", "settings", "spec"},
-    "client": {"events", "engine", "spec"},
+    "client": {"events", "engine", "environment", "spec"},
     "tap": {"reading", "config_schema", "events", "settings", "client", "singer", "engine", "spec"},
     "__main__": {"tap"},
 }

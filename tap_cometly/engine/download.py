@@ -12,17 +12,20 @@ from __future__ import annotations
 import collections
 import contextlib
 import io
-import logging
+import ipaddress
 import os
 import re
 from typing import IO, TYPE_CHECKING, Final
+from urllib.parse import urljoin, urlsplit
 
 import requests
 import urllib3
 from typing_extensions import override
 
-from tap_cometly.engine.errors import LinkExpiredError, UnavailableError
-from tap_cometly.engine.spool import disk, spool_file
+from tap_cometly.engine.deadline import Deadline, watched
+from tap_cometly.engine.errors import InvalidAnswerError, LinkExpiredError, UnavailableError
+from tap_cometly.engine.rate_limit import whole_number
+from tap_cometly.engine.spool import disk, is_file_limit, spool_file, too_many_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -39,28 +42,15 @@ READ_SECONDS: Final = 30.0
 MIN_BYTES_PER_SECOND: Final = 1024
 """Slower than this over `READ_SECONDS` is as good as dead: a fresh connection may do better."""
 
+MAX_REDIRECTS: Final = 5
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _CONTENT_RANGE: Final = re.compile(r"bytes (?:(\d+)-\d+|\*)/(?:(\d+)|\*)")
 """First byte of a part, and length of the whole, where they are told."""
 
 
-class _WithoutQueries(logging.Filter):
-    """Cuts the query off every address: the query of a link is what makes it a secret."""
-
-    @override
-    def filter(self, record: logging.LogRecord) -> bool:
-        if isinstance(record.args, tuple):
-            record.args = tuple(arg.partition("?")[0] if isinstance(arg, str) else arg for arg in record.args)
-        return True
-
-
-for _name in ("urllib3.connectionpool", "urllib3.util.retry"):
-    # These log whole request lines at DEBUG.
-    logging.getLogger(_name).addFilter(_WithoutQueries())
-
-
 def bare_session() -> requests.Session:
     """Return a session for links: their hosts get what a link says, and nothing from `.netrc` or a proxy's settings."""
-    session = requests.Session()
+    session = watched(requests.Session())
     session.auth = _no_credentials
     return session
 
@@ -145,16 +135,48 @@ class Transfer:
             headers |= {"Range": f"bytes={self.received}-", "If-Match": self._etag}
         elif self.received:  # nothing vouches that the object is still the same
             self.start_over()
-        try:
-            with contextlib.closing(
-                self._session.get(link.url, headers=headers, stream=True, timeout=(CONNECT_SECONDS, self._read_seconds))
-            ) as response:
-                yield from self._take(response)
-        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            # The error's own text may quote the link.
-            raise UnavailableError(f"the download broke off ({type(error).__name__})") from None
+        with Deadline(2 * self._read_seconds) as deadline:
+            try:
+                with contextlib.closing(self._open(link, headers)) as response:
+                    yield from self._take(response, deadline)
+                if deadline.passed:  # what was cut may look like the end
+                    self.start_over()
+                    raise requests.Timeout
+            except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+                if is_file_limit(error):
+                    raise too_many_files() from None
+                # The error's own text may quote the link.
+                kind = "it took too long" if deadline.passed else type(error).__name__
+                raise UnavailableError(f"the download broke off ({kind})") from None
 
-    def _take(self, response: requests.Response) -> Iterator[bytes]:
+    def _open(self, link: Link, headers: dict[str, str]) -> requests.Response:
+        """Ask for the file, wherever the link leads.
+
+        Redirects are followed here and not by the library, which would send along what it finds in `.netrc`.
+        """
+        url = link.url
+        for _ in range(MAX_REDIRECTS + 1):
+            _check_address(url)
+            response = self._session.get(
+                url,
+                headers=headers,
+                stream=True,
+                timeout=(CONNECT_SECONDS, self._read_seconds),
+                allow_redirects=False,
+            )
+            location = response.headers.get("Location")
+            if response.status_code not in _REDIRECTS or location is None:
+                return response
+            response.close()
+            target = urljoin(url, location)
+            if urlsplit(url).scheme == "https" and urlsplit(target).scheme != "https":
+                raise InvalidAnswerError("the file store redirects from https to an address that is not")
+            # What the link says must be sent is for its own host.
+            headers = {name: value for name, value in headers.items() if name not in link.headers}
+            url = target
+        raise InvalidAnswerError(f"the file store redirects more than {MAX_REDIRECTS} times")
+
+    def _take(self, response: requests.Response, deadline: Deadline) -> Iterator[bytes]:
         status = response.status_code
         if status == 416 and self._length is None and _whole_length(response) == self.received:
             self.complete = True  # all that was missing is the end of a connection that did not say how long it is
@@ -171,8 +193,8 @@ class Transfer:
         else:
             self.start_over()
             self._length = _content_length(response)
-        self._etag = response.headers.get("ETag")
-        yield from self._copy(response)
+        self._etag = _strong_etag(response)
+        yield from self._copy(response, deadline)
         if self._length is not None and self.received != self._length:
             raise UnavailableError(f"the connection was cut after {self.received} of {self._length} bytes")
         self.complete = True
@@ -181,18 +203,24 @@ class Transfer:
         """See to it that the part continues what is there, of the same object."""
         announced = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
         length = _whole_length(response)
-        if announced is None or announced[1] != str(self.received) or self._length not in {None, length}:
+        if (
+            announced is None
+            or announced[1] != str(self.received)
+            or (announced[2] is not None and length is None)
+            or self._length not in {None, length}
+        ):
             self.start_over()
             raise UnavailableError("the file store sent another part than was asked for; starting over")
-        if self.received and response.headers.get("ETag") != self._etag:
+        if self.received and _strong_etag(response) != self._etag:
             self.start_over()
             raise UnavailableError("the file changed between two connections; starting over")
         self._length = length
 
-    def _copy(self, response: requests.Response) -> Iterator[bytes]:
+    def _copy(self, response: requests.Response, deadline: Deadline) -> Iterator[bytes]:
         missing = _content_length(response)
         waited, waited_for = 0.0, 0
         while missing is None or missing > 0:
+            deadline.renew()
             began = self._now()  # what a reader does with a piece is not the store's fault
             piece = response.raw.read1(PIECE_BYTES, decode_content=False)
             waited += self._now() - began
@@ -206,7 +234,7 @@ class Transfer:
                 missing -= len(piece)
             if waited > self._read_seconds:
                 if waited_for < waited * MIN_BYTES_PER_SECOND:
-                    raise UnavailableError("the download came to a trickle")
+                    raise UnavailableError("the download was too slow (less than 1 kB/s)")
                 waited, waited_for = 0.0, 0
             yield piece
         with disk("an export"):
@@ -266,11 +294,38 @@ class _ReadWhileFetching(io.RawIOBase):
         super().close()
 
 
+def _check_address(url: str) -> None:
+    """See to it that an address may be asked: what is fetched in the clear can be read and changed on its way.
+
+    Raises:
+        InvalidAnswerError: It may not.
+    """
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        raise InvalidAnswerError("the file's address cannot be read") from None
+    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
+        raise InvalidAnswerError("the file's address is not https")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _strong_etag(response: requests.Response) -> str | None:
+    """Return the tag that vouches for every byte of the object; a weak one (``W/``) vouches for its meaning only."""
+    tag = response.headers.get("ETag", "")
+    return tag if tag.startswith('"') else None
+
+
 def _content_length(response: requests.Response) -> int | None:
-    length = response.headers.get("Content-Length", "")
-    return int(length) if length.isdecimal() else None
+    return whole_number(response.headers.get("Content-Length"))
 
 
 def _whole_length(response: requests.Response) -> int | None:
     announced = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
-    return int(announced[2]) if announced and announced[2] else None
+    return whole_number(announced[2]) if announced else None

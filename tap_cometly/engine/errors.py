@@ -6,14 +6,17 @@
     ├── of one request: it is tried in another way, or fails, and the others go on
     │   ├── UnknownJobError        the vendor does not know the job
     │   ├── LinkExpiredError       the link is not honoured (any more)
+    │   ├── InvalidAnswerError     the vendor contradicts itself
     │   ├── CorruptFileError       the file is not what the vendor wrote
     │   └── InvalidRowsError       the file is whole, its rows cannot be taken
     ├── of the moment: the same is tried again later
     │   ├── RateLimitedError       the request budget is used up
     │   └── UnavailableError       network, vendor or file store are in trouble
-    └── of the whole run: it stops
+    └── of the whole run (StoppingError): it ends
         ├── RequestRejectedError   key, permission or settings are not accepted
-        └── SpoolError             the local disk is full or not writable
+        ├── WrongClockError        the clocks here and there are hours apart
+        └── LocalLimitError        this machine does not give what is needed
+            └── SpoolError         the local disk is full or not writable
 """
 
 from __future__ import annotations
@@ -25,8 +28,12 @@ class ExportError(TapError):
     """Something about an export went wrong; the text is meant for the user."""
 
 
-class RequestRejectedError(ExportError):
-    """The vendor will refuse every further request too: the whole run must stop."""
+class StoppingError(ExportError):
+    """No later request of this run can do better: the whole run must stop."""
+
+
+class RequestRejectedError(StoppingError):
+    """The vendor will refuse every further request too."""
 
 
 class RateLimitedError(ExportError):
@@ -45,6 +52,10 @@ class LinkExpiredError(ExportError):
     """The file store does not honour the link (any more); a fresh one is needed."""
 
 
+class InvalidAnswerError(ExportError):
+    """The vendor's answer contradicts what it said before: the request fails."""
+
+
 class CorruptFileError(ExportError):
     """The file is not what the vendor wrote: cut short, altered, or no such file at all."""
 
@@ -53,5 +64,13 @@ class InvalidRowsError(ExportError):
     """The file is whole but its content cannot be taken; fetching it again would not help."""
 
 
-class SpoolError(ExportError):
-    """The local disk does not take the file: the whole run must stop."""
+class WrongClockError(StoppingError):
+    """The clocks of this machine and of the vendor are so far apart that nobody knows which days have ended."""
+
+
+class LocalLimitError(StoppingError):
+    """This machine does not give the process what it needs."""
+
+
+class SpoolError(LocalLimitError):
+    """The local disk does not take the file."""

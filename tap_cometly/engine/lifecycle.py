@@ -21,6 +21,7 @@ from tap_cometly.engine.errors import (
     InvalidRowsError,
     LinkExpiredError,
     RateLimitedError,
+    StoppingError,
     UnavailableError,
     UnknownJobError,
 )
@@ -36,15 +37,15 @@ MAX_EXPORTS_PER_REQUEST: Final = 3
 MAX_LINKS_REFUSED: Final = 3
 """Fresh links in a row that the store refused, before another export is tried."""
 MAX_LOST_IN_A_ROW: Final = 8
-"""Orders given up at one endpoint, without a success of anybody in between, before it counts as down for all."""
+"""Requests given up at one endpoint, without a success of anybody in between, before it counts as down for all."""
 PATIENCE_WITH_UNKNOWN_SECONDS: Final = 60.0
 """For so long the vendor's own status endpoint may not know a job, or know it finished without its link."""
 MAX_BACKOFF_SECONDS: Final = 60.0
 PROGRESS_BYTES: Final = 1024 * 1024
 """A download that broke off is making progress if it brought so much more of the file."""
 
-_ABOUT_ONE_ORDER: Final = (UnknownJobError, LinkExpiredError, CorruptFileError, InvalidRowsError)
-"""Errors that concern one request; any other stops the run."""
+_HAS_A_REMEDY: Final = (UnknownJobError, LinkExpiredError, CorruptFileError, InvalidRowsError)
+"""Errors of one request that are looked at by stage; any other that does not stop the run fails its request."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -199,8 +200,13 @@ class Lifecycle(Generic[RequestT, VerificationT]):
         if isinstance(outcome, (RateLimitedError, UnavailableError)):
             self._try_later(task, now, outcome)
             return
-        if isinstance(outcome, BaseException) and not isinstance(outcome, _ABOUT_ONE_ORDER):
+        if isinstance(outcome, BaseException) and (
+            isinstance(outcome, StoppingError) or not isinstance(outcome, Exception)
+        ):
             raise outcome
+        if isinstance(outcome, Exception) and not isinstance(outcome, _HAS_A_REMEDY):
+            self._fail(task, str(outcome) if isinstance(outcome, ExportError) else _unexpected(outcome))
+            return
         if not isinstance(outcome, LinkExpiredError):  # which may be trouble's doing
             task.trouble_is_over()
         self._lost_in_a_row[task.stage] = 0
@@ -304,7 +310,7 @@ class Lifecycle(Generic[RequestT, VerificationT]):
         throttled = isinstance(error, RateLimitedError)
         patience = self._limits.throttled_seconds if throttled else self._limits.trouble_seconds
         if lasted >= patience * self._remaining_patience(task.stage):
-            self._give_up(task, f"{error}, and so for {_minutes(lasted)}")
+            self._give_up(task, f"{error} (for {_minutes(lasted)})")
         elif throttled:
             task.due = now  # the budget knows how long to wait
         else:
@@ -334,7 +340,7 @@ class Lifecycle(Generic[RequestT, VerificationT]):
         if self._lost_in_a_row[stage] == MAX_LOST_IN_A_ROW:
             for other in self._tasks:
                 if other.stage <= stage and not other.busy:
-                    self._fail(other, f"not tried any more after {MAX_LOST_IN_A_ROW} others in a row: {reason}")
+                    self._fail(other, f"skipped: {MAX_LOST_IN_A_ROW} exports in a row failed the same way: {reason}")
 
     def _export_again(self, task: Task[RequestT, VerificationT], now: float, reason: str) -> None:
         if task.ready_at is None:
@@ -356,6 +362,11 @@ class Lifecycle(Generic[RequestT, VerificationT]):
     ) -> None:
         task.result = result
         task.needs(Stage.DONE, math.inf)
+
+
+def _unexpected(error: Exception) -> str:
+    """Name an error without its text, which may quote anything."""
+    return f"the export cannot be read ({type(error).__name__}). This is a fault of the tap: please report it"
 
 
 def _minutes(seconds: float) -> str:

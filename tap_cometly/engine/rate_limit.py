@@ -23,6 +23,9 @@ WINDOW_SECONDS: Final = 60.0
 MARGIN_SECONDS: Final = 0.05
 """A minute of the vendor's clock may be a little longer than one of ours."""
 
+MAX_DIGITS: Final = 18
+"""Of a number in a header; no length, no count has more."""
+
 MAX_PAUSE_SECONDS: Final = 15 * 60.0
 """A longer ``Retry-After`` is taken for a mistake of the server and cut to this."""
 
@@ -131,8 +134,9 @@ class RateLimit:
 
 
 def whole_number(text: str | None) -> int | None:
-    """Read a count from a rate header; None when there is none or it is no count."""
-    return int(text) if text is not None and text.strip().isdecimal() else None
+    """Read a count from a header; None when there is none or it is no count that could be."""
+    digits = (text or "").strip()
+    return int(digits) if digits.isascii() and digits.isdecimal() and len(digits) <= MAX_DIGITS else None
 
 
 def seconds_to_wait(retry_after: str | None, now: datetime) -> float | None:
@@ -152,7 +156,7 @@ def seconds_to_wait(retry_after: str | None, now: datetime) -> float | None:
         return float(text)
     try:
         moment = email.utils.parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, TypeError, OverflowError):
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=timezone.utc)

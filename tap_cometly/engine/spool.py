@@ -6,12 +6,13 @@ They have no name: the system frees them when the process ends, however it ends,
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import pathlib
 import tempfile
 from typing import IO, TYPE_CHECKING
 
-from tap_cometly.engine.errors import SpoolError
+from tap_cometly.engine.errors import LocalLimitError, SpoolError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,6 +41,8 @@ def disk(what: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if is_file_limit(error):
+            raise too_many_files() from None
         try:
             folder = _folder()
         except OSError:
@@ -48,6 +51,29 @@ def disk(what: str) -> Iterator[None]:
             f"cannot write {what} to the folder for temporary files ({folder}): {error.strerror or error}. "
             "Free some space, or set TMPDIR to a folder with room for a few exports"
         ) from None
+
+
+def is_file_limit(error: BaseException | None) -> bool:
+    """Tell whether an error, or what caused it, is that the process may open no more files."""
+    seen: set[int] = set()
+    waiting = [error]
+    while waiting:
+        each = waiting.pop()
+        if not isinstance(each, BaseException) or id(each) in seen:
+            continue
+        if isinstance(each, OSError) and each.errno in {errno.EMFILE, errno.ENFILE}:
+            return True
+        seen.add(id(each))
+        waiting += [each.__cause__, each.__context__, getattr(each, "reason", None), *each.args]
+    return False
+
+
+def too_many_files() -> LocalLimitError:
+    """Return the error that says so, and what helps."""
+    return LocalLimitError(
+        "the process may open no more files. Raise the limit (`ulimit -n 1024`), or lower the setting "
+        "`max_exports_in_flight`"
+    )
 
 
 def _folder() -> str:

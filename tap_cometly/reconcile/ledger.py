@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from tap_cometly.fields import Field
-from tap_cometly.records.digest import EXACT
+from tap_cometly.records.numbers import EXACT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

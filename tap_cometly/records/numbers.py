@@ -6,11 +6,18 @@ minutes, and no signal ends that.
 
 from __future__ import annotations
 
+import decimal
 from decimal import Decimal
 from typing import Final
 
 MAX_DIGITS: Final = 1000
 """Before and behind the point together; no column of a warehouse holds as many."""
+
+
+EXACT: Final = decimal.Context(
+    prec=100_000, Emax=decimal.MAX_EMAX, Emin=decimal.MIN_EMIN, traps=[decimal.Inexact, decimal.InvalidOperation]
+)
+"""Digits are never dropped; rather it is an error."""
 
 
 class NumberTooLongError(ValueError):

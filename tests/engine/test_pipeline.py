@@ -20,6 +20,7 @@ from tap_cometly.engine.errors import (
     InvalidRowsError,
     RateLimitedError,
     RequestRejectedError,
+    SpoolError,
     UnavailableError,
     UnknownJobError,
 )
@@ -187,7 +188,7 @@ def test_trouble_is_retried_ever_later_and_forgotten_after_success(clock, vendor
 def test_trouble_without_end_fails_the_order_and_says_for_how_long(clock, vendor, files, step):
     vendor.script[step, "a"] = [UnavailableError("HTTP 503")] * 1000
     results = run(vendor, clock, ["a", "b"])
-    assert "HTTP 503, and so for " in reason(results)
+    assert "HTTP 503 (for " in reason(results)
     assert results[1].request == "b"
     assert isinstance(results[1], Delivery)
 
@@ -211,10 +212,19 @@ def test_a_refusal_stops_the_run_but_not_before_what_was_delivered(clock, vendor
     assert delivered == ["a"]
 
 
-def test_a_bug_in_the_vendor_code_is_not_swallowed(clock, vendor):
-    vendor.script["status", "a"] = [ZeroDivisionError("bug")]
-    with pytest.raises(ZeroDivisionError):
-        run(vendor, clock, ["a"])
+def test_a_bug_that_a_request_meets_fails_this_request_and_is_named_without_its_text(clock, vendor, files):
+    vendor.script["status", "a"] = [ZeroDivisionError("https://a.link/")]
+    results = run(vendor, clock, ["a", "b"])
+    assert "(ZeroDivisionError)" in reason(results)
+    assert "link" not in reason(results)
+    assert results[1].request == "b"
+
+
+def test_what_concerns_all_requests_stops_the_run(clock, vendor):
+    for error in (RequestRejectedError("401"), SpoolError("full"), KeyboardInterrupt()):
+        vendor.script["create", "a"] = [error]
+        with pytest.raises(type(error)):
+            run(vendor, clock, ["a", "b"])
 
 
 def test_a_failed_job_is_created_again_a_bounded_number_of_times(clock, vendor, files):
@@ -264,7 +274,7 @@ def test_a_link_that_is_refused_again_and_again_leads_to_another_export(clock, v
 
 def test_a_damaged_file_is_downloaded_again_then_exported_again_then_the_order_fails(clock, vendor, files):
     files.get("https://files.test/a", content=content("a")[:-1])
-    assert "cut short" in reason(run(vendor, clock, ["a"]))
+    assert "truncated" in reason(run(vendor, clock, ["a"]))
     assert len(vendor.times("create", "a")) == 3
     assert files.call_count == 6
 

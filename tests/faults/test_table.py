@@ -54,14 +54,12 @@ NOBODY_ANSWERS = [
 
 NOBODY_ANSWERS_FOR_EVER = [
     *itertools.chain.from_iterable(
-        at_every_step(
-            f"HTTP {status}", kind="status", status=status, times=FOR_EVER, fails=f"HTTP {status}, and so for"
-        )
+        at_every_step(f"HTTP {status}", kind="status", status=status, times=FOR_EVER, fails=f"HTTP {status} (for ")
         for status in (500, 502, 503, 504)
     ),
     *at_every_step("reset", kind="reset", steps=API_STEPS, times=FOR_EVER, fails="the connection broke"),
     *at_every_step("reset", kind="reset", steps=("file",), times=FOR_EVER, fails="the download broke off"),
-    *at_every_step("not JSON", kind="not_json", steps=API_STEPS, times=FOR_EVER, fails="else than a JSON object"),
+    *at_every_step("not JSON", kind="not_json", steps=API_STEPS, times=FOR_EVER, fails="returned no JSON object"),
     *at_every_step("silence", kind="stall", steps=API_STEPS, times=FOR_EVER, fails="it took too long", slow=True),
     *at_every_step("silence", kind="stall", steps=("file",), times=FOR_EVER, fails="the download broke off"),
 ]

@@ -49,7 +49,7 @@ def test_a_pause_is_kept_by_all_requests_of_its_kind_and_told(world, caplog, ste
         seconds = min(later)
         assert LONGEST >= seconds > 10
     assert min(later) >= seconds
-    assert re.search(r"asks for a pause \(429, .*\): waiting \d+ s", caplog.text)
+    assert re.search(r"Rate limit reached \(HTTP 429, .*\): waiting \d+ s", caplog.text)
     assert len([request for request in world.requests("create") if request.export_id]) == 1
 
 
@@ -68,7 +68,7 @@ def test_a_day_that_is_refused_for_an_hour_fails_and_nobody_spins(world, step):
     began = world.clock.now()
     output = world.run()
     assert isinstance(output.error, UndeliveredDaysError)
-    assert re.search(r"budget is used up, and so for 6\d minutes", str(output.error))
+    assert re.search(r"budget is used up \(for 6\d minutes", str(output.error))
     assert output.days == [world.days[0].isoformat(), world.days[2].isoformat()]
     assert 3600 <= world.clock.now() - began < 2 * 3600
     assert sum(request.status == 429 for request in world.cometly.requests) < 80
