@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import requests
 
 from tap_cometly.sandbox import Fault, Sandbox
+from tests.patience import HANG_SECONDS
 from tests.tapping import Output, days_before, sync, tap_class
 from tests.virtual_time import VirtualClock
 
@@ -78,9 +79,9 @@ class Rival:
         """Send the request that is due."""
         method = min(self._gaps, key=self._at)
         if method == "POST":
-            answer = self._session.post(self._url, json={"date": self._day.isoformat()}, timeout=10)
+            answer = self._session.post(self._url, json={"date": self._day.isoformat()}, timeout=HANG_SECONDS)
         else:
-            answer = self._session.get(f"{self._url}/{self._export}", timeout=10)
+            answer = self._session.get(f"{self._url}/{self._export}", timeout=HANG_SECONDS)
         if answer.status_code == 429:
             self._may[method] = self._clock.now() + float(answer.headers["Retry-After"])
             return

@@ -25,6 +25,7 @@ from tap_cometly.engine.errors import (
 )
 from tap_cometly.engine.vendor import JobState, JobStatus, Link
 from tap_cometly.files.ndjson import lines
+from tests.patience import HANG_SECONDS
 from tests.virtual_time import VirtualClock
 
 LOG = logging.getLogger("test")
@@ -314,12 +315,12 @@ def test_links_are_asked_for_only_when_a_download_can_begin(clock, files):
 
     def slow(request, _files):
         reading.release()
-        assert go_on.wait(timeout=30)
+        assert go_on.wait(timeout=HANG_SECONDS)
         return request
 
     with Pipeline(vendor, list("abcdef"), verify=slow, log=LOG, clock=clock) as results:
         for _ in range(2):
-            assert reading.acquire(timeout=30)
+            assert reading.acquire(timeout=HANG_SECONDS)
         clock.advance(1000)
         in_hand = {request for step, request, _ in vendor.log if step == "status"}
         assert len(in_hand) == 2
