@@ -8,10 +8,11 @@ import pytest
 from hypothesis import settings
 
 from tap_cometly.sandbox import Sandbox
+from tests.examples import usual
 from tests.tapping import tap_class
 from tests.virtual_time import VirtualClock
 
-settings.register_profile("default", deadline=None)
+settings.register_profile("default", usual)
 settings.load_profile("default")
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+import importlib.util
 import json
-import os
-import shutil
 import subprocess
 import sys
 import sysconfig
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -17,21 +16,8 @@ from tap_cometly.sandbox import Fault, Sandbox
 from tests import long_ago
 from tests.long_ago import LAST_DAY
 from tests.patience import HANG_SECONDS
+from tests.programs import PROGRAM, run, start
 from tests.tapping import parse
-
-PROGRAM = shutil.which("tap-cometly", path=str(Path(sys.executable).parent))
-
-
-def run(*arguments, folder=None, **environment):
-    return subprocess.run(
-        [PROGRAM, *map(str, arguments)],
-        cwd=folder,
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        timeout=HANG_SECONDS,
-        check=False,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +49,7 @@ def config(cometly, tmp_path):
 
 
 def test_version():
-    done = run("--version")
+    done = start("--version")
     assert done.returncode == 0
     assert done.stdout.startswith("tap-cometly v0")
 
@@ -92,6 +78,7 @@ def test_about_needs_no_configuration(form):
     assert "attribution_window" in done.stdout
 
 
+@functools.cache
 def loaded_by(program):
     """The modules that a program loads."""
     listing = f"import atexit, sys; atexit.register(lambda: print(*sys.modules, file=sys.stderr)); {program}"
@@ -105,8 +92,19 @@ def loaded_by(program):
 def test_nothing_is_loaded_that_only_a_run_needs(option):
     program = f"from tap_cometly.__main__ import main; sys.argv = ['tap-cometly', '{option}']; main()"
     more = loaded_by(program) - loaded_by("import singer_sdk")
-    of_a_run = {f"tap_cometly.{room}" for room in ("sync", "client", "exports", "blocks", "batches", "planning")}
+    rooms = (
+        "client",
+        "engine",
+        "files",
+        "outputs.batch_files",
+        "reconcile.reconciler",
+        "records",
+        "run",
+        "windows.plan",
+    )
+    of_a_run = {f"tap_cometly.{room}" for room in rooms}
     of_a_run |= {"backoff", "isal", "pendulum", "requests", "tqdm", "upath", "urllib3", "xxhash"}
+    assert all(importlib.util.find_spec(module) for module in of_a_run), "an old name would prove nothing"
     assert "tap_cometly.singer.streams" in more
     assert not of_a_run & more
 
@@ -118,7 +116,7 @@ def test_help_names_every_option():
 
 
 def test_a_run_writes_messages_only_to_stdout_and_ends_with_0(config):
-    done = run("--config", config())
+    done = start("--config", config())
     assert done.returncode == 0, done.stderr
     messages = parse(done.stdout.encode().splitlines())
     assert {message["type"] for message in messages} == {"SCHEMA", "RECORD", "STATE"}
@@ -130,7 +128,7 @@ def test_settings_come_from_the_environment_and_from_a_file_of_it(cometly, tmp_p
     # one. This way it finds the one written here, and not that of the checkout, whose key is real.
     (tmp_path / "packages").symlink_to(sysconfig.get_path("purelib"))
     (tmp_path / ".env").write_text("""TAP_COMETLY_FIELDS='["event_name", "amount"]'\n""")
-    done = run(
+    done = start(
         "--config=ENV",
         folder=tmp_path,
         PYTHONPATH=str(tmp_path / "packages"),

@@ -11,7 +11,7 @@ import threading
 
 import pytest
 import requests_mock as rm
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_cometly.engine import Delivery, Failure, Limits, Pipeline
@@ -25,6 +25,7 @@ from tap_cometly.engine.errors import (
 )
 from tap_cometly.engine.vendor import JobState, JobStatus, Link
 from tap_cometly.files.ndjson import lines
+from tests.examples import examples
 from tests.patience import HANG_SECONDS
 from tests.virtual_time import VirtualClock
 
@@ -363,7 +364,7 @@ def test_the_engine_fits_a_vendor_that_works_quite_differently(clock):
         assert {request.headers["X-Auth"] for request in mocker.request_history} == {"token"}
 
 
-@settings(deadline=None, max_examples=40)
+@examples(40)
 @given(data=st.data(), count=st.integers(1, 12), in_flight=st.integers(1, 6))
 def test_whatever_goes_wrong_each_order_has_one_result_in_order(data, count, in_flight):
     clock = VirtualClock()

@@ -12,22 +12,20 @@ import json
 import logging
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
 import termios
 import threading
-from pathlib import Path
 
 import pytest
 
 from tests.faults.world import World, by_id
 from tests.patience import HANG_SECONDS
+from tests.programs import PROGRAM
 from tests.tapping import parse
 from tests.virtual_time import VirtualClock
 
-PROGRAM = shutil.which("tap-cometly", path=str(Path(sys.executable).parent))
 KILL, TERM, INT = signal.SIGKILL, signal.SIGTERM, signal.SIGINT
 ROWS_A_DAY = 2500
 """More than a pipe holds, which may be a megabyte."""

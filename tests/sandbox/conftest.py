@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
-from hypothesis import settings
 
 from tap_cometly.sandbox import Sandbox
 from tests.patience import HANG_SECONDS
@@ -18,10 +17,6 @@ if TYPE_CHECKING:
 
 DAY = dt.date(2025, 3, 1)
 NOON_LATER = dt.datetime(2025, 3, 10, 12, tzinfo=dt.timezone.utc).timestamp()
-
-
-# For property tests: a busy machine is no fault.
-unhurried = settings(deadline=None)
 
 
 class Clock:
