@@ -52,7 +52,7 @@ format: .venv/dev ## Put the code into its format, and fix what can be fixed
 documents: .venv/dev ## Write the settings, as the code describes them, into meltano.yml and README.md
 	@.venv/bin/python .ci/documents.py
 
-matrix: .venv/dev ## Run the quick tests on every supported Python found here, and on the newest singer-sdk
+matrix: .venv/dev ## Run what differs on every supported Python found here, and on the newest singer-sdk
 	@.venv/bin/python .ci/matrix.py
 
 package: .venv/dev ## Build wheel and sdist, and try both in fresh environments
