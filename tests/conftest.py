@@ -17,6 +17,12 @@ settings.register_profile("default", usual)
 settings.load_profile("default")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers():
+    """One more than there are processors: some tests wait for what takes its time, such as a silence."""
+    return (os.cpu_count() or 1) + 1
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup():
     """Before any fixture: `make test-dates` chooses when a test runs."""
