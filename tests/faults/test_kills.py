@@ -35,10 +35,16 @@ slow = pytest.mark.slow
 
 
 @pytest.fixture
-def world(monkeypatch, caplog):
-    """Three days in real time, each larger than any pipe."""
+def rows_a_day():
+    """More than a pipe holds, where the pipe plays a part."""
+    return ROWS_A_DAY
+
+
+@pytest.fixture
+def world(monkeypatch, caplog, rows_a_day):
+    """Three days in real time."""
     caplog.set_level(logging.DEBUG)
-    world = World(None, monkeypatch, events_per_day=lambda _day: ROWS_A_DAY)
+    world = World(None, monkeypatch, events_per_day=lambda _day: rows_a_day)
     with world.cometly:
         yield world
         world.assert_secrets_are_kept(caplog.text)
@@ -134,6 +140,7 @@ def expected(signals):
     return died | {128 + number for number in signals}
 
 
+@pytest.mark.parametrize("rows_a_day", [50])  # the day that is asked for is not written yet, however few rows it has
 @pytest.mark.parametrize(
     ("signals", "endpoint", "number"),
     [

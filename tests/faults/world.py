@@ -32,8 +32,10 @@ if TYPE_CHECKING:
 KEY = "a-key-that-nobody-may-see"
 FIELDS = [name for name in REQUESTABLE_NAMES if name not in HIERARCHY_NAMES]
 PATIENCE = Limits(read_seconds=10)
-IMPATIENCE = Limits(read_seconds=0.2)
-"""Where a fault is silence. Elsewhere a machine that is busy for a moment must not look like one."""
+IMPATIENCE = Limits(read_seconds=1)
+"""Where a fault is silence. A machine that is busy for a moment must not look like one, least of all elsewhere."""
+TROUBLE_SECONDS = 60
+"""Where time is real, trouble ends much sooner."""
 SILENT = {"stall", "trickle", "slow_close"}
 
 
@@ -84,7 +86,7 @@ class World:
         patience = IMPATIENCE if self.silent else PATIENCE
         if self.clock:
             return tap_class(self.clock, patience)
-        limits = dataclasses.replace(patience, trouble_seconds=3)
+        limits = dataclasses.replace(patience, trouble_seconds=TROUBLE_SECONDS)
         return functools.partial(TapCometly, environment=Environment(limits=limits))
 
     def run(self, *, state: dict[str, Any] | None = None, **changes: Any) -> Output:
