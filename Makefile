@@ -21,8 +21,11 @@ test: lint types ## Run the whole suite on this Python: lint, types, unit and en
 unit: .venv/dev ## Run the quick tests only
 	@.venv/bin/python -m pytest -n auto --dist worksteal -m "not slow"
 
+test-dates: .venv/dev ## Run the quick tests on other days: leap days, changes of the clock, far zones (needs libfaketime)
+	@.venv/bin/python .ci/dates.py $(OPTIONS)
+
 soak: .venv/dev ## Try the property tests with twenty times as many examples (some ten minutes)
-	@SOAK=20 .venv/bin/python -m pytest -n auto tests/reconcile/test_histories.py tests/faults/test_properties.py
+	@SOAK=20 .venv/bin/python -m pytest -n auto --dist worksteal -m "hypothesis and not slow"
 
 lint: .venv/dev ## Check style and format
 	@.venv/bin/ruff check
@@ -49,7 +52,7 @@ format: .venv/dev ## Put the code into its format, and fix what can be fixed
 documents: .venv/dev ## Write the settings, as the code describes them, into meltano.yml and README.md
 	@.venv/bin/python .ci/documents.py
 
-matrix: .venv/dev ## Run the quick tests on every supported Python found here, and on the newest singer-sdk
+matrix: .venv/dev ## Run what differs on every supported Python found here, and on the newest singer-sdk
 	@.venv/bin/python .ci/matrix.py
 
 package: .venv/dev ## Build wheel and sdist, and try both in fresh environments
@@ -86,4 +89,4 @@ build/uv/bin/uv: | python
 	@build/uv/bin/python -m pip install --quiet --disable-pip-version-check uv \
 		|| { rm -rf build/uv; echo "pip could not install uv: is the package index reachable?"; exit 1; }
 
-.PHONY: help demo test unit soak lint types bench bench-backfill bench-lookback format documents matrix package clean python
+.PHONY: help demo test unit test-dates soak lint types bench bench-backfill bench-lookback format documents matrix package clean python

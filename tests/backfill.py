@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import http.client
+import json
 import math
 from typing import TYPE_CHECKING, Any, Final
-
-import requests
+from urllib.parse import urlsplit
 
 from tap_cometly.sandbox import Fault, Sandbox
+from tests.patience import HANG_SECONDS
 from tests.tapping import Output, days_before, sync, tap_class
 from tests.virtual_time import VirtualClock
 
@@ -57,12 +59,12 @@ class Rival:
     """
 
     def __init__(self, cometly: Sandbox, clock: VirtualClock, share: float) -> None:
-        self._url = f"{cometly.api_url}/events/exports"
+        parts = urlsplit(f"{cometly.api_url}/events/exports")
+        self._path = parts.path
         self._clock = clock
-        self._session = requests.Session()
-        self._session.headers.update({
-            "Authorization": f"Bearer {cometly.api_key}", "Accept": "application/json", "User-Agent": RIVAL
-        })  # fmt: skip
+        self._connection = http.client.HTTPConnection(parts.netloc, timeout=HANG_SECONDS)
+        self._headers = {"Authorization": f"Bearer {cometly.api_key}", "Accept": "application/json"}
+        self._headers |= {"User-Agent": RIVAL, "Content-Type": "application/json"}
         (self._day,) = days_before(clock, 1)
         self._export = 0
         self._gaps = {"POST": WINDOW_SECONDS / (CREATES * share), "GET": WINDOW_SECONDS / (POLLS * share)}
@@ -78,18 +80,20 @@ class Rival:
         """Send the request that is due."""
         method = min(self._gaps, key=self._at)
         if method == "POST":
-            answer = self._session.post(self._url, json={"date": self._day.isoformat()}, timeout=10)
+            self._connection.request(method, self._path, json.dumps({"date": self._day.isoformat()}), self._headers)
         else:
-            answer = self._session.get(f"{self._url}/{self._export}", timeout=10)
-        if answer.status_code == 429:
+            self._connection.request(method, f"{self._path}/{self._export}", headers=self._headers)
+        answer = self._connection.getresponse()
+        body = answer.read()
+        if answer.status == 429:
             self._may[method] = self._clock.now() + float(answer.headers["Retry-After"])
             return
         self._wanted[method] += self._gaps[method]
         if method == "POST":
-            self._export = answer.json()["export_id"]
+            self._export = json.loads(body)["export_id"]
 
     def close(self) -> None:
-        self._session.close()
+        self._connection.close()
 
     def _at(self, method: str) -> float:
         return max(self._wanted[method], self._may[method])

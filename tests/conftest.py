@@ -8,11 +8,25 @@ import pytest
 from hypothesis import settings
 
 from tap_cometly.sandbox import Sandbox
+from tests import moments
+from tests.examples import usual
 from tests.tapping import tap_class
 from tests.virtual_time import VirtualClock
 
-settings.register_profile("default", deadline=None)
+settings.register_profile("default", usual)
 settings.load_profile("default")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers():
+    """One more than there are processors: some tests wait for what takes its time, such as a silence."""
+    return (os.cpu_count() or 1) + 1
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup():
+    """Before any fixture: `make test-dates` chooses when a test runs."""
+    moments.begin()
 
 
 @pytest.fixture(scope="session", autouse=True)

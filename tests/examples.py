@@ -1,15 +1,32 @@
-"""How many examples the costly property tests try: a few in every run, many in a soak (`make soak`)."""
+"""How many examples the property tests try: enough in every run, as they are others each time; many in a soak.
+
+A test that says nothing tries `USUAL`; one of which each example is costly says how many. `SOAK` multiplies them all:
+CI tries more, a soak (`make soak`) many more, and where something else is looked for (`make test-dates`) fewer do.
+"""
 
 from __future__ import annotations
 
 import os
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from hypothesis import HealthCheck, settings
 
-SOAK: Final = int(os.environ.get("SOAK", "1"))
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+SOAK: Final = float(os.environ.get("SOAK", "1"))
 """Times as many examples as usual."""
+USUAL: Final = 100
 
 
-def examples(count: int) -> settings:
-    return settings(max_examples=count * SOAK, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
+def examples(count: int, *, suppressed: Iterable[HealthCheck] = tuple(HealthCheck)) -> settings:
+    return settings(
+        max_examples=max(1, round(count * SOAK)),
+        deadline=None,  # a busy machine is no fault
+        suppress_health_check=suppressed,
+        print_blob=True,
+    )
+
+
+usual = examples(USUAL, suppressed=[HealthCheck.too_slow])
+"""What holds for every property test that says nothing else."""

@@ -2,40 +2,27 @@
 
 from __future__ import annotations
 
+import functools
+import importlib.util
 import json
-import os
-import shutil
 import subprocess
 import sys
 import sysconfig
-from datetime import datetime, timedelta, timezone
-from pathlib import Path
+from datetime import timedelta
 
 import pytest
 
 from tap_cometly.sandbox import Fault, Sandbox
-from tap_cometly.windows import dates
+from tests import long_ago
+from tests.long_ago import LAST_DAY
+from tests.patience import HANG_SECONDS
+from tests.programs import PROGRAM, run, start
 from tests.tapping import parse
-
-PROGRAM = shutil.which("tap-cometly", path=str(Path(sys.executable).parent))
-YESTERDAY = dates.last_closed_day(datetime.now(timezone.utc), None)
-
-
-def run(*arguments, folder=None, **environment):
-    return subprocess.run(
-        [PROGRAM, *map(str, arguments)],
-        cwd=folder,
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
 
 
 @pytest.fixture(scope="module")
 def space():
-    with Sandbox(events_per_day=30, creates_per_minute=6000, polls_per_minute=6000, job_seconds=0) as sandbox:
+    with Sandbox(**long_ago.space(events_per_day=30)) as sandbox:
         yield sandbox
         sandbox.faults.clear()
 
@@ -52,9 +39,9 @@ def config(cometly, tmp_path):
     """Write a configuration file for three days, changed as the caller says, and return its path."""
 
     def write(**changes):
-        start = (YESTERDAY - timedelta(days=2)).isoformat()
         path = tmp_path / "config.json"
-        settings = {"api_key": cometly.api_key, "api_url": cometly.api_url, "start_date": start, **changes}
+        days = long_ago.asked_for(long_ago.last_days(3))
+        settings = {"api_key": cometly.api_key, "api_url": cometly.api_url, **days, **changes}
         path.write_text(json.dumps({name: value for name, value in settings.items() if value is not None}))
         return path
 
@@ -62,7 +49,7 @@ def config(cometly, tmp_path):
 
 
 def test_version():
-    done = run("--version")
+    done = start("--version")
     assert done.returncode == 0
     assert done.stdout.startswith("tap-cometly v0")
 
@@ -91,10 +78,13 @@ def test_about_needs_no_configuration(form):
     assert "attribution_window" in done.stdout
 
 
+@functools.cache
 def loaded_by(program):
     """The modules that a program loads."""
     listing = f"import atexit, sys; atexit.register(lambda: print(*sys.modules, file=sys.stderr)); {program}"
-    done = subprocess.run([sys.executable, "-c", listing], capture_output=True, check=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", listing], capture_output=True, check=True, text=True, timeout=HANG_SECONDS
+    )
     return set(done.stderr.splitlines()[-1].split())
 
 
@@ -102,10 +92,19 @@ def loaded_by(program):
 def test_nothing_is_loaded_that_only_a_run_needs(option):
     program = f"from tap_cometly.__main__ import main; sys.argv = ['tap-cometly', '{option}']; main()"
     more = loaded_by(program) - loaded_by("import singer_sdk")
-    of_a_run = {
-        f"tap_cometly.{room}" for room in ("run", "client", "engine", "files", "records.verify", "windows.plan")
-    }
+    rooms = (
+        "client",
+        "engine",
+        "files",
+        "outputs.batch_files",
+        "reconcile.reconciler",
+        "records.verify",
+        "run",
+        "windows.plan",
+    )
+    of_a_run = {f"tap_cometly.{room}" for room in rooms}
     of_a_run |= {"backoff", "isal", "pendulum", "requests", "tqdm", "upath", "urllib3", "xxhash"}
+    assert all(importlib.util.find_spec(module) for module in of_a_run), "an old name would prove nothing"
     assert "tap_cometly.singer.streams" in more
     assert not of_a_run & more
 
@@ -117,7 +116,7 @@ def test_help_names_every_option():
 
 
 def test_a_run_writes_messages_only_to_stdout_and_ends_with_0(config):
-    done = run("--config", config())
+    done = start("--config", config())
     assert done.returncode == 0, done.stderr
     messages = parse(done.stdout.encode().splitlines())
     assert {message["type"] for message in messages} == {"SCHEMA", "RECORD", "STATE"}
@@ -129,13 +128,14 @@ def test_settings_come_from_the_environment_and_from_a_file_of_it(cometly, tmp_p
     # one. This way it finds the one written here, and not that of the checkout, whose key is real.
     (tmp_path / "packages").symlink_to(sysconfig.get_path("purelib"))
     (tmp_path / ".env").write_text("""TAP_COMETLY_FIELDS='["event_name", "amount"]'\n""")
-    done = run(
+    done = start(
         "--config=ENV",
         folder=tmp_path,
         PYTHONPATH=str(tmp_path / "packages"),
         TAP_COMETLY_API_KEY=cometly.api_key,
         TAP_COMETLY_API_URL=cometly.api_url,
-        TAP_COMETLY_START_DATE=YESTERDAY.isoformat(),
+        TAP_COMETLY_START_DATE=LAST_DAY.isoformat(),
+        TAP_COMETLY_END_DATE=LAST_DAY.isoformat(),
         TAP_COMETLY_LOOKBACK_DAYS="0",
     )
     assert done.returncode == 0, done.stderr
@@ -168,7 +168,7 @@ def test_a_schema_test_spends_nothing(cometly, config):
 
 
 def test_a_plan_says_what_is_delivered_due_and_missing_and_asks_nothing(cometly, config, tmp_path):
-    start = YESTERDAY - timedelta(days=9)
+    start = LAST_DAY - timedelta(days=9)
     delivered = [
         [str(start), str(start + timedelta(days=1))],
         [str(start + timedelta(days=3)), str(start + timedelta(days=6))],
@@ -180,10 +180,10 @@ def test_a_plan_says_what_is_delivered_due_and_missing_and_asks_nothing(cometly,
     done = run(*arguments, "--plan=json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == {
-        "wanted": [str(start), str(YESTERDAY)],
+        "wanted": [str(start), str(LAST_DAY)],
         "delivered": delivered,
         "due": {
-            "new": [[str(start + timedelta(days=7)), str(YESTERDAY)]],
+            "new": [[str(start + timedelta(days=7)), str(LAST_DAY)]],
             "missing": [[str(start + timedelta(days=2))] * 2],
             "lookback": [[str(start + timedelta(days=5)), str(start + timedelta(days=6))]],
             "open": [],
@@ -240,10 +240,10 @@ def test_a_wrong_key_is_explained_without_being_shown(config):
 
 
 def test_undelivered_days_end_the_run_with_1_and_are_named_in_the_last_line(cometly, config):
-    cometly.inject(Fault("file", "rows", day=YESTERDAY - timedelta(days=1), rows=[b"not json"], times=None))
+    cometly.inject(Fault("file", "rows", day=LAST_DAY - timedelta(days=1), rows=[b"not json"], times=None))
     done = run("--config", config())
     assert done.returncode == 1
-    assert (YESTERDAY - timedelta(days=1)).isoformat() in done.stderr.splitlines()[-1]
+    assert (LAST_DAY - timedelta(days=1)).isoformat() in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
     delivered = parse(done.stdout.encode().splitlines())[-1]["value"]["bookmarks"]["events"]["delivered"]
     assert len(delivered) == 2
@@ -278,6 +278,6 @@ def test_a_reader_that_goes_away_ends_the_run_with_the_status_of_a_broken_pipe(c
     )
     tap.stdout.readline()
     tap.stdout.close()
-    _, errors = tap.communicate(timeout=60)
+    _, errors = tap.communicate(timeout=HANG_SECONDS)
     assert tap.returncode == 141, errors
     assert "Traceback" not in errors

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
 from tap_cometly.config_schema import CONFIG_JSONSCHEMA
+from tests.programs import run
 
 ROOT = Path(__file__).parent.parent
 SETTINGS = CONFIG_JSONSCHEMA["properties"]
 
 
 def told(*arguments):
-    command = [Path(sys.executable).with_name("tap-cometly"), *arguments]
-    return json.loads(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
+    return json.loads(run(*arguments).stdout)
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ import pytest
 
 from tap_cometly.run import UndeliveredDaysError
 from tap_cometly.sandbox import Fault, Sandbox
+from tests.patience import HANG_SECONDS
 from tests.tapping import days_before, sync
 
 
@@ -88,7 +89,7 @@ def test_on_a_terminal_there_is_a_bar_instead_of_lines(tmp_path):
         shown = b""
         while chunk := _read(ours):
             shown += chunk
-        assert tap.wait(timeout=60) == 0
+        assert tap.wait(timeout=HANG_SECONDS) == 0
         os.close(ours)
     text = shown.decode(errors="replace")
     assert "30/30" in text

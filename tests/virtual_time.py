@@ -5,6 +5,8 @@ from __future__ import annotations
 import queue
 import threading
 
+from tests.patience import HANG_SECONDS
+
 
 class VirtualClock:
     """Implements `tap_cometly.engine.clock.Clock`; `time` is the same moment for a server's side."""
@@ -26,7 +28,7 @@ class VirtualClock:
     def wait(self, inbox: queue.SimpleQueue, *, until: float, expecting: bool):
         """Wait for news in real time while work is under way; otherwise jump."""
         if expecting:
-            return inbox.get(timeout=60)
+            return inbox.get(timeout=HANG_SECONDS)
         try:
             return inbox.get_nowait()
         except queue.Empty:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Final, NamedTuple
 
 from tap_cometly import vocabulary
@@ -62,6 +63,7 @@ _CREATIVES: Final = (
 )
 
 
+@functools.lru_cache(maxsize=256)  # a Space has those of a dozen sources; whoever makes many Spaces makes these once
 def ads_of(source: str, seed: int) -> tuple[Ad, ...]:
     """Return the Space's ads on one paid source: two accounts, each with three campaigns, ad sets and ads."""
     start = roll(seed, vocabulary.PAID_SOURCES.index(source))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import fcntl
 import os
 import subprocess
@@ -12,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from tap_cometly.sandbox import Sandbox
+from tests import long_ago
+from tests.patience import HANG_SECONDS
 
 TIMEZONE = "America/New_York"
 KEY = "key-that-nobody-may-see"
@@ -24,22 +25,14 @@ def pytest_itemcollected(item):
 @pytest.fixture
 def cometly():
     """A Space far from UTC, quick and generous, in real time."""
-    with Sandbox(
-        timezone=TIMEZONE,
-        api_key=KEY,
-        events_per_day=60,
-        creates_per_minute=6000,
-        polls_per_minute=60000,
-        job_seconds=0.1,
-    ) as sandbox:
+    with Sandbox(**long_ago.space(events_per_day=60, job_seconds=0.1), timezone=TIMEZONE, api_key=KEY) as sandbox:
         yield sandbox
 
 
 @pytest.fixture(scope="session")
-def yesterday():
-    """The last closed day of the Space, a day before that if midnight is near."""
-    soon = dt.datetime.now(dt.timezone.utc) + dt.timedelta(hours=1)
-    return soon.astimezone(_zone()).date() - dt.timedelta(days=2)
+def last_day():
+    """The last day that a test asks for: long over, so that what there is on it depends on no calendar."""
+    return long_ago.LAST_DAY
 
 
 @pytest.fixture(scope="session")
@@ -48,7 +41,7 @@ def program():
 
     def run(name, *arguments, **options):
         command = [str(Path(sys.executable).with_name(name)), *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, **options)
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=HANG_SECONDS, **options)
 
     return run
 
@@ -100,9 +93,3 @@ def postgres(tmp_path_factory):
 
     with Postgres(tmp_path_factory.mktemp("postgres") / "data", timezone="America/New_York") as server:
         yield server
-
-
-def _zone():
-    from zoneinfo import ZoneInfo  # noqa: PLC0415
-
-    return ZoneInfo(TIMEZONE)

@@ -11,6 +11,7 @@ import pytest
 
 from tests.e2e.conftest import KEY, TIMEZONE
 from tests.e2e.test_warehouses import REQUESTS, PostgresTable, comparable, truth
+from tests.patience import HANG_SECONDS
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def load(plugins, cometly, postgres, program, tmp_path):
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=HANG_SECONDS,
             # As in meltano.yml: from records, the target writes times in the session's zone.
             env={**os.environ, "PGTZ": "UTC"},
         )
@@ -43,9 +44,9 @@ def load(plugins, cometly, postgres, program, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["no attribution", "linear"])
-def test_the_table_is_the_same_from_files_as_from_records(load, cometly, yesterday, tmp_path, name):
+def test_the_table_is_the_same_from_files_as_from_records(load, cometly, last_day, tmp_path, name):
     asked = REQUESTS[name]
-    days = [yesterday - dt.timedelta(days=age) for age in range(2, -1, -1)]
+    days = [last_day - dt.timedelta(days=age) for age in range(2, -1, -1)]
     settings = {key.removeprefix("TAP_COMETLY_").lower(): value for key, value in asked.settings.items()}
     settings |= {"sources": json.loads(settings["sources"])} if "sources" in settings else {}
     settings |= {"attribution_window": 30} if "attribution_window" in settings else {}

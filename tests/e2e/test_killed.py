@@ -12,8 +12,10 @@ import threading
 import pytest
 
 from tap_cometly.sandbox import Sandbox
+from tests import long_ago
 from tests.e2e.conftest import KEY, TIMEZONE
 from tests.e2e.test_warehouses import REQUESTS, PostgresTable, between, comparable, truth
+from tests.patience import HANG_SECONDS
 
 DAYS = 20
 QUICK_DAYS = 12
@@ -39,17 +41,14 @@ def trigger():
 
 
 @pytest.fixture
-def cometly(trigger, yesterday):
+def cometly(trigger, last_day):
     def job_seconds(day, attempt):
-        return 0.5 if attempt > 1 or (yesterday - day).days >= DAYS - QUICK_DAYS else 30
+        return 0.5 if attempt > 1 or (last_day - day).days >= DAYS - QUICK_DAYS else HANG_SECONDS
 
     with Sandbox(
+        **long_ago.space(events_per_day=400, job_seconds=job_seconds),
         timezone=TIMEZONE,
         api_key=KEY,
-        events_per_day=400,
-        creates_per_minute=6000,
-        polls_per_minute=60000,
-        job_seconds=job_seconds,
         on_request=trigger,
     ) as sandbox:
         yield sandbox
@@ -68,21 +67,21 @@ def tap_of(meltano):
 
 @pytest.mark.parametrize("kill", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "terminated"])
 def test_after_a_tap_killed_in_the_middle_the_next_run_completes_the_table(
-    kill, trigger, cometly, meltano, postgres, yesterday
+    kill, trigger, cometly, meltano, postgres, last_day
 ):
     from demo.meltano import MeltanoError  # noqa: PLC0415 - the quick tests run without Meltano
 
-    days = [yesterday - dt.timedelta(days=age) for age in range(DAYS - 1, -1, -1)]
+    days = [last_day - dt.timedelta(days=age) for age in range(DAYS - 1, -1, -1)]
     table = PostgresTable(postgres)
     run = meltano(**table.settings, **between(days[0], days[-1]))
     expected = comparable(truth(cometly, days, REQUESTS["no attribution"].query))
 
     with concurrent.futures.ThreadPoolExecutor() as background:
         first = background.submit(run, "run", "tap-cometly", "target-postgres")
-        assert trigger.set.wait(timeout=120)
+        assert trigger.set.wait(timeout=HANG_SECONDS)
         os.kill(tap_of(run), kill)
         with pytest.raises(MeltanoError, match="Extractor failed"):
-            first.result(timeout=120)
+            first.result(timeout=HANG_SECONDS)
     begun = table.rows()
     assert 0 < len(begun) < len(expected)
 

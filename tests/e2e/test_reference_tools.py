@@ -12,15 +12,16 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import KEY, TIMEZONE
+from tests.patience import HANG_SECONDS
 
 
 @pytest.fixture
-def output(cometly, program, tmp_path, yesterday):
+def output(cometly, program, tmp_path, last_day):
     """What the installed tap writes for three days."""
     config = tmp_path / "config.json"
-    first = yesterday - dt.timedelta(days=2)
+    first = last_day - dt.timedelta(days=2)
     settings = {"api_url": cometly.api_url, "api_key": KEY, "timezone": TIMEZONE}
-    config.write_text(json.dumps({**settings, "start_date": str(first), "end_date": str(yesterday)}))
+    config.write_text(json.dumps({**settings, "start_date": str(first), "end_date": str(last_day)}))
     done = program("tap-cometly", "--config", config)
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -33,7 +34,7 @@ def tool(tmp_path):
     def run(package, *command, text):
         uv = [str(Path(sys.executable).with_name("uv")), "tool", "run", "--quiet", "--isolated", "--from", package]
         return subprocess.run(
-            [*uv, *command], cwd=tmp_path, input=text, capture_output=True, text=True, check=False, timeout=300
+            [*uv, *command], cwd=tmp_path, input=text, capture_output=True, text=True, check=False, timeout=HANG_SECONDS
         )
 
     return run
@@ -58,10 +59,10 @@ def test_target_stitch_accepts_it(tool, output):
     assert json.loads(done.stdout.splitlines()[-1]) == json.loads(output.splitlines()[-1])["value"]
 
 
-def test_target_jsonl_gets_the_rows_through_meltano(output, meltano, tmp_path, yesterday):
+def test_target_jsonl_gets_the_rows_through_meltano(output, meltano, tmp_path, last_day):
     run = meltano(
-        TAP_COMETLY_START_DATE=str(yesterday - dt.timedelta(days=2)),
-        TAP_COMETLY_END_DATE=str(yesterday),
+        TAP_COMETLY_START_DATE=str(last_day - dt.timedelta(days=2)),
+        TAP_COMETLY_END_DATE=str(last_day),
         TARGET_JSONL_DESTINATION_PATH=str(tmp_path / "lines"),
     )
     run("run", "tap-cometly", "target-jsonl")

@@ -91,8 +91,8 @@ def cents(amount):
 
 
 @pytest.fixture
-def days(yesterday):
-    return [yesterday - dt.timedelta(days=age) for age in range(2, -1, -1)]
+def days(last_day):
+    return [last_day - dt.timedelta(days=age) for age in range(2, -1, -1)]
 
 
 @pytest.fixture(params=["no attribution", "linear"])

@@ -122,9 +122,9 @@ def truth(cometly, days, query):
 
 
 @pytest.mark.parametrize("name", ["no attribution", "linear"])
-def test_the_table_is_the_truth_after_every_run(name, cometly, meltano, table, yesterday):
+def test_the_table_is_the_truth_after_every_run(name, cometly, meltano, table, last_day):
     asked = REQUESTS[name]
-    days = [yesterday - dt.timedelta(days=age) for age in range(4, -1, -1)]
+    days = [last_day - dt.timedelta(days=age) for age in range(4, -1, -1)]
     run = meltano(**asked.settings, **table.settings, TAP_COMETLY_START_DATE=str(days[0]))
 
     run("run", "tap-cometly", table.target, TAP_COMETLY_END_DATE=str(days[-2]))
@@ -140,9 +140,9 @@ def test_the_table_is_the_truth_after_every_run(name, cometly, meltano, table, y
     assert cometly.api_key not in run.log.read_text()
 
 
-def test_a_single_touch_model_gives_the_touchpoints_it_credits(cometly, meltano, table, yesterday):
+def test_a_single_touch_model_gives_the_touchpoints_it_credits(cometly, meltano, table, last_day):
     asked = REQUESTS["last_touch"]
-    days = [yesterday - dt.timedelta(days=1), yesterday]
+    days = [last_day - dt.timedelta(days=1), last_day]
     run = meltano(**asked.settings, **table.settings, **between(*days))
 
     run("run", "tap-cometly", table.target)
@@ -153,13 +153,13 @@ def test_a_single_touch_model_gives_the_touchpoints_it_credits(cometly, meltano,
     assert comparable(rows) == comparable(truth(cometly, days, asked.query))
 
 
-def test_what_changes_within_the_lookback_reaches_the_table_as_it_is(cometly, meltano, table, yesterday):
+def test_what_changes_within_the_lookback_reaches_the_table_as_it_is(cometly, meltano, table, last_day):
     asked = REQUESTS["no attribution"]
-    days = [yesterday - dt.timedelta(days=1), yesterday]
+    days = [last_day - dt.timedelta(days=1), last_day]
     run = meltano(**table.settings, **between(*days))
     run("run", "tap-cometly", table.target)
     cometly.history.edit(table.rows()[0]["id"], amount="0.07")
-    noon = dt.datetime.combine(yesterday, dt.time(12), tzinfo=dt.timezone.utc)
+    noon = dt.datetime.combine(last_day, dt.time(12), tzinfo=dt.timezone.utc)
     for minute, name in enumerate(NAMES_TO_TRIP_OVER):
         cometly.history.add(noon + dt.timedelta(minutes=minute), amount="1234.56", order_name=name)
 

@@ -11,7 +11,7 @@ import threading
 
 import pytest
 import requests_mock as rm
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_cometly.engine import Delivery, Failure, Limits, Pipeline
@@ -26,6 +26,8 @@ from tap_cometly.engine.errors import (
 )
 from tap_cometly.engine.vendor import JobState, JobStatus, Link
 from tap_cometly.files.ndjson import lines
+from tests.examples import examples
+from tests.patience import HANG_SECONDS
 from tests.virtual_time import VirtualClock
 
 LOG = logging.getLogger("test")
@@ -324,12 +326,12 @@ def test_links_are_asked_for_only_when_a_download_can_begin(clock, files):
 
     def slow(request, _files):
         reading.release()
-        assert go_on.wait(timeout=30)
+        assert go_on.wait(timeout=HANG_SECONDS)
         return request
 
     with Pipeline(vendor, list("abcdef"), verify=slow, log=LOG, clock=clock) as results:
         for _ in range(2):
-            assert reading.acquire(timeout=30)
+            assert reading.acquire(timeout=HANG_SECONDS)
         clock.advance(1000)
         in_hand = {request for step, request, _ in vendor.log if step == "status"}
         assert len(in_hand) == 2
@@ -372,7 +374,7 @@ def test_the_engine_fits_a_vendor_that_works_quite_differently(clock):
         assert {request.headers["X-Auth"] for request in mocker.request_history} == {"token"}
 
 
-@settings(deadline=None, max_examples=40)
+@examples(40)
 @given(data=st.data(), count=st.integers(1, 12), in_flight=st.integers(1, 6))
 def test_whatever_goes_wrong_each_order_has_one_result_in_order(data, count, in_flight):
     clock = VirtualClock()

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_cometly.engine.threads import prefetch
+from tests.patience import HANG_SECONDS
 
 
 @given(st.lists(st.binary()))
@@ -28,7 +29,7 @@ def test_the_next_piece_is_made_while_one_is_looked_at():
 
     for piece in prefetch(pieces()):
         if piece == b"first":
-            assert all(made.acquire(timeout=60) for _ in range(2))
+            assert all(made.acquire(timeout=HANG_SECONDS) for _ in range(2))
 
 
 def test_an_error_comes_after_the_pieces_before_it():
@@ -62,4 +63,4 @@ def test_a_program_ends_even_where_a_piece_never_comes():
         threading.Thread(target=list, args=[prefetch(pieces())], daemon=True).start()
         asked.wait()
     """
-    subprocess.run([sys.executable, "-c", program], timeout=60, check=True)
+    subprocess.run([sys.executable, "-c", program], timeout=HANG_SECONDS, check=True)

@@ -12,22 +12,20 @@ import json
 import logging
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
 import termios
 import threading
-import time
-from pathlib import Path
 
 import pytest
 
 from tests.faults.world import World, by_id
+from tests.patience import HANG_SECONDS
+from tests.programs import PROGRAM
 from tests.tapping import parse
 from tests.virtual_time import VirtualClock
 
-PROGRAM = shutil.which("tap-cometly", path=str(Path(sys.executable).parent))
 KILL, TERM, INT = signal.SIGKILL, signal.SIGTERM, signal.SIGINT
 ROWS_A_DAY = 2500
 """More than a pipe holds, which may be a megabyte."""
@@ -37,10 +35,16 @@ slow = pytest.mark.slow
 
 
 @pytest.fixture
-def world(monkeypatch, caplog):
-    """Three days in real time, each larger than any pipe."""
+def rows_a_day():
+    """More than a pipe holds, where the pipe plays a part."""
+    return ROWS_A_DAY
+
+
+@pytest.fixture
+def world(monkeypatch, caplog, rows_a_day):
+    """Three days in real time."""
     caplog.set_level(logging.DEBUG)
-    world = World(None, monkeypatch, events_per_day=ROWS_A_DAY)
+    world = World(None, monkeypatch, events_per_day=lambda _day: rows_a_day)
     with world.cometly:
         yield world
         world.assert_secrets_are_kept(caplog.text)
@@ -70,7 +74,7 @@ class Run:
     def read_to_the_end(self):
         self.written += self.process.stdout.read()
         self.process.stdout.close()
-        return self.process.wait(timeout=60)
+        return self.process.wait(timeout=HANG_SECONDS)
 
     def wait_until_the_pipe_is_full(self):
         """Wait until nothing more comes into the pipe: the program stands in the middle of a write."""
@@ -136,6 +140,7 @@ def expected(signals):
     return died | {128 + number for number in signals}
 
 
+@pytest.mark.parametrize("rows_a_day", [50])  # the day that is asked for is not written yet, however few rows it has
 @pytest.mark.parametrize(
     ("signals", "endpoint", "number"),
     [
@@ -156,7 +161,7 @@ def test_stopped_at_a_step_of_the_protocol(world, monkeypatch, tmp_path, signals
     def stop(entry):
         asked.extend([entry] if entry.endpoint == endpoint else [])
         if len(asked) == number and entry is asked[-1]:
-            ready.wait(30)
+            ready.wait(HANG_SECONDS)
             for each in signals:
                 stopped.process.send_signal(each)
 
@@ -205,7 +210,7 @@ def test_stopped_while_the_reader_stands_still(world, tmp_path, signals):
         stopped.wait_until_the_pipe_is_full()
         for each in signals:
             stopped.process.send_signal(each)
-        assert stopped.process.wait(timeout=30) in expected(signals)
+        assert stopped.process.wait(timeout=HANG_SECONDS) in expected(signals)
         stopped.read_to_the_end()
         assert_resumed(world, stopped)
 
@@ -224,7 +229,7 @@ def test_the_reader_goes_away(world, tmp_path, lines):
     with run(world, tmp_path) as stopped:
         stopped.read_lines(lines)
         stopped.process.stdout.close()
-        assert stopped.process.wait(timeout=60) == 128 + signal.SIGPIPE
+        assert stopped.process.wait(timeout=HANG_SECONDS) == 128 + signal.SIGPIPE
         assert_resumed(world, stopped)
 
 
@@ -235,7 +240,7 @@ def test_a_spool_file_larger_than_the_system_allows_stops_the_run(world, tmp_pat
         ["/bin/sh", "-c", 'ulimit -f 4; exec "$0" --config "$1"', PROGRAM, str(config)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=HANG_SECONDS,
         check=False,
     )
     assert done.returncode == 1
@@ -247,7 +252,7 @@ def test_a_spool_file_larger_than_the_system_allows_stops_the_run(world, tmp_pat
 
 @slow
 def test_two_runs_on_one_space_at_once_share_its_budget_and_both_finish(monkeypatch, tmp_path):
-    clock = VirtualClock(time.time())  # of the Space: a run waits for as long as its answers say
+    clock = VirtualClock()  # of the Space: a run waits for as long as its answers say
     nearly_a_minute = iter([58])
 
     def move_on(entry):
@@ -256,6 +261,7 @@ def test_two_runs_on_one_space_at_once_share_its_budget_and_both_finish(monkeypa
 
     quick = {"job_seconds": 0, "creates_per_minute": 4, "polls_per_minute": 6000}
     world = World(clock, monkeypatch, events_per_day=50, on_request=move_on, **quick)
+    world.config["end_date"] = world.days[-1].isoformat()  # the programs live in real time
     folders = [tmp_path / "one", tmp_path / "two"]
     for folder in folders:
         folder.mkdir()

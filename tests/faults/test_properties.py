@@ -148,7 +148,7 @@ def assert_state_speaks_of_whole_days_only(story, table, messages):
         table |= events([message])
 
 
-@examples(20)
+@examples(12)
 @given(data=st.data())
 def test_runs_that_are_killed_and_resumed_give_the_truth(data):
     story = Story(data.draw)
@@ -168,7 +168,7 @@ def test_runs_that_are_killed_and_resumed_give_the_truth(data):
         assert by_id(table.values()) == story.truth()
 
 
-@examples(12)
+@examples(8)
 @given(data=st.data())
 def test_a_run_from_any_state_completes_what_was_written_before_it(data):
     story = Story(data.draw)

@@ -7,7 +7,6 @@ import dataclasses
 import functools
 import json
 import logging
-import time
 import traceback
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from tap_cometly.run import UndeliveredDaysError
 from tap_cometly.sandbox import Fault, Quirks, Sandbox
 from tap_cometly.tap import TapCometly
 from tap_cometly.vocabulary import HIERARCHY_NAMES, REQUESTABLE_NAMES
+from tests import long_ago
 from tests.tapping import Output, days_before, sync, tap_class
 from tests.virtual_time import VirtualClock
 
@@ -32,8 +32,10 @@ if TYPE_CHECKING:
 KEY = "a-key-that-nobody-may-see"
 FIELDS = [name for name in REQUESTABLE_NAMES if name not in HIERARCHY_NAMES]
 PATIENCE = Limits(read_seconds=10)
-IMPATIENCE = Limits(read_seconds=0.2)
-"""Where a fault is silence. Elsewhere a machine that is busy for a moment must not look like one."""
+IMPATIENCE = Limits(read_seconds=1)
+"""Where a fault is silence. A machine that is busy for a moment must not look like one, least of all elsewhere."""
+TROUBLE_SECONDS = 60
+"""Where time is real, trouble ends much sooner."""
 SILENT = {"stall", "trickle", "slow_close"}
 
 
@@ -41,22 +43,21 @@ class World:
     """A Space, the tap's settings for its last three days, and the outcome of every run.
 
     Args:
-        clock: Virtual time of both sides; None: real time (for faults that are slow but not silent).
+        clock: Virtual time of both sides; None: real time (for programs, and for faults that are slow but not silent).
         options: For the sandbox.
     """
 
     def __init__(self, clock: VirtualClock | None, monkeypatch: pytest.MonkeyPatch, **options: Any) -> None:
-        quick = {"job_seconds": 0, "creates_per_minute": 6000, "polls_per_minute": 6000}
-        defaults = {"clock": clock.time, "job_seconds": 20} if clock else quick
+        virtual = {"events_per_day": 60, "clock": clock.time, "job_seconds": 20} if clock else {}
         self.clock = clock
-        self.cometly = Sandbox(**{"events_per_day": 60, "api_key": KEY, **defaults, **options})
-        self.days = days_before(clock or _WallClock(), 3)
+        self.cometly = Sandbox(**{"api_key": KEY, **(virtual or long_ago.space(events_per_day=60)), **options})
+        self.days = days_before(clock, 3) if clock else long_ago.last_days(3)
         self.middle = self.days[1]
         self.config = {
             "api_key": KEY,
             "api_url": self.cometly.api_url,
             "timezone": "UTC",
-            "start_date": self.days[0].isoformat(),
+            **({"start_date": self.days[0].isoformat()} if clock else long_ago.asked_for(self.days)),
             "lookback_days": 0,
         }
         self.silent = False
@@ -85,7 +86,7 @@ class World:
         patience = IMPATIENCE if self.silent else PATIENCE
         if self.clock:
             return tap_class(self.clock, patience)
-        limits = dataclasses.replace(patience, trouble_seconds=3)
+        limits = dataclasses.replace(patience, trouble_seconds=TROUBLE_SECONDS)
         return functools.partial(TapCometly, environment=Environment(limits=limits))
 
     def run(self, *, state: dict[str, Any] | None = None, **changes: Any) -> Output:
@@ -123,10 +124,6 @@ class World:
         assert "X-Amz-" not in told
         for entry in self.cometly.requests:
             assert entry.had_authorization == (entry.origin == "api"), entry
-
-
-class _WallClock:
-    now = staticmethod(time.time)
 
 
 def by_id(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

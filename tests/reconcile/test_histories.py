@@ -76,7 +76,7 @@ def _due(space, day):
 
 
 @pytest.mark.parametrize("way", WAYS)
-@examples(15)
+@examples(8)
 @given(
     history=episodes(OF_ALL_DAYS),
     order=st.sampled_from(ORDERS),
@@ -114,7 +114,7 @@ class Journey:
 journeys = st.lists(st.builds(Journey, st.integers(0, 14), st.integers(0, 1), st.integers(0, 3)), max_size=5)
 
 
-@examples(30)
+@examples(15)
 @given(runs=st.lists(journeys, min_size=1, max_size=3), order=st.sampled_from(ORDERS), open_day=st.booleans())
 def test_events_that_travel_between_any_two_requests_are_not_lost(runs, order, open_day):
     with Space(
@@ -134,7 +134,7 @@ def test_events_that_travel_between_any_two_requests_are_not_lost(runs, order, o
         assert space.view_is_true()
 
 
-@examples(15)
+@examples(8)
 @given(
     history=episodes(OF_ONE_DAY),
     order=st.sampled_from(ORDERS),

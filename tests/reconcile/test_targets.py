@@ -145,7 +145,7 @@ LAST = Run(
 )
 
 
-@examples(40)
+@examples(20)
 @given(history=st.lists(runs, min_size=1, max_size=5), last=runs)
 def test_after_a_run_that_ended_well_the_view_is_exact_or_the_check_finds_the_day(history, last):
     last = dataclasses.replace(

@@ -21,6 +21,7 @@ from tap_cometly.records.encode import record_blocks, record_rows
 from tap_cometly.records.rows import MAX_LEVELS, read_rows
 from tap_cometly.records.summary import SummaryBuilder
 from tap_cometly.records.verify import verify
+from tests.examples import examples
 
 TYPES = {
     "id": {"type": "integer"},
@@ -173,16 +174,19 @@ def zipped(content):
     return gzip.compress(content)
 
 
+@examples(40)
 @given(files(good_objects, 6))
 def test_rows_that_fit_come_out_the_same_either_way(content):
     assert_same(zipped(content))
 
 
+@examples(40)
 @given(files(good_objects | odd_objects, 4))
 def test_rows_that_may_not_fit_come_out_the_same_or_are_refused_for_the_same_reason(content):
     assert_same(zipped(content))
 
 
+@examples(40)
 @given(files(good_objects, 4), st.sets(st.sampled_from(sorted(TYPES.keys() - {"id"}))))
 def test_any_selection_comes_out_the_same(content, deselected):
     assert_same(zipped(content), [name for name in TYPES if name not in deselected])
@@ -193,6 +197,7 @@ def test_text_that_is_none_is_refused(broken):
     assert assert_same(b'{"id":1,"event_time_utc":"2025-03-01T00:00:00Z","name":%s}\n' % broken.encode()) is None
 
 
+@examples(40)
 @given(files(good_objects, 8), st.integers(1, 200), st.integers(1, 400))
 def test_blocks_may_end_anywhere(content, block, chunk):
     with pytest.MonkeyPatch.context() as patch:
@@ -201,11 +206,13 @@ def test_blocks_may_end_anywhere(content, block, chunk):
         assert_same(zipped(content))
 
 
+@examples(40)
 @given(files(objects(PLAIN) | plain_objects, 6))
 def test_lines_that_are_records_as_they_stand_come_out_the_same(content):
     assert_same(zipped(content), tuple(PLAIN))
 
 
+@examples(40)
 @given(st.lists(plain_objects, min_size=2, max_size=6))
 def test_plain_rows_are_taken_as_they_stand(rows):
     assert assert_same("".join(row + "\n" for row in rows).encode(), tuple(PLAIN)).verbatim

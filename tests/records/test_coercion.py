@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tap_cometly.engine.errors import InvalidRowsError
 from tap_cometly.records.columns import Column, Columns
 from tap_cometly.records.rows import read_rows
+from tests.examples import examples
 
 INTEGER = {"type": ["integer", "null"]}
 NUMBER = {"type": ["number", "null"]}
@@ -137,6 +138,7 @@ def test_decimals_stay_exact_to_the_digit(amount):
     assert Decimal(row["amount"]) == amount
 
 
+@examples(40)
 @given(st.dictionaries(st.text(), st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists)))
 def test_any_object_becomes_a_row_with_exactly_the_declared_columns(row):
     columns = Columns(dict.fromkeys(["id", "name"], STRING))

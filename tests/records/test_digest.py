@@ -103,7 +103,7 @@ def plainly(some_rows):
     return "".join(json.dumps(row, default=float) + "\n" for row in some_rows).encode()
 
 
-@examples(200)
+@examples(80)
 @given(data=st.data(), some_rows=st.lists(rows, min_size=1, max_size=5))
 def test_equal_rows_have_the_same_digest_however_cometly_writes_them(data, some_rows):
     one, other = data.draw(files(some_rows)), data.draw(files(some_rows))
@@ -111,7 +111,7 @@ def test_equal_rows_have_the_same_digest_however_cometly_writes_them(data, some_
     assert content(one).rows == len(some_rows)
 
 
-@examples(100)
+@examples(40)
 @given(data=st.data(), some_rows=st.lists(rows, min_size=1, max_size=5), other=rows)
 def test_any_other_row_has_another_digest_however_it_is_written(data, some_rows, other):
     place = data.draw(st.integers(0, len(some_rows) - 1))
@@ -132,7 +132,7 @@ def snapshot_of(found):
     )
 
 
-@examples(50)
+@examples(20)
 @given(data=st.data(), some_rows=st.lists(rows, min_size=1, max_size=4), others=st.lists(rows, min_size=1, max_size=4))
 def test_what_was_known_before_changes_nothing_of_what_is_found(data, some_rows, others):
     before = snapshot_of(content(data.draw(files(some_rows))))

@@ -8,19 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
-from hypothesis import settings
 
 from tap_cometly.sandbox import Sandbox
+from tests.patience import HANG_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 DAY = dt.date(2025, 3, 1)
 NOON_LATER = dt.datetime(2025, 3, 10, 12, tzinfo=dt.timezone.utc).timestamp()
-
-
-# For property tests: a busy machine is no fault.
-unhurried = settings(deadline=None)
 
 
 class Clock:
@@ -48,10 +44,12 @@ class Client:
     def create(self, date: dt.date | str | None = DAY, **body: Any) -> requests.Response:
         if date is not None:
             body["date"] = str(date)
-        return self.session.post(self.url, json=body, headers=self.headers, timeout=10)
+        return self.session.post(self.url, json=body, headers=self.headers, timeout=HANG_SECONDS)
 
     def status(self, export_id: int) -> requests.Response:
-        return self.session.get(f"{self.url}/{export_id}", headers=self.headers, timeout=10, allow_redirects=False)
+        return self.session.get(
+            f"{self.url}/{export_id}", headers=self.headers, timeout=HANG_SECONDS, allow_redirects=False
+        )
 
     def link(self, date: dt.date = DAY, **body: Any) -> str:
         export_id = self.create(date, **body).json()["export_id"]
@@ -63,7 +61,7 @@ class Client:
 
     def get(self, link: str, **headers: str) -> requests.Response:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return self.session.get(link, headers={"Accept-Encoding": "identity", **named}, timeout=10)
+        return self.session.get(link, headers={"Accept-Encoding": "identity", **named}, timeout=HANG_SECONDS)
 
     def rows(self, date: dt.date = DAY, **body: Any) -> list[dict[str, Any]]:
         return parse(self.get(self.link(date, **body)).content)

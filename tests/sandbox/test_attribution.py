@@ -14,8 +14,6 @@ from tap_cometly.sandbox.attribution import credit, split, within
 from tap_cometly.sandbox.events import Event
 from tap_cometly.sandbox.journeys import Journeys, Touchpoint
 
-from .conftest import unhurried
-
 DAY = 86_400
 PATH = [
     Touchpoint(number, time, source)
@@ -74,7 +72,6 @@ def test_a_share_that_does_not_come_out_even_goes_to_the_last():
     ]
 
 
-@unhurried
 @given(
     amount=AMOUNTS,
     event_id=st.integers(1, 10**12),
@@ -97,13 +94,11 @@ def test_shares_sum_to_the_amount_and_only_matching_touchpoints_get_any(
     assert model in vocabulary.MULTI_TOUCH_MODELS or len(credited) <= 1
 
 
-@unhurried
 @given(amount=AMOUNTS, weights=st.lists(st.integers(1, 50), min_size=1, max_size=40), digits=st.integers(0, 10))
 def test_any_split_is_exact(amount, weights, digits):
     assert sum(split(amount, weights, digits)) == amount
 
 
-@unhurried
 @given(event_id=st.integers(1, 10**13))
 def test_a_journey_has_one_to_six_touchpoints_in_order(event_id):
     event = Event(id=event_id, time=1_700_000_000, event_name="purchase")

@@ -11,6 +11,7 @@ import pytest
 import requests
 
 from tap_cometly.sandbox.__main__ import _parser, _sandbox, main
+from tests.patience import HANG_SECONDS
 
 
 @pytest.fixture
@@ -38,12 +39,12 @@ def test_it_says_how_to_use_it_and_ends_in_good_order(run, number):
     assert "7 creates and 30 status requests a minute" in banner
     headers = {"Authorization": "Bearer my-key", "Accept": "application/json"}
     replies = [
-        requests.post(f"{url}/events/exports", json={"date": "2025-03-01"}, headers=headers, timeout=10)
+        requests.post(f"{url}/events/exports", json={"date": "2025-03-01"}, headers=headers, timeout=HANG_SECONDS)
         for _ in range(2)
     ]
     assert [(reply.status_code, reply.headers["X-RateLimit-Limit"]) for reply in replies] == [(200, "7"), (202, "7")]
     process.send_signal(number)
-    _, errors = process.communicate(timeout=10)
+    _, errors = process.communicate(timeout=HANG_SECONDS)
     assert process.returncode == 0
     first, second = errors.splitlines()
     assert first.endswith("api POST /public-api/v1/events/exports 200 day=2025-03-01 fault=html")

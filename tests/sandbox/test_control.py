@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
+from tests.patience import HANG_SECONDS
+
 from .conftest import DAY, Client
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ class Remote:
         self.url = cometly.control_url
 
     def __call__(self, method: str, path: str, body: object = None, status: int = 204) -> requests.Response:
-        reply = requests.request(method, f"{self.url}/{path}", json=body, timeout=10)
+        reply = requests.request(method, f"{self.url}/{path}", json=body, timeout=HANG_SECONDS)
         assert reply.status_code == status, reply.text
         return reply
 

@@ -13,14 +13,13 @@ from tap_cometly import vocabulary
 from tap_cometly.sandbox.days import ONE_DAY, Days
 from tap_cometly.sandbox.events import MAX_EVENTS_PER_DAY, Events
 
-from .conftest import DAY, unhurried
+from .conftest import DAY
 
 ZONES = st.sampled_from(sorted(zoneinfo.available_timezones()))
 DATES = st.dates(dt.date(1960, 1, 1), dt.date(2037, 12, 31))
 HOUR = 3600
 
 
-@unhurried
 @given(zone=ZONES, day=DATES)
 def test_days_follow_each_other_without_gap_or_overlap_in_any_zone(zone, day):
     days = Days(zone)
@@ -33,7 +32,6 @@ def test_days_follow_each_other_without_gap_or_overlap_in_any_zone(zone, day):
     assert days.of(start - 1) < day
 
 
-@unhurried
 @given(zone=ZONES, day=DATES, count=st.integers(0, 300))
 def test_every_event_belongs_to_exactly_one_day_of_the_space(zone, day, count):
     days = Days(zone)
@@ -75,7 +73,6 @@ def test_identifiers_grow_with_time_but_rows_are_not_sorted(sandbox):
     assert rows != in_time
 
 
-@unhurried
 @given(index=st.integers(0, 4999))
 def test_any_event_can_be_found_alone(index):
     events = Events(1, Days("UTC"), dt.date(2024, 1, 1), lambda _: 5000)

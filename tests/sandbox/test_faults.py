@@ -16,6 +16,7 @@ import pytest
 import requests
 
 from tap_cometly.sandbox import Fault
+from tests.patience import HANG_SECONDS
 
 from .conftest import DAY, Client, parse
 
@@ -33,7 +34,7 @@ def client(cometly):
 def listen(link: str, **headers: str) -> socket.socket:
     """Ask for a link by hand, to see every byte that comes."""
     parts = urllib.parse.urlsplit(link)
-    connection = socket.create_connection((parts.hostname, parts.port), timeout=10)
+    connection = socket.create_connection((parts.hostname, parts.port), timeout=HANG_SECONDS)
     lines = [f"GET {parts.path}?{parts.query} HTTP/1.1", f"Host: {parts.netloc}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     connection.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
@@ -99,7 +100,7 @@ def test_pages_and_redirects_instead_of_json(cometly, client):
     assert (html.status_code, html.headers["Content-Type"]) == (200, "text/html; charset=UTF-8")
     with pytest.raises(requests.JSONDecodeError):
         broken.json()
-    reply = client.session.post(client.url, headers=client.headers, allow_redirects=False, timeout=10)
+    reply = client.session.post(client.url, headers=client.headers, allow_redirects=False, timeout=HANG_SECONDS)
     assert (reply.status_code, reply.headers["Location"]) == (302, "/login")
 
 
@@ -189,7 +190,7 @@ def test_stopping_ends_stalls_and_idle_connections(cometly, client):
     stopper = threading.Thread(target=cometly.stop)
     stopper.start()
     assert read_until_end(stalled).startswith(b"TTP/1.1 200 OK")
-    stopper.join(10)
+    stopper.join(HANG_SECONDS)
     assert not stopper.is_alive()
 
 
@@ -455,7 +456,7 @@ def test_a_fault_can_be_written_as_text_and_as_json():
 def test_a_connection_stays_open_between_requests_and_after_most_faults(cometly, client):
     parts = urllib.parse.urlsplit(client.link())
     cometly.inject(Fault("file", "expired"))
-    connection = http.client.HTTPConnection(parts.netloc, timeout=10)
+    connection = http.client.HTTPConnection(parts.netloc, timeout=HANG_SECONDS)
     sockets = []
     for _ in range(3):
         connection.request("GET", f"{parts.path}?{parts.query}")

@@ -6,11 +6,12 @@ import datetime as dt
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_cometly import vocabulary
 from tap_cometly.sandbox import Sandbox
+from tests.examples import examples
 
 from .conftest import DAY, Client, Clock
 
@@ -178,7 +179,7 @@ CHANGES = st.lists(
 )
 
 
-@settings(max_examples=15, deadline=None)
+@examples(15)
 @given(changes=CHANGES)
 def test_after_any_history_an_export_holds_the_truth(changes):
     clock = Clock()

@@ -8,10 +8,9 @@ from hypothesis import strategies as st
 
 from tap_cometly.sandbox.limits import MINUTE, Budgets
 
-from .conftest import Client, Clock, unhurried
+from .conftest import Client, Clock
 
 
-@unhurried
 @given(
     window=st.sampled_from(["fixed", "sliding"]),
     limit=st.integers(1, 6),
@@ -38,7 +37,6 @@ def test_no_window_ever_admits_more_than_its_limit(window, limit, waits):
     assert all(len(span) <= limit for span in spans)
 
 
-@unhurried
 @given(window=st.sampled_from(["fixed", "sliding"]), limit=st.integers(1, 6), waits=st.lists(st.floats(0, 40)))
 def test_waiting_as_long_as_asked_is_always_enough(window, limit, waits):
     clock = Clock(0)

@@ -10,6 +10,7 @@ from decimal import Decimal
 import pytest
 
 from tap_cometly.sandbox import Quirks
+from tests.patience import HANG_SECONDS
 
 from .conftest import DAY, Client
 
@@ -82,7 +83,7 @@ def test_columns_can_be_new_and_in_any_order(sandbox):
 def test_files_can_have_members_no_last_newline_and_a_content_encoding(sandbox):
     client = Client(sandbox(quirks=Quirks(member_rows=10, final_newline=False, content_encoding=True)))
     link = client.link()
-    reply = client.session.get(link, stream=True, timeout=10)
+    reply = client.session.get(link, stream=True, timeout=HANG_SECONDS)
     raw = reply.raw.read(decode_content=False)
     assert reply.headers["Content-Encoding"] == "gzip"
     first = zlib.decompressobj(31)

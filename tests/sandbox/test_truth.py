@@ -5,11 +5,12 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_cometly import vocabulary
 from tap_cometly.sandbox import Sandbox
+from tests.examples import examples
 
 from .conftest import DAY, Client, Clock
 
@@ -37,7 +38,7 @@ def test_an_export_holds_the_truth_whatever_is_asked():
     with Sandbox(timezone="Asia/Kathmandu", clock=Clock(), events_per_day=60, **unlimited) as cometly:
         client = Client(cometly)
 
-        @settings(max_examples=60, deadline=None)
+        @examples(60)
         @given(query=queries(), day=st.dates(dt.date(2025, 2, 20), dt.date(2025, 3, 10)))
         def check(query, day):
             rows = client.rows(day, **query)

@@ -7,6 +7,7 @@ import requests
 
 from tap_cometly import vocabulary
 from tap_cometly.sandbox import Quirks
+from tests.patience import HANG_SECONDS
 
 from .conftest import DAY, Client
 
@@ -77,7 +78,9 @@ def client(sandbox):
     ],
 )
 def test_a_body_that_breaks_a_rule_is_a_422_that_names_it(client, body, field, message):
-    reply = client.session.post(client.url, json={"date": str(DAY), **body}, headers=client.headers, timeout=10)
+    reply = client.session.post(
+        client.url, json={"date": str(DAY), **body}, headers=client.headers, timeout=HANG_SECONDS
+    )
     assert reply.status_code == 422
     assert message in reply.json()["errors"][field]
     assert reply.json()["message"].startswith(next(iter(reply.json()["errors"].values()))[0])
@@ -89,7 +92,7 @@ def test_the_message_counts_the_other_errors(client):
 
 
 def test_a_body_that_is_not_json_is_an_empty_one(client):
-    reply = client.session.post(client.url, data=b"{", headers=client.headers, timeout=10)
+    reply = client.session.post(client.url, data=b"{", headers=client.headers, timeout=HANG_SECONDS)
     assert reply.json()["message"] == "The date field is required."
 
 
@@ -137,9 +140,9 @@ def test_an_unknown_key_is_a_401_and_an_inactive_subscription_a_403(sandbox):
 
 
 def test_a_stranger_who_does_not_ask_for_json_is_sent_to_the_login_page(client):
-    reply = requests.get(f"{client.url}/1", timeout=10, allow_redirects=False)
+    reply = requests.get(f"{client.url}/1", timeout=HANG_SECONDS, allow_redirects=False)
     assert (reply.status_code, reply.headers["Location"]) == (302, "/login")
-    assert "<html>" in requests.get(f"{client.url}/1", timeout=10).text
+    assert "<html>" in requests.get(f"{client.url}/1", timeout=HANG_SECONDS).text
 
 
 @pytest.mark.parametrize(
@@ -156,7 +159,7 @@ def test_a_stranger_who_does_not_ask_for_json_is_sent_to_the_login_page(client):
 )
 def test_everything_else_is_an_error_in_json(client, method, path, status):
     client.create()
-    reply = requests.request(method, client.cometly.api_url + path, headers=client.headers, timeout=10)
+    reply = requests.request(method, client.cometly.api_url + path, headers=client.headers, timeout=HANG_SECONDS)
     assert reply.status_code == status
     assert "message" in reply.json()
 

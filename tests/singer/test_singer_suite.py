@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
-
 import pytest
 from singer_sdk.testing import get_tap_test_class
 
 from tap_cometly.sandbox import Sandbox
 from tap_cometly.tap import TapCometly
-from tap_cometly.windows import dates
+from tests import long_ago
 from tests.tapping import sync
 
 # The address must be known when the tests are collected; the fixture below starts to answer on it.
-COMETLY = Sandbox(events_per_day=30, creates_per_minute=6000, polls_per_minute=6000, job_seconds=0)
-START = dates.last_closed_day(datetime.now(timezone.utc), None).isoformat()
-CONFIG = {"api_key": COMETLY.api_key, "api_url": COMETLY.api_url, "start_date": START}
+COMETLY = Sandbox(**long_ago.space(events_per_day=30))
+CONFIG = {"api_key": COMETLY.api_key, "api_url": COMETLY.api_url, **long_ago.asked_for(long_ago.last_days(1))}
 ATTRIBUTED = {"sources": ["google_ads", "email"], "attribution_model": "linear", "attribution_window": 30}
 
 

@@ -12,6 +12,7 @@ from tap_cometly.events import EventQuery, events
 from tap_cometly.settings import Settings
 from tap_cometly.windows.dates import days
 from tap_cometly.windows.plan import Plan
+from tests.examples import examples
 from tests.tapping import days_before, sync
 
 NOW = datetime(2025, 3, 11, 6, tzinfo=timezone.utc)
@@ -94,6 +95,7 @@ def test_without_a_start_the_range_that_was_begun_is_finished_later():
     assert later.due[-1].day == date(2025, 2, 9)
 
 
+@examples(40)
 @given(
     stops=st.lists(st.integers(0, 9), max_size=6),
     sleeps=st.lists(st.integers(0, 4), min_size=6, max_size=6),

@@ -1,0 +1,110 @@
+"""The installed program, for tests of what it says and how it ends.
+
+Starting it takes many times as long as what most of these tests look at, and nearly all of that is Python loading the
+same modules again. So they are loaded once, by a process that does nothing else; for each run it forks, and the child
+is what the program would be after loading: a process of its own with its own arguments, environment, folder, files and
+exit. What is about loading, signals or the last moments of a process starts the program itself (`PROGRAM`, `start`).
+"""
+
+from __future__ import annotations
+
+import atexit
+import dataclasses
+import functools
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any, Final
+
+from tests.patience import HANG_SECONDS
+
+ROOT: Final = Path(__file__).parent.parent
+PROGRAM: Final = shutil.which("tap-cometly", path=str(Path(sys.executable).parent))
+
+
+@dataclasses.dataclass(frozen=True)
+class Done:
+    """What a run wrote and how it ended; a negative status is that of a signal."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def start(*arguments: object, folder: Path | None = None, **environment: str) -> Done:
+    """Start the program, and wait for its end."""
+    done = subprocess.run(
+        [PROGRAM, *map(str, arguments)],
+        cwd=folder,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=HANG_SECONDS,
+        check=False,
+    )
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+def run(*arguments: object, folder: Path | None = None, **environment: str) -> Done:
+    """Fork the program, and wait for its end."""
+    with tempfile.NamedTemporaryFile() as out, tempfile.NamedTemporaryFile() as err:
+        status = _loaded().run(
+            arguments=["tap-cometly", *map(str, arguments)],
+            folder=str(folder or Path.cwd()),
+            environment=dict(os.environ) | environment,
+            files=[os.devnull, out.name, err.name],
+        )
+        return Done(status, out.read().decode(), err.read().decode())
+
+
+class _Loaded:
+    """The process that has loaded everything and forks."""
+
+    def __init__(self) -> None:
+        # As good as a shell: none of pytest's modules, settings for warnings or captured files are in it.
+        command = [sys.executable, "-c", "from tests import programs; programs.serve()"]
+        self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        atexit.register(self._close)
+
+    def run(self, **wish: Any) -> int:
+        self._process.stdin.write(json.dumps(wish) + "\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
+
+    def _close(self) -> None:
+        self._process.stdin.close()
+        self._process.wait()
+        self._process.stdout.close()
+
+
+_loaded = functools.cache(_Loaded)
+
+
+def serve() -> None:
+    """Fork a run for each line on stdin, and answer with how it ended; a child goes on as the program."""
+    from tap_cometly import __main__, client, run  # noqa: F401, PLC0415 - what a run needs, once
+
+    for line in sys.stdin:
+        if not os.fork():
+            _become(**json.loads(line))
+            __main__.main()
+            return
+        _, status = os.wait()
+        print(os.waitstatus_to_exitcode(status), flush=True)  # noqa: T201 - it is the answer
+
+
+def _become(arguments: list[str], folder: str, environment: dict[str, str], files: list[str]) -> None:
+    for number, (name, flags) in enumerate(zip(files, (os.O_RDONLY, os.O_WRONLY, os.O_WRONLY), strict=True)):
+        opened = os.open(name, flags)
+        os.dup2(opened, number)
+        os.close(opened)
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(folder)
+    sys.argv = arguments
+    signal.alarm(HANG_SECONDS)
