@@ -137,6 +137,13 @@ class Pipeline(Generic[RequestT, VerificationT]):
                 task.drop_files()
                 self._inbox.put(_Taken())
 
+    def last_create_in(self) -> float:
+        """Return in how many seconds the rate limit lets the last export be created; less than 0 if it has been."""
+        now = self._clock.now()
+        if waiting := sum(task.stage is Stage.CREATE and not task.busy for task in self._tasks):
+            return self._vendor.create_limit.seconds_for(waiting, now)
+        return max((task.created_at for task in self._tasks), default=now) - now
+
     def interrupt(self, error: BaseException) -> None:
         """Make the consumer's wait end with ``error``. May be called from a signal handler."""
         self._outbox.put(error)

@@ -38,6 +38,9 @@ class FreeBudget:
     def ready_at(self, now):
         return now
 
+    def seconds_for(self, count, now):
+        return 0.0
+
     def spend(self):
         self.spent += 1
 
