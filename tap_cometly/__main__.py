@@ -5,11 +5,12 @@ from __future__ import annotations
 import gc
 import logging
 import sys
-from typing import Final
+from typing import Final, NoReturn
 
 from singer_sdk.exceptions import ConfigValidationError
 
 from tap_cometly.errors import TapError
+from tap_cometly.singer.tap import UnusableSettingsError
 from tap_cometly.tap import TapCometly
 
 SWITCH_SECONDS: Final = 0.0002
@@ -23,20 +24,23 @@ def main() -> None:
     0: every due day was delivered. 1: it was not, and the last line on stderr says why. 128 + n: stopped by signal n
     (141, SIGPIPE: the reader went away).
     """
-    log = logging.getLogger(TapCometly.name)
     sys.setswitchinterval(SWITCH_SECONDS)
     # What is loaded by now stays to the end. The collector need not look through it again, least of all on the way out,
     # where that takes a tenth of the time of `--version`.
     gc.freeze()
     try:
         TapCometly.cli()
-    except ConfigValidationError as error:
-        for problem in error.errors:
-            log.error(problem)  # noqa: TRY400 - the user needs the problem, not our stack
-        sys.exit(1)
+    except ConfigValidationError as error:  # from options that the SDK deals with before it runs a command
+        _fail(UnusableSettingsError(error.errors or [str(error)]))
     except TapError as error:
-        log.error(error)  # noqa: TRY400 - as above
-        sys.exit(1)
+        _fail(error)
+
+
+def _fail(error: TapError) -> NoReturn:
+    """End with the words of an error: the user needs them, not our stack."""
+    for line in error.lines:
+        logging.getLogger(TapCometly.name).error(line)
+    sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -146,18 +146,23 @@ class Report:
         message = "%s %s (%d of %d): %s"
         self._log.log(level, message, delivery.request, done, self._done, self._days, "; ".join(parts), extra=figures)
 
-    def ended(self) -> None:
-        """Tell how the run went, once every day is delivered. Where there was none, the plan has said so."""
+    def ended(self, left: int) -> None:
+        """Tell how the run went, once every day is delivered. Where there was none, the plan has said so.
+
+        Args:
+            left: How many days are left for the next run.
+        """
         if not self._days:
             return
         figures = self._figures()
         self._log.info(
-            "Done: %s delivered, %d of them new or changed, %s written, in %s",
+            "Done: %s delivered, %d of them new or changed, %s written, in %s%s",
             _counted(figures["days"], "day"),
             figures["changed_days"],
             _counted(figures["rows"], "row"),
             _duration(figures["seconds"]),
-            extra=figures,
+            f"; {_counted(left, 'day')} left for the next run" if left else "",
+            extra={**figures, "days_left": left},
         )
 
     def stopped(self) -> None:

@@ -237,7 +237,7 @@ class Run:
                         _tell(output, reconciler.settle(result))
                         report.failed()
         timezone_check.close()
-        self._conclude(report, failures)
+        self._conclude(report, failures, left=plan.left)
 
     def _announce(self, plan: Plan) -> Sequence[DueDay]:
         """Tell what the run is about to do; return the days that it exports."""
@@ -252,7 +252,7 @@ class Run:
         log.info(plan.summary())
         return plan.due
 
-    def _conclude(self, report: Report, failures: Sequence[Failure[ExportRequest[Any]]]) -> None:
+    def _conclude(self, report: Report, failures: Sequence[Failure[ExportRequest[Any]]], *, left: int) -> None:
         """Tell how the run went.
 
         Raises:
@@ -265,7 +265,7 @@ class Run:
         if self._context.single_export:
             self._context.log.info("The key and the settings work")
         else:
-            report.ended()
+            report.ended(left)
 
 
 def _tell(output: Output, state: Mapping[str, object] | None) -> None:

@@ -198,6 +198,11 @@ class LedgerStream(Stream):
         """Return a counter that says nothing yet: rows are written during the sync of the other stream."""
         return self._written
 
+    @override
+    def get_batch_config(self, config: Mapping[str, Any]) -> BatchConfig | None:
+        """Return none: one row a day needs no files."""
+        return None
+
     @contextlib.contextmanager
     def counted(self) -> Iterator[None]:
         """Log how many rows were written in this context, as the SDK's metric `record_count`."""
