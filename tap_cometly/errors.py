@@ -17,10 +17,13 @@ Inside the program mistakes in settings are the SDK's `ConfigValidationError`, w
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+NOT_ACCEPTED: Final = 2
+"""Exit status where somebody must change something first; a wrong command line ends with it too."""
 
 
 class TapError(Exception):
@@ -28,9 +31,12 @@ class TapError(Exception):
 
     Attributes:
         page: The page of the documentation that says more, from the root of the repository.
+        is_passing: Whether the same run may end well later without anybody doing anything: an orchestrator tries again.
+            If not, somebody must change a setting, STATE or the catalog first.
     """
 
     page: ClassVar[str] = "docs/troubleshooting.md"
+    is_passing: ClassVar[bool] = False
 
     @property
     def lines(self) -> Sequence[str]:

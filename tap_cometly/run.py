@@ -12,7 +12,7 @@ begins.
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from tap_cometly.engine import Delivery, Limits, Pipeline, SystemClock
 from tap_cometly.errors import TapError
@@ -46,6 +46,10 @@ if TYPE_CHECKING:
 class UndeliveredDaysError(TapError):
     """Some days could not be delivered; all others were. The next run tries them again, first."""
 
+    page: ClassVar[str] = "docs/troubleshooting.md#days-that-are-not-delivered"
+
+    is_passing: ClassVar[bool] = True
+
     def __init__(self, failures: Sequence[Failure[ExportRequest[Any]]]) -> None:
         days = "; ".join(f"{failure.request}: {failure.reason}" for failure in failures)
         count = f"{len(failures)} days were" if len(failures) > 1 else "1 day was"
@@ -54,6 +58,8 @@ class UndeliveredDaysError(TapError):
 
 class DeselectedColumnError(TapError):
     """The catalog deselects a column without which the ledger is of no use."""
+
+    page: ClassVar[str] = "docs/current-truth.md#without-the-ledger"
 
 
 class Output(Protocol):

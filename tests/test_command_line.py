@@ -211,7 +211,7 @@ def test_a_plan_says_what_is_delivered_due_and_missing_and_asks_nothing(cometly,
 
 def test_a_plan_is_no_excuse_for_a_wrong_setting(config):
     done = run("--config", config(timezone="Mars/Olympus"), "--plan")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "timezone" in done.stderr
     assert done.stdout == ""
 
@@ -232,7 +232,7 @@ def test_a_plan_is_no_excuse_for_a_wrong_setting(config):
 )
 def test_a_mistake_in_the_settings_is_explained_before_anything_is_asked(cometly, config, arguments, changes, told):
     done = run("--config", config(**changes), *arguments)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert told in done.stderr
     assert "Traceback" not in done.stderr
     assert "two words" not in done.stderr
@@ -248,7 +248,7 @@ def test_a_mistake_in_the_environment_is_explained_like_every_other(cometly):
         TAP_COMETLY_LOOKBACK_DAYS="seven",
         TAP_COMETLY_INCLUDE_OPEN_DAY="yse",
     )
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "lookback_days: must be a whole number from 0 to 365; found 'seven'" in done.stderr
     assert "include_open_day: must be true or false; found 'yse'" in done.stderr
     assert "Traceback" not in done.stderr
@@ -268,7 +268,7 @@ def test_a_mistake_in_the_environment_is_explained_like_every_other(cometly):
 def test_files_that_cannot_be_written_are_explained_before_anything_is_asked(cometly, config, form, root, told):
     storage = {"encoding": {"format": form, "compression": "gzip"}, "storage": {"root": root}}
     done = run("--config", config(batch_config=storage))
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert told in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
     assert cometly.requests == []
@@ -296,7 +296,7 @@ def test_a_run_that_is_stopped_says_how_far_it_got(cometly, config):
 def test_a_wrong_key_is_explained_without_being_shown(config):
     for arguments in ([], ["--test"]):
         done = run("--config", config(api_key="recognisable-key"), *arguments)
-        assert done.returncode == 1
+        assert done.returncode == 2
         assert "Unauthenticated" in done.stderr
         assert "Check the setting `api_key`" in done.stderr.splitlines()[-1]
         assert "Traceback" not in done.stderr
@@ -317,7 +317,7 @@ def test_a_malformed_state_is_explained(config, tmp_path):
     state = tmp_path / "state.json"
     state.write_text('{"bookmarks": {"events": {"delivered": 5}}}')
     done = run("--config", config(), "--state", state)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "STATE of the stream cannot be used" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
 

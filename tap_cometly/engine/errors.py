@@ -18,15 +18,23 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from tap_cometly.errors import TapError
 
 
 class ExportError(TapError):
     """Something about an export went wrong; the text is meant for the user."""
 
+    is_passing: ClassVar[bool] = True
+
 
 class RequestRejectedError(ExportError):
     """The vendor will refuse every further request too: the whole run must stop."""
+
+    page: ClassVar[str] = "docs/troubleshooting.md#refused-requests"
+
+    is_passing: ClassVar[bool] = False
 
 
 class RateLimitedError(ExportError):
@@ -55,3 +63,5 @@ class InvalidRowsError(ExportError):
 
 class SpoolError(ExportError):
     """The local disk does not take the file: the whole run must stop."""
+
+    page: ClassVar[str] = "docs/troubleshooting.md#disk-and-memory"

@@ -94,7 +94,14 @@ class Pipeline(Generic[RequestT, VerificationT]):
         self._clock = clock or SystemClock()
         self._session = bare_session()
         self._tasks = [Task[RequestT, VerificationT](request) for request in requests]
-        self._lifecycle = Lifecycle(self._tasks, limits=limits, log=log, export_ended=export_ended, jitter=jitter)
+        self._lifecycle = Lifecycle(
+            self._tasks,
+            limits=limits,
+            log=log,
+            export_ended=export_ended,
+            jitter=jitter,
+            allowed_at=self._allowed_at,
+        )
         self._handed_over = 0
         self._taken = 0
         self._stopped = threading.Event()
