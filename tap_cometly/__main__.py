@@ -5,11 +5,12 @@ from __future__ import annotations
 import gc
 import logging
 import sys
-from typing import Final
+from typing import Final, NoReturn
 
 from singer_sdk.exceptions import ConfigValidationError
 
-from tap_cometly.errors import TapError
+from tap_cometly.errors import NOT_ACCEPTED, TapError
+from tap_cometly.singer.tap import UnusableSettingsError
 from tap_cometly.tap import TapCometly
 
 SWITCH_SECONDS: Final = 0.0002
@@ -20,23 +21,27 @@ next to nothing; with Python's usual 5 ms it waits longer than it works."""
 def main() -> None:
     """Run the tap; end with a status that tells what happened.
 
-    0: every due day was delivered. 1: it was not, and the last line on stderr says why. 128 + n: stopped by signal n
-    (141, SIGPIPE: the reader went away).
+    0: every due day was delivered. 1: it was not, and another attempt may end well. 2: settings, key, STATE or catalog
+    are not accepted, so the same attempt ends in the same way. In both cases the last line on stderr says why. 128 + n:
+    stopped by signal n (141, SIGPIPE: the reader went away).
     """
-    log = logging.getLogger(TapCometly.name)
     sys.setswitchinterval(SWITCH_SECONDS)
     # What is loaded by now stays to the end. The collector need not look through it again, least of all on the way out,
     # where that takes a tenth of the time of `--version`.
     gc.freeze()
     try:
         TapCometly.cli()
-    except ConfigValidationError as error:
-        for problem in error.errors:
-            log.error(problem)  # noqa: TRY400 - the user needs the problem, not our stack
-        sys.exit(1)
+    except ConfigValidationError as error:  # from options that the SDK deals with before it runs a command
+        _fail(UnusableSettingsError(error.errors or [str(error)]))
     except TapError as error:
-        log.error(error)  # noqa: TRY400 - as above
-        sys.exit(1)
+        _fail(error)
+
+
+def _fail(error: TapError) -> NoReturn:
+    """End with the words of an error: the user needs them, not our stack."""
+    for line in error.lines:
+        logging.getLogger(TapCometly.name).error(line)
+    sys.exit(1 if error.is_passing else NOT_ACCEPTED)
 
 
 if __name__ == "__main__":

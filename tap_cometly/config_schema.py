@@ -194,6 +194,18 @@ CONFIG_JSONSCHEMA: Final[dict[str, Any]] = th.PropertiesList(
         ),
     ),
     th.Property(
+        "max_exports_per_run",
+        th.IntegerType(minimum=1, maximum=100_000),
+        title="Most exports in a run",
+        description=(
+            "How many exports one run may create for its days; the other days are left for the next run, and the run "
+            "ends well. Use it to leave room to others who use the same Space, or to bring in a long backfill piece by "
+            "piece. Looked-back days come first, then the others in `backfill_order`; so it must be greater than "
+            "`lookback_days`. Default: no limit."
+        ),
+        examples=[60],
+    ),
+    th.Property(
         "export_timeout",
         th.IntegerType(minimum=1, maximum=1440),
         default=30,

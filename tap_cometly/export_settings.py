@@ -28,6 +28,7 @@ class ExportSettings:
         backfill_order: "oldest_first" or "newest_first".
         resync: Whether a request that means something else makes all days due instead of an error.
         max_exports_in_flight: How many exports may be under way at once.
+        max_exports_per_run: How many days one run exports at most; None for no limit.
         export_timeout: How long the vendor may take for one.
         warnings: What is odd, yet no reason to stop.
     """
@@ -40,6 +41,7 @@ class ExportSettings:
     backfill_order: str
     resync: bool
     max_exports_in_flight: int
+    max_exports_per_run: int | None = None
     export_timeout: timedelta
     warnings: tuple[str, ...] = ()
 

@@ -132,7 +132,8 @@ def read_whole_number(value: object, schema: Schema) -> int:
     least, most = schema["minimum"], schema["maximum"]
     if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
         return value
-    fix = f"Write it in digits, without quotes; the default is {schema['default']}."
+    default = f"the default is {schema['default']}" if "default" in schema else "leave the setting out for no limit"
+    fix = f"Write it in digits, without quotes; {default}."
     raise RuleError(f"must be a whole number from {least} to {most}", found=repr(value), fix=fix)
 
 

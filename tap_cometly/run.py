@@ -12,7 +12,7 @@ begins.
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from tap_cometly.engine import Delivery, Limits, Pipeline, SystemClock
 from tap_cometly.errors import TapError
@@ -39,12 +39,17 @@ if TYPE_CHECKING:
     from tap_cometly.records.verify import Verification
     from tap_cometly.shutdown import Shutdown
     from tap_cometly.spec import ExportStream
+    from tap_cometly.windows.delivered import DueDay
 
     Connect = Callable[[Clock, Limits, logging.Logger], AbstractContextManager[Vendor[ExportRequest[Any]]]]
 
 
 class UndeliveredDaysError(TapError):
     """Some days could not be delivered; all others were. The next run tries them again, first."""
+
+    page: ClassVar[str] = "docs/troubleshooting.md#days-that-are-not-delivered"
+
+    is_passing: ClassVar[bool] = True
 
     def __init__(self, failures: Sequence[Failure[ExportRequest[Any]]]) -> None:
         days = "; ".join(f"{failure.request}: {failure.reason}" for failure in failures)
@@ -54,6 +59,8 @@ class UndeliveredDaysError(TapError):
 
 class DeselectedColumnError(TapError):
     """The catalog deselects a column without which the ledger is of no use."""
+
+    page: ClassVar[str] = "docs/current-truth.md#without-the-ledger"
 
 
 class Output(Protocol):
@@ -186,11 +193,7 @@ class Run:
             export_seconds=settings.export_timeout.total_seconds(),
         )
         plan = self.plan()
-        for remark in plan.remarks:
-            log.info(remark)
-        log.info(plan.summary())
-        # A connection test needs no more than one export to know.
-        due = sorted(plan.due)[-1:] if context.single_export else plan.due
+        due = self._announce(plan)
         report = Report(
             days=len(due),
             now=clock.now,
@@ -198,6 +201,7 @@ class Run:
             metrics_log=context.metrics_log,
             stream=stream.name,
             vendor=stream.vendor,
+            in_flight=settings.max_exports_in_flight,
         )
         timezone_check = TimezoneCheck(settings.timezone, vendor=stream.vendor, log=log)
         reconciler = Reconciler(
@@ -205,7 +209,8 @@ class Run:
         )
         pipeline: Pipeline[ExportRequest[Any], Verification]
         failures: list[Failure[ExportRequest[Any]]] = []
-        with context.connect(clock, limits, log) as vendor, report.on_terminal():
+        connected = context.connect(clock, limits, log)
+        with connected as vendor, context.shutdown.told_to(report.stopped), report.on_terminal():
             pipeline = Pipeline(
                 vendor,
                 [ExportRequest(day.day, self._query) for day in due],
@@ -227,16 +232,48 @@ class Run:
                         if context.ledger:
                             output.write_ledger(day.ledger_row)
                         _tell(output, reconciler.settle(day))
-                        report.delivered(result, day.summary.rows, changed=day.changed)
+                        report.delivered(
+                            result,
+                            day.summary.rows,
+                            changed=day.changed,
+                            revision=day.snapshot.revision,
+                            least_left=pipeline.last_create_in(),
+                        )
                     else:
                         failures.append(result)
                         _tell(output, reconciler.settle(result))
                         report.failed()
         timezone_check.close()
+        self._conclude(report, failures, left=plan.left)
+
+    def _announce(self, plan: Plan) -> Sequence[DueDay]:
+        """Tell what the run is about to do; return the days that it exports."""
+        context, log = self._context, self._context.log
+        for remark in plan.remarks:
+            log.info(remark)
+        if plan.due and context.single_export:
+            # A connection test needs no more than one export to know.
+            day = max(plan.due)
+            log.info("Testing the key and the settings with one export, of %s", day.day)
+            return [day]
+        log.info(plan.summary())
+        return plan.due
+
+    def _conclude(self, report: Report, failures: Sequence[Failure[ExportRequest[Any]]], *, left: int) -> None:
+        """Tell how the run went.
+
+        Raises:
+            UndeliveredDaysError: Some days could not be exported.
+        """
         if self._columns.unknown:
-            log.warning("Ignored unexpected columns: %s", ", ".join(map(foreign, sorted(self._columns.unknown))))
+            unexpected = ", ".join(map(foreign, sorted(self._columns.unknown)))
+            self._context.log.warning("Ignored unexpected columns: %s", unexpected)
         if failures:
             raise UndeliveredDaysError(failures)
+        if self._context.single_export:
+            self._context.log.info("The key and the settings work")
+        else:
+            report.ended(left)
 
 
 def _tell(output: Output, state: Mapping[str, object] | None) -> None:

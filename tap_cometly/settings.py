@@ -126,6 +126,7 @@ _READERS: Final[Mapping[str, Reader]] = {
     "backfill_order": reading.read_choice,
     "resync": reading.read_boolean,
     "max_exports_in_flight": reading.read_whole_number,
+    "max_exports_per_run": reading.read_whole_number,
     "export_timeout": reading.read_minutes,
     "api_url": reading.read_api_url,
     "user_agent": reading.read_header,
@@ -157,6 +158,12 @@ def _conflicts(given: Mapping[str, object], values: Mapping[str, Any], now: date
     if values["include_open_day"] and "timezone" not in given:
         fix = "Set `timezone` to what the Cometly app shows for the Space."
         yield f"include_open_day: {RuleError('needs `timezone`, to know which day it is', found='none', fix=fix)}"
+    most, looked_back = values["max_exports_per_run"], (values["lookback_days"] or 0) + bool(values["include_open_day"])
+    if most is not None and most <= looked_back:
+        fix = f"Set it to {looked_back + 1} at least, or lower `lookback_days`: otherwise no new day would ever come."
+        found = f"{most}, with {looked_back} days that every run exports again"
+        wrong = RuleError("must be greater than `lookback_days` (and the open day)", found=found, fix=fix)
+        yield f"max_exports_per_run: {wrong}"
     hierarchy = [name for name in values["fields"] or () if name in cometly.HIERARCHY_NAMES]
     if hierarchy and not attributed:
         found = f"{listed(hierarchy)} without"

@@ -51,6 +51,15 @@ class Shutdown:
             raise SystemExit(self.exit_status)
 
     @contextlib.contextmanager
+    def told_to(self, tell: Callable[[], None]) -> Iterator[None]:
+        """Call ``tell`` at the end of this context if by then somebody has asked the sync to stop."""
+        try:
+            yield
+        finally:
+            if self._signal is not None:
+                tell()
+
+    @contextlib.contextmanager
     def passed_to(self, wake: Callable[[BaseException], None]) -> Iterator[None]:
         """While in this context, also call ``wake`` with the `SystemExit`: it must end whatever wait is going on."""
         self._wake = wake

@@ -120,6 +120,7 @@ class Backfill:
         output: What it wrote.
         days: What it should have written.
         seconds: How long it took.
+        ended_at: When it was done.
         least: How long it had to take; see `law`.
         creates: How many exports it created.
         theirs: How many the rival did.
@@ -130,6 +131,7 @@ class Backfill:
     output: Output
     days: list[date]
     seconds: float
+    ended_at: float
     least: float
     creates: int
     theirs: int
@@ -149,6 +151,7 @@ def backfill(
     rival: float = 0,
     failing: Collection[int] = (),
     window: Window = "fixed",
+    clock: SharedTime | None = None,
     **settings: Any,
 ) -> Backfill:
     """Run a backfill of the last ``days`` days in virtual time.
@@ -159,9 +162,10 @@ def backfill(
         rival: The share in both budgets that somebody else wants.
         failing: Which days' first jobs fail.
         window: How the server counts minutes.
+        clock: Time; its own if none is given.
         settings: Further settings of the tap.
     """
-    clock = SharedTime()
+    clock = clock or SharedTime()
     began = clock.now()
     dates = days_before(clock, days)
     with Sandbox(
@@ -197,6 +201,7 @@ def backfill(
         output=output,
         days=dates,
         seconds=clock.now() - began,
+        ended_at=clock.now(),
         least=law(len(accepted), limit=CREATES, job_seconds=last_job, others=theirs),
         creates=len(accepted),
         theirs=len(theirs),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import json
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -12,6 +13,7 @@ from datetime import timedelta
 
 import pytest
 
+from tap_cometly.config_schema import CONFIG_JSONSCHEMA
 from tap_cometly.sandbox import Fault, Sandbox
 from tests import long_ago
 from tests.long_ago import LAST_DAY
@@ -76,6 +78,16 @@ def test_about_needs_no_configuration(form):
     done = run("--about", "--format", form)
     assert done.returncode == 0
     assert "attribution_window" in done.stdout
+
+
+def test_about_says_everything_about_every_setting_to_people_too():
+    done = run("--about")
+    assert done.returncode == 0
+    told = " ".join(done.stdout.split())
+    for name, schema in CONFIG_JSONSCHEMA["properties"].items():
+        assert " ".join(schema["description"].split()) in told
+        assert f"TAP_COMETLY_{name.upper()}" in told
+    assert "One of: oldest_first, newest_first Default: oldest_first" in told
 
 
 @functools.cache
@@ -189,6 +201,7 @@ def test_a_plan_says_what_is_delivered_due_and_missing_and_asks_nothing(cometly,
             "open": [],
         },
         "exports": 6,
+        "left_for_next_run": 0,
         "min_minutes": 1,
         "remarks": [],
     }
@@ -200,7 +213,7 @@ def test_a_plan_says_what_is_delivered_due_and_missing_and_asks_nothing(cometly,
 
 def test_a_plan_is_no_excuse_for_a_wrong_setting(config):
     done = run("--config", config(timezone="Mars/Olympus"), "--plan")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "timezone" in done.stderr
     assert done.stdout == ""
 
@@ -221,7 +234,7 @@ def test_a_plan_is_no_excuse_for_a_wrong_setting(config):
 )
 def test_a_mistake_in_the_settings_is_explained_before_anything_is_asked(cometly, config, arguments, changes, told):
     done = run("--config", config(**changes), *arguments)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert told in done.stderr
     assert "Traceback" not in done.stderr
     assert "two words" not in done.stderr
@@ -229,10 +242,63 @@ def test_a_mistake_in_the_settings_is_explained_before_anything_is_asked(cometly
     assert cometly.requests == []
 
 
+def test_a_mistake_in_the_environment_is_explained_like_every_other(cometly):
+    done = run(
+        "--config=ENV",
+        TAP_COMETLY_API_KEY="none",
+        TAP_COMETLY_API_URL=cometly.api_url,
+        TAP_COMETLY_LOOKBACK_DAYS="seven",
+        TAP_COMETLY_INCLUDE_OPEN_DAY="yse",
+    )
+    assert done.returncode == 2
+    assert "lookback_days: must be a whole number from 0 to 365; found 'seven'" in done.stderr
+    assert "include_open_day: must be true or false; found 'yse'" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert cometly.requests == []
+
+
+@pytest.mark.parametrize(
+    ("form", "root", "told"),
+    [
+        ("jsonl", "s3://bucket/folder", "install the tap with its extra `s3`"),
+        ("jsonl", "abfs://bucket/folder", "install what fsspec needs for abfs://"),
+        ("jsonl", "/dev/null/folder", "cannot be written to: /dev/null/folder"),
+        ("parquet", "folder", "set `encoding.format` to 'jsonl'"),
+    ],
+    ids=str,
+)
+def test_files_that_cannot_be_written_are_explained_before_anything_is_asked(cometly, config, form, root, told):
+    storage = {"encoding": {"format": form, "compression": "gzip"}, "storage": {"root": root}}
+    done = run("--config", config(batch_config=storage))
+    assert done.returncode == 2
+    assert told in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    assert cometly.requests == []
+
+
+def test_a_plan_without_a_state_says_so(config):
+    told = run("--config", config(), "--plan").stdout
+    assert "No STATE was given (`--state`): all days count as not delivered" in told
+
+
+def test_a_run_that_is_stopped_says_how_far_it_got(cometly, config):
+    cometly.inject(Fault("create", "never_finishes", times=None, after=1))
+    command = [PROGRAM, "--config", str(config())]
+    told = []
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as tap:
+        for line in tap.stderr:
+            told.append(line)
+            if " delivered (1 of 3)" in line:
+                tap.send_signal(signal.SIGINT)
+    assert tap.returncode == 130
+    (stopped,) = [line for line in told if "Stopped" in line]
+    assert "Stopped: 1 of 3 days delivered. The next run goes on with the others" in stopped
+
+
 def test_a_wrong_key_is_explained_without_being_shown(config):
     for arguments in ([], ["--test"]):
         done = run("--config", config(api_key="recognisable-key"), *arguments)
-        assert done.returncode == 1
+        assert done.returncode == 2
         assert "Unauthenticated" in done.stderr
         assert "Check the setting `api_key`" in done.stderr.splitlines()[-1]
         assert "Traceback" not in done.stderr
@@ -253,7 +319,7 @@ def test_a_malformed_state_is_explained(config, tmp_path):
     state = tmp_path / "state.json"
     state.write_text('{"bookmarks": {"events": {"delivered": 5}}}')
     done = run("--config", config(), "--state", state)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "STATE of the stream cannot be used" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
 

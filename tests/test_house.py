@@ -50,7 +50,7 @@ VENDORS = {
     "events": {"vocabulary", "settings", "spec"},
     "client": {"events", "engine", "environment", "spec"},
     "tap": {"reading", "config_schema", "events", "settings", "client", "singer", "engine", "spec"},
-    "__main__": {"tap"},
+    "__main__": {"tap", "singer"},
 }
 """The rooms of the vendor."""
 

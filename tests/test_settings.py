@@ -63,6 +63,7 @@ class TestAKeyAlone:
             backfill_order="oldest_first",
             resync=False,
             max_exports_in_flight=30,
+            max_exports_per_run=None,
             export_timeout=timedelta(minutes=30),
             api_url="https://app.cometly.com/public-api/v1",
             user_agent=settings().user_agent,
@@ -89,6 +90,7 @@ class TestEverySetting:
             **ATTRIBUTION,
             lookback_days=0,
             max_exports_in_flight=1,
+            max_exports_per_run=10,
             export_timeout=90,
             api_url="http://127.0.0.1:8080/v1/",
             user_agent="us",
@@ -101,7 +103,7 @@ class TestEverySetting:
         assert full.query_mode == "company"
         assert full.event_names == ("purchase", "custom_event_50")
         assert (full.sources, full.attribution_model, full.attribution_window) == (("google_ads",), "linear", 30)
-        assert (full.lookback_days, full.max_exports_in_flight) == (0, 1)
+        assert (full.lookback_days, full.max_exports_in_flight, full.max_exports_per_run) == (0, 1, 10)
         assert full.export_timeout == timedelta(minutes=90)
         assert full.api_url == "http://127.0.0.1:8080/v1"
         assert full.user_agent == "us"
@@ -407,7 +409,8 @@ class TestTheSchema:
         assert list(PROPERTIES) == [
             *("api_key", "start_date", "end_date", "timezone", "fields", "query_mode", "event_names"),
             *("sources", "attribution_model", "attribution_window", "lookback_days", "include_open_day"),
-            *("backfill_order", "resync", "max_exports_in_flight", "export_timeout", "api_url", "user_agent"),
+            *("backfill_order", "resync", "max_exports_in_flight", "max_exports_per_run", "export_timeout"),
+            *("api_url", "user_agent"),
         ]
 
     @pytest.mark.parametrize("name", PROPERTIES)

@@ -21,19 +21,27 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from tap_cometly.errors import TapError
 
 
 class ExportError(TapError):
     """Something about an export went wrong; the text is meant for the user."""
 
+    is_passing: ClassVar[bool] = True
+
 
 class StoppingError(ExportError):
     """No later request of this run can do better: the whole run must stop."""
 
+    is_passing: ClassVar[bool] = False
+
 
 class RequestRejectedError(StoppingError):
     """The vendor will refuse every further request too."""
+
+    page: ClassVar[str] = "docs/troubleshooting.md#refused-requests"
 
 
 class RateLimitedError(ExportError):
@@ -70,6 +78,8 @@ class WrongClockError(StoppingError):
 
 class LocalLimitError(StoppingError):
     """This machine does not give the process what it needs."""
+
+    page: ClassVar[str] = "docs/troubleshooting.md#disk-and-memory"
 
 
 class SpoolError(LocalLimitError):

@@ -176,6 +176,7 @@ class Lifecycle(Generic[RequestT, VerificationT]):
         log: Where to tell what went wrong and is tried again.
         export_ended: See `tap_cometly.engine.pipeline.Pipeline`.
         jitter: Turns the longest delay before a retry into the one that is waited.
+        allowed_at: Tells when the rate limits let a request take the step of its stage; infinity if they cannot know.
     """
 
     def __init__(
@@ -186,12 +187,14 @@ class Lifecycle(Generic[RequestT, VerificationT]):
         log: logging.Logger,
         export_ended: Callable[[RequestT, float, bool], None],
         jitter: Callable[[float], float],
+        allowed_at: Callable[[Stage, float], float],
     ) -> None:
         self._tasks = tasks
         self._limits = limits
         self._log = log
         self._export_ended = export_ended
         self._jitter = jitter
+        self._allowed_at = allowed_at
         self._rhythm = PollRhythm()
         self._lost_in_a_row: collections.Counter[Stage] = collections.Counter()
 
@@ -238,8 +241,8 @@ class Lifecycle(Generic[RequestT, VerificationT]):
         elif outcome.state is JobState.READY:
             self._ready(task, now, outcome.links)
         elif age >= self._limits.export_seconds:
-            minutes = self._limits.export_seconds / 60
-            self._export_again(task, now, f"the export was still '{outcome.word}' after {minutes:g} minutes")
+            # How long it really took to find out: the machine may have slept since it was last asked for.
+            self._export_again(task, now, f"the export was still '{outcome.word}' after {_minutes(age)}")
         else:
             task.running_at = now
             deadline = task.created_at + self._limits.export_seconds
@@ -314,9 +317,9 @@ class Lifecycle(Generic[RequestT, VerificationT]):
         elif throttled:
             task.due = now  # the budget knows how long to wait
         else:
-            delay = self._jitter(next(trouble.delays))
-            self._log.warning("%s: %s; trying again in %.0f s", task.request, error, delay)
-            task.due = now + delay
+            task.due = now + self._jitter(next(trouble.delays))
+            when = _when(max(task.due, self._allowed_at(task.stage, now)) - now)
+            self._log.warning("%s: %s; trying again %s", task.request, error, when)
 
     def _progressed(self, task: Task[RequestT, VerificationT]) -> bool:
         """Whether the last attempt brought a good part of the file, so that another one is likely to help."""
@@ -367,6 +370,10 @@ class Lifecycle(Generic[RequestT, VerificationT]):
 def _unexpected(error: Exception) -> str:
     """Name an error without its text, which may quote anything."""
     return f"the export cannot be read ({type(error).__name__}). This is a fault of the tap: please report it"
+
+
+def _when(seconds: float) -> str:
+    return f"in {seconds:.0f} s" if math.isfinite(seconds) else "as soon as the rate limit allows"
 
 
 def _minutes(seconds: float) -> str:

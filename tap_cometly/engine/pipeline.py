@@ -96,7 +96,14 @@ class Pipeline(Generic[RequestT, VerificationT]):
         self._links_kept_out = LinksKeptOut(log)
         self._session = bare_session()
         self._tasks = [Task[RequestT, VerificationT](request) for request in requests]
-        self._lifecycle = Lifecycle(self._tasks, limits=limits, log=log, export_ended=export_ended, jitter=jitter)
+        self._lifecycle = Lifecycle(
+            self._tasks,
+            limits=limits,
+            log=log,
+            export_ended=export_ended,
+            jitter=jitter,
+            allowed_at=self._allowed_at,
+        )
         self._handed_over = 0
         self._taken = 0
         self._stopped = threading.Event()
@@ -140,6 +147,13 @@ class Pipeline(Generic[RequestT, VerificationT]):
             finally:
                 task.drop_files()
                 self._inbox.put(_Taken())
+
+    def last_create_in(self) -> float:
+        """Return in how many seconds the rate limit lets the last export be created; less than 0 if it has been."""
+        now = self._clock.now()
+        if waiting := sum(task.stage is Stage.CREATE and not task.busy for task in self._tasks):
+            return self._vendor.create_limit.seconds_for(waiting, now)
+        return max((task.created_at for task in self._tasks), default=now) - now
 
     def interrupt(self, error: BaseException) -> None:
         """Make the consumer's wait end with ``error``. May be called from a signal handler."""

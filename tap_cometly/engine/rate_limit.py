@@ -73,6 +73,22 @@ class RateLimit:
                 return math.inf
             return self._answered[too_many - 1] + WINDOW_SECONDS + MARGIN_SECONDS
 
+    def seconds_for(self, count: int, now: float) -> float:
+        """Return how long it takes at least until the last of so many more requests may be sent."""
+        if count <= 0:
+            return 0.0
+        with self._lock:
+            pause = max(self._paused_until - now, 0.0)
+            self._forget(now)
+            sent = [*self._answered, *[now] * self._in_flight][-self._limit :]
+            in_the_way = count - 1 - (self._limit - len(sent))
+            if in_the_way < 0:
+                return pause
+            # A request may be sent one window after the one that lies as many requests before it as the limit is.
+            windows, predecessor = divmod(in_the_way, self._limit)
+            began = sent[predecessor] if predecessor < len(sent) else now
+            return max(began - now + (windows + 1) * (WINDOW_SECONDS + MARGIN_SECONDS), pause)
+
     def spend(self) -> None:
         """Note that a request is being sent."""
         with self._lock:

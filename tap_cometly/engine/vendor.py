@@ -66,6 +66,9 @@ class RateLimit(Protocol):
     def ready_at(self, now: float) -> float:
         """Return when the next request may be sent; infinity if an answer must come first."""
 
+    def seconds_for(self, count: int, now: float) -> float:
+        """Return how long it takes at least until the last of so many more requests may be sent."""
+
     def spend(self) -> None:
         """Note that a request is being sent; the vendor notes the answer."""
 

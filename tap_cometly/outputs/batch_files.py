@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import uuid
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from singer_sdk.exceptions import ConfigValidationError
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 _FASTEST: Final = 1
 """Compression level: the files are read once, and soon."""
+_EXTRAS: Final = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}
+"""The extra of this distribution that brings what a kind of storage needs."""
 
 
 class BatchFolder:
@@ -51,6 +54,27 @@ class BatchFolder:
             raise ConfigValidationError("`batch_config.batch_size` is the number of records in a file: at least 1")
         self._config = config
         self._gzipped = config.encoding.compression == "gzip"
+        self._check_storage()
+
+    def _check_storage(self) -> None:
+        """Write a file and take it away, before the first export is asked for.
+
+        Raises:
+            ConfigValidationError: The storage cannot be reached, or not written to.
+        """
+        root = self._config.storage.root
+        try:
+            path = self._path(f"{self._config.storage.prefix or ''}{uuid.uuid4().hex}.probe")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"")
+            path.unlink()
+        except ImportError:
+            raise ConfigValidationError(_missing_package(root)) from None
+        except Exception as error:  # noqa: BLE001 - every library for a storage has its own
+            reason = str(error) or type(error).__name__
+            raise ConfigValidationError(
+                f"`batch_config.storage.root` cannot be written to: {root} ({reason})"
+            ) from None
 
     def parts(self, name: str, blocks: Iterable[Records]) -> Iterator[tuple[str, int]]:
         """Write records into files of bounded size; yield address and number of records of each when it is complete.
@@ -79,8 +103,7 @@ class BatchFolder:
     @contextlib.contextmanager
     def _complete_or_gone(self, name: str) -> Iterator[IO[bytes]]:
         """Open a file that has its name only after the context, and only if nothing went wrong."""
-        storage = self._config.storage
-        path = UPath(storage.root, **storage.params).resolve() / name
+        path = self._path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_name(f"{path.name}.unfinished")
         try:
@@ -90,6 +113,18 @@ class BatchFolder:
         except BaseException:
             unfinished.unlink(missing_ok=True)
             raise
+
+    def _path(self, name: str) -> UPath:
+        storage = self._config.storage
+        folder: UPath = UPath(storage.root, **storage.params).resolve()
+        return folder / name
+
+
+def _missing_package(root: str) -> str:
+    protocol = root.partition("://")[0]
+    extra = _EXTRAS.get(protocol)
+    install = f"install the tap with its extra `{extra}`" if extra else f"install what fsspec needs for {protocol}://"
+    return f"`batch_config.storage.root` is {root}, for which a package is missing: {install}"
 
 
 def _gzip(raw: IO[bytes]) -> contextlib.AbstractContextManager[IO[bytes]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import date, datetime, time, timedelta, timezone
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from typing_extensions import Self, override
 
@@ -29,6 +29,8 @@ _WEST, _EAST = timedelta(hours=-12), timedelta(hours=14)
 
 class WrongTimezoneError(TapError):
     """The setting ``timezone`` is not the Space's: going on would put rows near midnight into wrong days for ever."""
+
+    page: ClassVar[str] = "docs/time-zones.md"
 
 
 @dataclasses.dataclass(frozen=True)

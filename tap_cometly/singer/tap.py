@@ -12,12 +12,17 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar, cast
 
 import click
 from singer_sdk import Tap
+from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 from typing_extensions import override
 
 from tap_cometly.environment import Environment
+from tap_cometly.errors import TapError
 from tap_cometly.outputs.singer import MessageWriter
 from tap_cometly.shutdown import Shutdown
+from tap_cometly.singer.env_config import settings_in_environment
+from tap_cometly.singer.given_state import unwrapped
 from tap_cometly.singer.streams import LedgerStream, SingerExportStream
 
 if TYPE_CHECKING:
@@ -33,6 +38,21 @@ if TYPE_CHECKING:
     from tap_cometly.engine.vendor import Vendor
     from tap_cometly.export_settings import ExportSettings
     from tap_cometly.spec import ExportRequest, ExportStream
+
+
+class UnusableSettingsError(TapError):
+    """The settings, or the catalog, do not pass; holds every problem."""
+
+    page: ClassVar[str] = "docs/troubleshooting.md#settings"
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self._problems = problems
+
+    @property
+    @override
+    def problems(self) -> Sequence[str]:
+        return self._problems
 
 
 class ExportTap(Tap):
@@ -104,6 +124,34 @@ class ExportTap(Tap):
         return cast("LedgerStream", self.streams[declared.ledger.name])
 
     @override
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take over a STATE, also as Meltano prints it and as a whole message.
+
+        Raises:
+            UnusableStateError: It is not empty, and holds no bookmark of this tap.
+        """
+        exports = {name for name, stream in self.streams.items() if isinstance(stream, SingerExportStream)}
+        super().load_state(unwrapped(state, exports=exports, others=self.streams.keys() - exports))
+
+    @classproperty
+    @override
+    def _env_var_config(cls) -> dict[str, Any]:  # noqa: N805
+        """The settings in environment variables; what is not of its setting's type is for the setting to refuse."""
+        cls.append_builtin_config(cls.config_jsonschema)
+        return settings_in_environment(cls.config_jsonschema, cls._env_var_prefix)
+
+    @override
+    @classmethod
+    def print_about(cls, output_format: str | None = None) -> None:
+        """Print what there is to know about the tap and its settings."""
+        if output_format not in {None, "text"}:
+            super().print_about(output_format)
+            return
+        from tap_cometly.singer.about import about_text  # noqa: PLC0415 - nothing else needs it
+
+        click.echo(about_text(cls._get_about_info()))
+
+    @override
     @classmethod
     def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> Any:
         """Read the configuration files, and say which one cannot be read."""
@@ -143,12 +191,18 @@ class ExportTap(Tap):
         """Run the sync, or print its plan.
 
         A STATE that is not one would otherwise pass for none, and reload everything.
+
+        Raises:
+            UnusableSettingsError: The settings do not pass.
         """
-        if plan is not None:
-            cls._print_plan(plan, kwargs["config"], _json_object("--state", state))
-            return
         try:
+            if plan is not None:
+                cls._print_plan(plan, kwargs["config"], _json_object("--state", state))
+                return
             super().invoke(state=_json_object("--state", state), catalog=_json_object("--catalog", catalog), **kwargs)
+        except ConfigValidationError as error:
+            # Told by ourselves: the SDK's last line would be that the validation failed, and not why.
+            raise UnusableSettingsError(error.errors or [str(error)]) from None
         except BrokenPipeError:
             cls.logger.error("The reader of the records went away")  # noqa: TRY400 - that is all there is to say
             # What is still in the buffer of stdout must not be flushed into the broken pipe at exit.
@@ -182,6 +236,8 @@ class ExportTap(Tap):
         for stream in tap.streams.values():
             if isinstance(stream, SingerExportStream) and stream.selected:
                 plan = stream.begin_run().plan()
+                if state is None:
+                    plan = plan.with_remark("No STATE was given (`--state`): all days count as not delivered")
                 click.echo(json.dumps(plan.as_json(), indent=2) if form == "json" else plan.text())
 
 

@@ -15,7 +15,7 @@ import difflib
 from bisect import bisect_right
 from collections.abc import Mapping
 from datetime import date
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Final, Literal, NamedTuple
 
 from tap_cometly.errors import TapError
 from tap_cometly.windows import dates
@@ -35,6 +35,8 @@ _DELIVERED: Final = "delivered"
 
 class MalformedStateError(TapError, ValueError):
     """STATE says something about delivered days that cannot be understood. Nothing is guessed from it."""
+
+    page: ClassVar[str] = "docs/state.md"
 
     def __init__(self, key: str, found: object, rule: str) -> None:
         super().__init__(

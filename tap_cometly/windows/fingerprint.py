@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from tap_cometly.errors import TapError
 
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 class ChangedRequestError(TapError):
     """What the vendor is asked for has changed its meaning since the days in STATE were delivered."""
+
+    page: ClassVar[str] = "docs/state.md#when-the-request-changes"
 
     def __init__(self, vendor: str, changes: Collection[str]) -> None:
         super().__init__(

@@ -12,7 +12,7 @@ from tap_cometly.windows.delivered import DeliveredDays, DueDay, MalformedStateE
 from tap_cometly.windows.fingerprint import ChangedRequestError, breaking_changes, harmless_changes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from datetime import datetime
 
     from tap_cometly.export_settings import ExportSettings
@@ -29,6 +29,7 @@ class Plan:
         bookmark: What is delivered, and what the vendor is asked for from now on.
         wanted: First and last day that are wanted and have ended; None while there is none.
         due: What this run exports, in this order.
+        left: How many days are due, too, but are left for the next run.
         per_minute: How many exports can be created a minute.
         remarks: What the user should know about it.
         warnings: What is odd about the settings.
@@ -37,6 +38,7 @@ class Plan:
     bookmark: Bookmark
     wanted: tuple[date, date] | None
     due: tuple[DueDay, ...]
+    left: int = 0
     per_minute: int
     remarks: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -84,14 +86,20 @@ class Plan:
         if settings.backfill_order == "newest_first":
             # Holes among the delivered days first, then from the newest day to the oldest.
             due.sort(key=lambda due: (_is_hole(due.day, bookmark.delivered), due.day), reverse=True)
+        taken = _first(due, settings.max_exports_per_run, bookmark.rewrite)
         return cls(
             bookmark=bookmark,
             wanted=wanted,
-            due=tuple(due),
+            due=tuple(taken),
+            left=len(due) - len(taken),
             per_minute=stream.creates_per_minute,
             remarks=tuple(remarks),
             warnings=settings.warnings,
         )
+
+    def with_remark(self, remark: str) -> Plan:
+        """Return the plan with one more remark, before the others."""
+        return dataclasses.replace(self, remarks=(remark, *self.remarks))
 
     @property
     def min_minutes(self) -> int:
@@ -108,7 +116,11 @@ class Plan:
         counts = ", ".join(f"{count} {_REASONS[reason]}" for reason, count in self._counts().items() if count)
         minutes = self.min_minutes
         pace = f"; at {self.per_minute} new exports a minute this takes at least {_counted(minutes, 'minute')}"
-        return f"Exporting {_counted(len(self.due), 'day')} of {first} to {last} ({counts}){pace if minutes else ''}"
+        left = f"; {_counted(self.left, 'more day')} left for the next run (`max_exports_per_run`)"
+        return (
+            f"Exporting {_counted(len(self.due), 'day')} of {first} to {last} ({counts})"
+            f"{pace if minutes else ''}{left if self.left else ''}"
+        )
 
     def text(self) -> str:
         """Return the plan for people, over several lines: all that a run would say before it begins."""
@@ -124,6 +136,7 @@ class Plan:
             "delivered": _ranges(self.bookmark.delivered),
             "due": {reason: _ranges(_days(self.due, reason)) for reason in _REASONS},
             "exports": len(self.due),
+            "left_for_next_run": self.left,
             "min_minutes": self.min_minutes,
             "remarks": [*self.warnings, *self.remarks],
         }
@@ -147,6 +160,20 @@ def _asking(
         ]
     told = harmless_changes(before, request, ledger=stream.ledger.name)
     return dataclasses.replace(bookmark, request=request), [f"The request has changed: {each}" for each in told]
+
+
+def _first(due: list[DueDay], count: int | None, rewrite: Collection[date]) -> list[DueDay]:
+    """Return so many of the due days, in the same order.
+
+    First those in doubt, whose rows the target may lack; then those that every run looks at again, because a day that
+    is not looked at while others are written comes into doubt itself; then the others in their order.
+    """
+    if count is None or len(due) <= count:
+        return due
+    ranks = {"lookback": 1, "open": 2}
+    ranked = sorted(due, key=lambda day: 0 if day.day in rewrite else ranks.get(day.reason, 3))
+    taken = set(ranked[:count])
+    return [day for day in due if day in taken]
 
 
 def _is_hole(day: date, delivered: DeliveredDays) -> bool:

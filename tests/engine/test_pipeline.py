@@ -41,6 +41,9 @@ class FreeBudget:
     def ready_at(self, now):
         return now
 
+    def seconds_for(self, count, now):
+        return 0.0
+
     def spend(self):
         self.spent += 1
 
@@ -134,6 +137,40 @@ def test_results_come_in_the_order_of_the_orders_whatever_finishes_first(clock, 
 
 def test_nothing_to_do_is_done_at_once(clock, vendor):
     assert run(vendor, clock, []) == []
+
+
+class LaterBudget(FreeBudget):
+    """Lets the first request go at once, and the next one a minute after it."""
+
+    def __init__(self, clock):
+        super().__init__()
+        self.next_at = clock.now()
+        self.clock = clock
+
+    def ready_at(self, now):
+        return max(now, self.next_at)
+
+    def spend(self):
+        self.next_at = self.clock.now() + 60
+
+
+def test_a_retry_is_announced_for_when_the_rate_limit_allows_it(clock, vendor, files, caplog):
+    vendor.create_limit = LaterBudget(clock)
+    vendor.script["create", "a"] = [UnavailableError("no answer")]
+    caplog.set_level("WARNING")
+    run(vendor, clock, ["a"], jitter=lambda _: 2.0)
+    assert "a: no answer; trying again in 60 s" in caplog.text
+    first, second = vendor.times("create", "a")
+    assert second - first == 60
+
+
+def test_a_job_that_is_found_unfinished_after_the_machine_slept_is_said_to_be_as_old_as_it_is(clock, vendor, files):
+    def sleep_for_hours(request):
+        clock.advance(8 * 3600)
+        return 1e9
+
+    vendor.seconds = sleep_for_hours
+    assert "still 'processing' after 480 minutes" in reason(run(vendor, clock, ["a"]))
 
 
 def test_no_more_exports_are_in_flight_than_allowed(clock, vendor, files):

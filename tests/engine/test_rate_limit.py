@@ -111,6 +111,23 @@ def test_alone_on_the_space_nothing_is_ever_refused_and_nothing_is_wasted(limit,
     assert accepted[-1] == pytest.approx(start + 2 * WINDOW_SECONDS, abs=0.2)
 
 
+@given(limit=st.integers(1, 12), before=st.integers(0, 30), count=st.integers(1, 40), pause=st.floats(0, 60))
+def test_what_many_requests_will_take_is_known_beforehand(limit, before, count, pause):
+    vendor, budget = Vendor(limit, sliding=True), RateLimit(limit)
+    now = run(budget, vendor, requests=before)[-1] if before else 0.0
+    now += pause
+    told = budget.seconds_for(count, now)
+    assert run(budget, vendor, requests=count, now=now)[-1] - now == pytest.approx(told, abs=1e-6)
+
+
+def test_a_pause_that_the_vendor_asks_for_is_part_of_what_requests_will_take():
+    budget = RateLimit(5)
+    budget.spend()
+    budget.refused(0.0, 42.0)
+    assert budget.seconds_for(1, 2.0) == 40.0
+    assert budget.seconds_for(0, 2.0) == 0.0
+
+
 @given(
     others=st.lists(st.floats(0, 600), max_size=60).map(sorted),
     limit=st.integers(2, 8),

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_cometly.events import EventQuery, events
+from tap_cometly.reading import SettingsError
 from tap_cometly.settings import Settings
 from tap_cometly.windows.dates import days
 from tap_cometly.windows.plan import Plan
@@ -120,6 +121,67 @@ def test_runs_that_are_stopped_anywhere_leave_no_day_out(stops, sleeps, order, s
         assert due.day not in bookmark.delivered
         bookmark = bookmark.with_delivered(due.day, None, lookback_days=0)
     assert all(day in bookmark.delivered for day in days(first, made.wanted[1]))
+
+
+def taken(made):
+    return [day.day.day for day in made.due]
+
+
+def test_a_bounded_run_looks_back_first_and_takes_of_the_other_days_those_whose_turn_it_is():
+    known = state((1, 4))
+    settings = {"start_date": "2025-02-27", "lookback_days": 2, "max_exports_per_run": 5}
+    oldest = plan(known, **settings)
+    assert [day.day for day in oldest.due] == [date(2025, 2, 27), date(2025, 2, 28), march(3), march(4), march(5)]
+    assert oldest.left == 5
+    assert oldest.summary().endswith("; 5 more days left for the next run (`max_exports_per_run`)")
+    newest = plan(known, backfill_order="newest_first", **settings)
+    assert taken(newest) == [10, 9, 8, 4, 3]
+    assert newest.left == 5
+    assert newest.as_json()["left_for_next_run"] == 5
+
+
+def test_a_bounded_run_takes_days_in_doubt_before_all_others():
+    made = plan(state((1, 8), rewrite=["2025-03-02"]), start_date="2025-03-01", lookback_days=1, max_exports_per_run=2)
+    assert reasons(made) == [(2, "lookback"), (8, "lookback")]
+    assert made.left == 2
+
+
+def test_a_bound_that_is_not_reached_changes_nothing():
+    settings = {"start_date": "2025-03-01", "backfill_order": "newest_first"}
+    assert plan(state((1, 4)), max_exports_per_run=9, **settings) == plan(state((1, 4)), **settings)
+
+
+@pytest.mark.parametrize(("lookback", "open_day"), [(5, False), (4, True)])
+def test_a_bound_that_would_let_no_new_day_come_is_refused(lookback, open_day):
+    with pytest.raises(SettingsError, match="max_exports_per_run: must be greater than `lookback_days`"):
+        plan(lookback_days=lookback, include_open_day=open_day, max_exports_per_run=5)
+
+
+@pytest.mark.parametrize("order", ["oldest_first", "newest_first"])
+def test_bounded_runs_bring_a_backfill_in_piece_by_piece(clock, cometly, config, tap, order, caplog):
+    caplog.set_level("INFO")
+    days = days_before(clock, 20)
+    config = {**config, "start_date": days[0].isoformat(), "backfill_order": order, "max_exports_per_run": 7}
+    rows, ledger, known, left = {}, {}, None, []
+    for number in range(5):
+        begun = len([each for each in cometly.requests if each.endpoint == "create" and each.status == 202])
+        caplog.clear()
+        output = sync(config, state=known, tap=tap)
+        known = output.state
+        rows |= {row["id"]: row for row in output.records}
+        ledger |= {row["event_date"]: row["day_digest"] for row in output.ledger}
+        created = len([each for each in cometly.requests if each.endpoint == "create" and each.status == 202]) - begun
+        assert created <= 7
+        (done,) = [record for record in caplog.records if record.getMessage().startswith("Done: ")]
+        assert ("left for the next run" in done.getMessage()) == bool(done.days_left)
+        left.append(done.days_left)
+        if number < 2:  # while the backfill is under way, a day changes that is looked back at
+            looked_back = date.fromisoformat(output.bookmark["replication_key_value"])
+            cometly.history.delete(next(iter(cometly.truth(looked_back)))["id"])
+    assert left == [13, 9, 5, 1, 0]
+    assert known["bookmarks"]["events"]["delivered"] == [[str(days[0]), str(days[-1])]]
+    shown = {row["id"] for row in rows.values() if row["day_digest"] == ledger[row["event_date"]]}
+    assert shown == {row["id"] for day in days for row in cometly.truth(day)}
 
 
 @pytest.mark.parametrize("order", ["oldest_first", "newest_first"])
