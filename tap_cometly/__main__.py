@@ -9,7 +9,7 @@ from typing import Final
 
 from singer_sdk.exceptions import ConfigValidationError
 
-from tap_cometly.errors import TapError
+from tap_cometly.errors import NOT_ACCEPTED, TapError
 from tap_cometly.tap import TapCometly
 
 SWITCH_SECONDS: Final = 0.0002
@@ -20,8 +20,9 @@ next to nothing; with Python's usual 5 ms it waits longer than it works."""
 def main() -> None:
     """Run the tap; end with a status that tells what happened.
 
-    0: every due day was delivered. 1: it was not, and the last line on stderr says why. 128 + n: stopped by signal n
-    (141, SIGPIPE: the reader went away).
+    0: every due day was delivered. 1: it was not, and another attempt may end well. 2: settings, key, STATE or catalog
+    are not accepted, so the same attempt ends in the same way. In both cases the last line on stderr says why. 128 + n:
+    stopped by signal n (141, SIGPIPE: the reader went away).
     """
     log = logging.getLogger(TapCometly.name)
     sys.setswitchinterval(SWITCH_SECONDS)
@@ -33,10 +34,10 @@ def main() -> None:
     except ConfigValidationError as error:
         for problem in error.errors:
             log.error(problem)  # noqa: TRY400 - the user needs the problem, not our stack
-        sys.exit(1)
+        sys.exit(NOT_ACCEPTED)
     except TapError as error:
         log.error(error)  # noqa: TRY400 - as above
-        sys.exit(1)
+        sys.exit(1 if error.is_passing else NOT_ACCEPTED)
 
 
 if __name__ == "__main__":

@@ -198,7 +198,7 @@ def test_a_plan_says_what_is_delivered_due_and_missing_and_asks_nothing(cometly,
 
 def test_a_plan_is_no_excuse_for_a_wrong_setting(config):
     done = run("--config", config(timezone="Mars/Olympus"), "--plan")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "timezone" in done.stderr
     assert done.stdout == ""
 
@@ -219,7 +219,7 @@ def test_a_plan_is_no_excuse_for_a_wrong_setting(config):
 )
 def test_a_mistake_in_the_settings_is_explained_before_anything_is_asked(cometly, config, arguments, changes, told):
     done = run("--config", config(**changes), *arguments)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert told in done.stderr
     assert "Traceback" not in done.stderr
     assert "two words" not in done.stderr
@@ -230,7 +230,7 @@ def test_a_mistake_in_the_settings_is_explained_before_anything_is_asked(cometly
 def test_a_wrong_key_is_explained_without_being_shown(config):
     for arguments in ([], ["--test"]):
         done = run("--config", config(api_key="recognisable-key"), *arguments)
-        assert done.returncode == 1
+        assert done.returncode == 2
         assert "Unauthenticated" in done.stderr
         assert "Check the setting `api_key`" in done.stderr.splitlines()[-1]
         assert "Traceback" not in done.stderr
@@ -251,7 +251,7 @@ def test_a_malformed_state_is_explained(config, tmp_path):
     state = tmp_path / "state.json"
     state.write_text('{"bookmarks": {"events": {"delivered": 5}}}')
     done = run("--config", config(), "--state", state)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "STATE of the stream cannot be used" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
 

@@ -12,10 +12,12 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar, cast
 
 import click
 from singer_sdk import Tap
+from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 from typing_extensions import override
 
 from tap_cometly.environment import Environment
+from tap_cometly.errors import NOT_ACCEPTED
 from tap_cometly.outputs.singer import MessageWriter
 from tap_cometly.shutdown import Shutdown
 from tap_cometly.singer.streams import LedgerStream, SingerExportStream
@@ -144,16 +146,20 @@ class ExportTap(Tap):
 
         A STATE that is not one would otherwise pass for none, and reload everything.
         """
-        if plan is not None:
-            cls._print_plan(plan, kwargs["config"], _json_object("--state", state))
-            return
         try:
+            if plan is not None:
+                cls._print_plan(plan, kwargs["config"], _json_object("--state", state))
+                return
             super().invoke(state=_json_object("--state", state), catalog=_json_object("--catalog", catalog), **kwargs)
         except BrokenPipeError:
             cls.logger.error("The reader of the records went away")  # noqa: TRY400 - that is all there is to say
             # What is still in the buffer of stdout must not be flushed into the broken pipe at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(128 + signal.SIGPIPE)
+        except ConfigValidationError as error:  # here, because the SDK would end with the status of a bad moment
+            for problem in error.errors:
+                cls.logger.error(problem)  # noqa: TRY400 - the user needs the problem, not our stack
+            sys.exit(NOT_ACCEPTED)
 
     @override
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
