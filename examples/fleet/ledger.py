@@ -40,7 +40,8 @@ WRONG_DAYS: Final = """
 """
 MISSING_DAYS: Final = """
     select wanted::date from
-        (select min(event_date) as first, max(event_date) as last from {schema}.event_days) as ledger,
+        (select coalesce(min(event_date), current_date - 1) as first, coalesce(max(event_date), current_date - 1) as last
+         from {schema}.event_days) as ledger,
         generate_series(least(ledger.first, {first_day}::date), ledger.last, interval '1 day') as wanted
     where not exists (select from {schema}.event_days where event_date = wanted) order by wanted
 """
@@ -103,10 +104,12 @@ def make_view(db: psycopg.Connection, space: Space) -> None:
         db.execute(_about(space, VIEW))
 
 
-def days_found(space: Space, query: str) -> list[dt.date]:
-    """Return the days that `WRONG_DAYS` or `MISSING_DAYS` finds."""
+def what_is_wrong(space: Space, query: str) -> str | None:
+    """Return the days that `WRONG_DAYS` or `MISSING_DAYS` finds, in words; None if all is well."""
     with connect() as db:
-        return [day for (day,) in db.execute(_about(space, query))]
+        if not exists(db, space, "event_days"):
+            return "nothing has been delivered yet"
+        return ", ".join(day.isoformat() for (day,) in db.execute(_about(space, query))) or None
 
 
 def exists(db: psycopg.Connection, space: Space, table: str) -> bool:

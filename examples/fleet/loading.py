@@ -130,7 +130,7 @@ def _follow(
         if source is target.stdout:
             ledger.write_state(db, space, json.loads(line))
         else:
-            last[tap if source is tap.stderr else target] = line
+            last[tap if source is tap.stderr else target] = line.split(" | ", 3)[-1]  # without time, level and logger
             print(f"{space.name}: {line}", file=sys.stderr, flush=True)
     tap.wait()
     target.wait()
