@@ -111,14 +111,14 @@ def _started(
         )
     if stdin:
         stdin.close()  # else the tap would not notice that the target is gone
-    try:
-        yield process
-    finally:
-        process.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(SECONDS_TO_END)
-        process.kill()
-        process.wait()
+    with process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(SECONDS_TO_END)
+            process.kill()
 
 
 def _follow(

@@ -26,7 +26,9 @@ class Space:
 
     def __post_init__(self) -> None:
         if not re.fullmatch("[a-z][a-z0-9_]{0,39}", self.name):
-            raise ValueError(f"{self.name!r} cannot name a Space: it names a schema too, so only a-z, 0-9 and _ will do.")
+            raise ValueError(
+                f"{self.name!r} cannot name a Space: it names a schema too, so only a-z, 0-9 and _ will do."
+            )
 
     @property
     def schema(self) -> str:
