@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import shutil
@@ -41,7 +42,7 @@ LAUNCH: Final = """mutation Launch($runs: [ExecutionParams!]!) { launchMultipleR
     ... on LaunchMultipleRunsResult { launchMultipleRunsResult { __typename ... on PythonError { message } } }
     ... on PythonError { message }
 } }"""
-RUNS: Final = """{ runsOrError { ... on Runs { results { runId status tags { key value } } } } }"""
+RUNS: Final = """{ runsOrError { ... on Runs { results { runId status startTime endTime tags { key value } } } } }"""
 CHECK: Final = """query Check($asset: AssetKeyInput!, $check: String!, $space: String!) {
     assetCheckExecutions(assetKey: $asset, checkName: $check, partition: $space, limit: 1) { evaluation { success } }
 }"""
@@ -52,6 +53,16 @@ CELLS: Final = """query Cells($asset: AssetKeyInput!) {
 
 class DagsterError(Exception):
     """Dagster does not do as it should; the message says what, and where the logs are."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """What Dagster tells of a run; times are epoch seconds."""
+
+    space: str
+    status: str
+    began: float | None
+    ended: float | None
 
 
 class Dagster:
@@ -124,12 +135,17 @@ class Dagster:
         if refused:
             raise DagsterError(f"Dagster does not launch the runs: {refused[0]}")
 
-    def runs(self) -> list[tuple[str, str, str]]:
-        """Return Space, identifier and status of every run, the newest first."""
-        tags = [
-            ({tag["key"]: tag["value"] for tag in run["tags"]}, run) for run in self.ask(RUNS)["runsOrError"]["results"]
+    def runs(self) -> list[Run]:
+        """Return all runs, the newest first."""
+        return [
+            Run(
+                space=next(tag["value"] for tag in run["tags"] if tag["key"] == "dagster/partition"),
+                status=run["status"],
+                began=run["startTime"],
+                ended=run["endTime"],
+            )
+            for run in self.ask(RUNS)["runsOrError"]["results"]
         ]
-        return [(tag.get("dagster/partition", ""), run["runId"], run["status"]) for tag, run in tags]
 
     def check(self, machine: str, space: str, name: str) -> bool | None:
         """Return whether a check passed when it was last made; None if it never was."""

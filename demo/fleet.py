@@ -65,14 +65,14 @@ def tour(count: int, days: int, *, port: int, stay: bool) -> None:
         f"\n==> Starting {count} local Cometlys, PostgreSQL, and Dagster: web page, daemon, machines {MACHINES}",
         flush=True,
     )
-    with postgres, _spaces(count, days) as (spaces, keys):
+    with postgres, simulated(count, days) as (spaces, keys):
         environment = fleet_environment(FOLDER, postgres, spaces, keys)
         machines = {name: space["machine"] for name, space in spaces["spaces"].items()}
         with Dagster(FOLDER, environment, MACHINES, port) as dagster:
             print(f"    {dagster.url} is Dagster's page, for as long as this runs.")
             print(f"\n==> Loading {days} days of each Space, one run for each", flush=True)
             dagster.launch(machines)
-            _wait(dagster, count)
+            follow(dagster)
             print()
             print(_result(dagster, postgres, machines))
             for machine in MACHINES:
@@ -87,7 +87,7 @@ def tour(count: int, days: int, *, port: int, stay: bool) -> None:
 
 
 @contextlib.contextmanager
-def _spaces(count: int, days: int) -> Iterator[tuple[dict[str, Any], dict[str, str]]]:
+def simulated(count: int, days: int) -> Iterator[tuple[dict[str, Any], dict[str, str]]]:
     """Start a Cometly for each Space; yield what goes into spaces.yaml, and the keys that it names."""
     first_day = dt.datetime.now(dt.timezone.utc).date() - dt.timedelta(days=days + 1)
     spaces: dict[str, Any] = {}
@@ -119,18 +119,18 @@ def _spaces(count: int, days: int) -> Iterator[tuple[dict[str, Any], dict[str, s
         yield {"spaces": spaces}, keys
 
 
-def _wait(dagster: Dagster, count: int) -> None:
+def follow(dagster: Dagster) -> None:
     """Wait until every run has ended, those of second attempts included, and say how many have."""
     told = -1
 
     def all_ended() -> bool:
         nonlocal told
-        statuses = [status for _, _, status in dagster.runs()]
+        statuses = [run.status for run in dagster.runs()]
         ended = sum(status in ENDED for status in statuses)
         if ended != told:
             told = ended
             under_way = sum(status == "STARTED" for status in statuses)
-            print(f"    {ended} of {count} runs have ended, {under_way} are under way", flush=True)
+            print(f"    {ended} of {len(statuses)} runs have ended, {under_way} are under way", flush=True)
         return ended == len(statuses)
 
     dagster.wait("The runs", all_ended, PATIENCE_SECONDS)
@@ -138,7 +138,7 @@ def _wait(dagster: Dagster, count: int) -> None:
 
 def _result(dagster: Dagster, postgres: Postgres, machines: Mapping[str, str]) -> str:
     """Return a table of the Spaces: what Dagster says of run and checks, what is in PostgreSQL."""
-    latest = {space: status for space, _, status in reversed(dagster.runs())}
+    latest = {run.space: run.status for run in reversed(dagster.runs())}
     rows = []
     with postgres.connect() as db:
         for space, machine in machines.items():

@@ -32,6 +32,9 @@ BY_SPACE_AND_DAY: Final = dg.MultiPartitionsDefinition(
 RETRY_SECONDS: Final = float(os.environ.get("FLEET_RETRY_SECONDS", "30"))
 """Then twice and four times as long. A Space that waits keeps its place among the runs, so minutes, not hours."""
 
+MAX_TIMES_BUSY: Final = 20
+"""So often a run comes again while another one loads its Space."""
+
 MORNING: Final = os.environ.get("FLEET_CRON", "0 6 * * *")
 
 CHECKS: Final = {
@@ -53,7 +56,7 @@ def cometly_events(context: dg.AssetExecutionContext) -> dg.MaterializeResult[No
     try:
         outcome = load(space)
     except BusyError as busy:
-        raise dg.RetryRequested(max_retries=20, seconds_to_wait=60) from busy
+        raise dg.RetryRequested(MAX_TIMES_BUSY, 2 * RETRY_SECONDS) from busy
     for day in outcome.days:
         context.log_event(_cell(space, day))
     if outcome.problem:
@@ -94,7 +97,7 @@ def _check(name: str) -> dg.AssetChecksDefinition:
     return check
 
 
-load_space = dg.define_asset_job("load_space", dg.AssetSelection.assets(EVENTS), partitions_def=BY_SPACE)
+load_space = dg.define_asset_job("load_space", dg.AssetSelection.assets(EVENTS))
 
 
 @dg.schedule(job=load_space, cron_schedule=MORNING, default_status=dg.DefaultScheduleStatus.RUNNING)

@@ -26,6 +26,8 @@ sys.path.insert(0, str(EXAMPLES))
 
 def pytest_itemcollected(item):
     item.add_marker(pytest.mark.slow)
+    # Checks for each partition. The versions that are tried here are in uv.lock.
+    item.add_marker(pytest.mark.filterwarnings("default:Specifying a partitions_def on an AssetCheckSpec"))
 
 
 @dataclasses.dataclass

@@ -39,11 +39,16 @@ def worker(fleet, *arguments):
                 os.killpg(process.pid, signal.SIGKILL)
 
 
-def alive(group):
-    """Return the processes of a group that have not ended, whoever is to collect them."""
-    listed = subprocess.run(["ps", "-A", "-o", "pgid=,stat=,args="], capture_output=True, text=True, check=True).stdout
-    found = [line.split(maxsplit=2) for line in listed.splitlines()]
-    return [line for line in found if int(line[0]) == group and not line[1].startswith("Z")]
+def alive(*, group=None, parent=None):
+    """Return the processes of a group, or of a parent, that have not ended, whoever is to collect them."""
+    command = ["ps", "-A", "-o", "pgid=,ppid=,stat=,args="]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    found = [line.split(maxsplit=3) for line in listed.splitlines()]
+    return [
+        args
+        for its_group, its_parent, status, *args in found
+        if (int(its_group) == group or int(its_parent) == parent) and not status.startswith("Z")
+    ]
 
 
 def until(is_so, seconds=120):
@@ -68,7 +73,7 @@ def test_a_killed_worker_leaves_no_orphan_and_no_lock_and_the_next_run_goes_on(f
         killed.wait()
 
         # Tap and target live on: they may still write, so nobody else may.
-        assert len(alive(killed.pid)) == 2
+        assert len(alive(group=killed.pid)) == 2
         with pytest.raises(BusyError, match="acme"):
             load(fleet.space)
         with worker(fleet) as second:
@@ -78,7 +83,7 @@ def test_a_killed_worker_leaves_no_orphan_and_no_lock_and_the_next_run_goes_on(f
 
         fleet.gate.passing = None
         fleet.gate.opened.set()
-        until(lambda: not alive(killed.pid))
+        until(lambda: not alive(group=killed.pid))
     until(lambda: not is_locked(fleet))
     outcome = load(fleet.space)
     assert outcome.problem is None
@@ -105,8 +110,7 @@ def test_a_run_that_loses_its_lock_ends_its_programs_before_anybody_else_can_be_
     fleet.query("select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and granted")
     thread.join(60)
     assert len(errors) == 1
-    programs = [line for line in alive(os.getpgrp()) if re.search("tap-cometly|target-postgres", line[2])]
-    assert not programs
+    assert not re.search("tap-cometly|target-postgres", str(alive(parent=os.getpid())))
     fleet.gate.passing = None
     fleet.gate.opened.set()
     assert load(fleet.space).problem is None
@@ -164,7 +168,7 @@ def test_no_key_is_on_a_command_line_and_a_run_that_ends_well_says_so(fleet):
     fleet.gate.passing = 0
     with worker(fleet, "acme") as running:
         assert fleet.gate.reached.wait(120)
-        programs = alive(running.pid)
+        programs = alive(group=running.pid)
         assert len(programs) == 3
         assert KEY not in str(programs)
         fleet.gate.passing = None
