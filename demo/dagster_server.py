@@ -1,4 +1,4 @@
-"""Runs Dagster on ``examples/fleet``: web page, daemon, and a code server for each machine. Talked to as the page does."""
+"""Runs Dagster on ``examples/fleet``: web page, daemon, a code server for each machine; talks to it as its page does."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ import requests
 from typing_extensions import Self
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from demo.postgres import Postgres
 

@@ -1,4 +1,4 @@
-"""The demo of ``examples/fleet``: twenty Spaces of ten days on two machines (here: two processes), ``python -m demo.fleet``.
+"""The demo of ``examples/fleet``, ``python -m demo.fleet``: twenty Spaces of ten days on two machines (here: processes).
 
 One Space has a wrong key and one a day that cannot be had: neither holds up the others.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import datetime as dt
-import os
 import shutil
 import signal
 import sys
@@ -16,6 +15,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
+from psycopg import sql
 
 from demo.dagster_server import CHECKS, ENDED, PROJECT, Dagster, DagsterError, fleet_environment
 from demo.postgres import Postgres, PostgresError
@@ -31,6 +31,7 @@ TIMEZONES: Final = ("America/New_York", "Europe/Berlin", "Asia/Tokyo", "UTC")
 WRONG_KEY: Final = "space_07"
 BAD_DAY: Final = "space_13"
 PATIENCE_SECONDS: Final = 3600
+HELD: Final = sql.SQL("select count(distinct event_date), count(*) from {}")
 SHOWN: Final = {True: "passed", False: "FAILED", None: ""}
 
 
@@ -142,9 +143,10 @@ def _result(dagster: Dagster, postgres: Postgres, machines: Mapping[str, str]) -
     rows = []
     with postgres.connect() as db:
         for space, machine in machines.items():
-            held: Any = f"select count(distinct event_date), count(*) from cometly_{space}.events_now"
-            view = db.execute("select to_regclass(%s)", [f"cometly_{space}.events_now"]).fetchone()
-            days, events = (db.execute(held).fetchone() or (0, 0)) if view != (None,) else (0, 0)
+            view = sql.Identifier(f"cometly_{space}", "events_now")
+            is_there = db.execute("select to_regclass(%s)", [f"cometly_{space}.events_now"]).fetchone() != (None,)
+            found = db.execute(HELD.format(view)).fetchone() if is_there else None
+            days, events = found or (0, 0)
             checks = [SHOWN[dagster.check(machine, space, name)] for name in CHECKS]
             rows.append((space, machine, latest[space].lower(), days, events, *checks))
     return table(["Space", "machine", "run", "days", "events", *CHECKS], rows)

@@ -1,4 +1,4 @@
-"""What PostgreSQL knows of a Space: STATE, the days that runs have touched, and whether the rows agree with the ledger."""
+"""What PostgreSQL knows of a Space: STATE, the days that runs touched, and whether rows and ledger agree."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from fleet.spaces import Space
 
-ALIVE: Final = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
-"""The lock of a machine that is gone is free, and a machine that is cut off notices it, within two minutes."""
+SECONDS_OF_SILENCE: Final = 60
+"""After that a connection counts as lost on both of its sides: the lock of a machine that is gone is free."""
 
 TABLE: Final = """
     begin;
@@ -39,9 +39,9 @@ WRONG_DAYS: Final = """
     order by event_date
 """
 MISSING_DAYS: Final = """
-    select wanted::date from
-        (select coalesce(min(event_date), current_date - 1) as first, coalesce(max(event_date), current_date - 1) as last
-         from {schema}.event_days) as ledger,
+    select wanted::date
+    from (select coalesce(min(event_date), current_date - 1), coalesce(max(event_date), current_date - 1)
+          from {schema}.event_days) as ledger (first, last),
         generate_series(least(ledger.first, {first_day}::date), ledger.last, interval '1 day') as wanted
     where not exists (select from {schema}.event_days where event_date = wanted) order by wanted
 """
@@ -65,8 +65,16 @@ class Day:
 
 def connect() -> psycopg.Connection:
     """Connect to the database that ``FLEET_DATABASE`` names: ``postgresql://user:password@host/database``."""
-    server = " ".join(f"-c tcp_{name}={value}" for name, value in ALIVE.items())
-    return psycopg.connect(os.environ["FLEET_DATABASE"], autocommit=True, options=f"{server} -c timezone=UTC", **ALIVE)
+    seconds = SECONDS_OF_SILENCE // 4
+    server = f"-c tcp_keepalives_idle={seconds} -c tcp_keepalives_interval={seconds} -c tcp_keepalives_count=3"
+    return psycopg.connect(
+        os.environ["FLEET_DATABASE"],
+        autocommit=True,
+        options=f"{server} -c timezone=UTC",
+        keepalives_idle=seconds,
+        keepalives_interval=seconds,
+        keepalives_count=3,
+    )
 
 
 def lock(db: psycopg.Connection, space: Space) -> bool:

@@ -1,4 +1,4 @@
-"""Loads a Space: ``tap-cometly | target-postgres``, under a lock, with STATE in the same database. Knows no orchestrator.
+"""Loads a Space: ``tap-cometly | target-postgres``, under a lock, STATE in the same database. Knows no orchestrator.
 
 The lock belongs to a connection, and both programs inherit that connection: it stays open, and the Space locked, until
 the last of them has ended, even where this process is killed and they live on for a while.

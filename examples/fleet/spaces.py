@@ -41,7 +41,7 @@ class Space:
         return str(self.settings["start_date"])[:10] if "start_date" in self.settings else None
 
     def config(self) -> dict[str, Any]:
-        """Return the tap's configuration. A secret that is not there is left out, and the tap says that it is missing."""
+        """Return the tap's configuration. A secret that is not there is left out; the tap says that it is missing."""
         found = {setting: os.environ[name] for setting, name in self.secrets.items() if name in os.environ}
         return {**self.settings, **found}
 

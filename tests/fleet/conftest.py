@@ -6,7 +6,6 @@ import dataclasses
 import datetime as dt
 import json
 import os
-import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -15,19 +14,18 @@ import psycopg
 import pytest
 
 from demo.postgres import Postgres
+from fleet.spaces import spaces
 from tap_cometly.sandbox import Sandbox
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 DAYS = 6
 KEY = "key-that-nobody-may-see"
 
-sys.path.insert(0, str(EXAMPLES))
-
 
 def pytest_itemcollected(item):
     item.add_marker(pytest.mark.slow)
     # Checks for each partition. The versions that are tried here are in uv.lock.
-    item.add_marker(pytest.mark.filterwarnings("default:Specifying a partitions_def on an AssetCheckSpec"))
+    item.add_marker(pytest.mark.filterwarnings("ignore:Specifying a partitions_def on an AssetCheckSpec"))
 
 
 @dataclasses.dataclass
@@ -59,20 +57,21 @@ class Fleet:
 
     @property
     def space(self) -> Any:
-        from fleet.spaces import spaces  # noqa: PLC0415 - the folder is on the path only now
-
         return spaces()["acme"]
 
-    def query(self, text):
+    def query(self, text, *values):
         with psycopg.connect(self.environment["FLEET_DATABASE"], autocommit=True) as db:
-            answer = db.execute(text)
+            answer = db.execute(text, values or None)
             return answer.fetchall() if answer.description else []
 
     def truth(self):
         return sorted((day, row["id"]) for day in self.days for row in self.cometly.truth(day))
 
-    def held(self, table="events_now"):
-        return sorted(self.query(f"select event_date, id from cometly_acme.{table}"))
+    def held(self):
+        return sorted(self.query("select event_date, id from cometly_acme.events_now"))
+
+    def ever_held(self):
+        return sorted(self.query("select event_date, id from cometly_acme.events"))
 
 
 @pytest.fixture(scope="session")

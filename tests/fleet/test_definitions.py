@@ -8,6 +8,7 @@ import sys
 import dagster as dg
 import pytest
 
+from fleet import ledger
 from tap_cometly.sandbox import Fault
 from tests.fleet.conftest import DAYS
 
@@ -50,7 +51,7 @@ def verify(definitions, instance):
 
 def told(definitions, instance):
     """Return what the runs told of days, the oldest first: what the grid shows of each day is the last."""
-    records = reversed(instance.fetch_materializations(definitions.DAYS, limit=1000).results)
+    records = reversed(instance.fetch_materializations(definitions.DAYS, limit=1000).records)
     for cell in (record.asset_materialization for record in records):
         day = cell.partition.keys_by_dimension["day"]
         yield day, {name: value.value for name, value in cell.metadata.items()}
@@ -80,7 +81,7 @@ def test_a_space_loaded_twice_is_whole_and_broken_tables_turn_the_checks_red(
 
     fleet.query("delete from cometly_acme.events where id = (select min(id) from cometly_acme.events)")
     assert verify() == {"no_day_is_missing": True, "rows_found_are_rows_told": False}
-    fleet.query(f"delete from cometly_acme.event_days where event_date = '{fleet.days[2]}'")
+    fleet.query("delete from cometly_acme.event_days where event_date = %s", fleet.days[2])
     assert verify() == {"no_day_is_missing": False, "rows_found_are_rows_told": False}
 
 
@@ -111,8 +112,6 @@ def test_a_key_that_is_not_accepted_is_not_tried_again_and_the_checks_say_what_i
 
 
 def test_a_space_that_is_being_loaded_is_asked_for_again_and_again(fleet, definitions, load):
-    from fleet import ledger
-
     with ledger.connect() as other:
         ledger.lock(other, fleet.space)
         run = load()

@@ -16,6 +16,9 @@ import time
 import psycopg
 import pytest
 
+from fleet import ledger
+from fleet.loading import BusyError, load
+from fleet.spaces import Space, spaces
 from tap_cometly.sandbox import Fault
 from tests.fleet.conftest import DAYS, KEY
 
@@ -64,8 +67,6 @@ def is_locked(fleet):
 
 @pytest.mark.parametrize("files", [0, DAYS - 1], ids=["before the first day", "before the last day"])
 def test_a_killed_worker_leaves_no_orphan_and_no_lock_and_the_next_run_goes_on(fleet, files):
-    from fleet.loading import BusyError, load
-
     fleet.gate.passing = files
     with worker(fleet) as killed:
         assert fleet.gate.reached.wait(120)
@@ -88,13 +89,11 @@ def test_a_killed_worker_leaves_no_orphan_and_no_lock_and_the_next_run_goes_on(f
     outcome = load(fleet.space)
     assert outcome.problem is None
     assert [day.event_date for day in outcome.days] == fleet.days  # those of the killed run are told of as well
-    assert fleet.held() == fleet.held("events") == fleet.truth()
+    assert fleet.held() == fleet.ever_held() == fleet.truth()
     assert not is_locked(fleet)
 
 
 def test_a_run_that_loses_its_lock_ends_its_programs_before_anybody_else_can_be_harmed(fleet):
-    from fleet.loading import load
-
     fleet.gate.passing = 0
     errors = []
 
@@ -118,9 +117,6 @@ def test_a_run_that_loses_its_lock_ends_its_programs_before_anybody_else_can_be_
 
 
 def test_a_day_that_fails_leaves_the_others_told_of_and_another_attempt_worth_while(fleet):
-    from fleet import ledger
-    from fleet.loading import load
-
     fleet.cometly.inject(Fault("file", "rows", day=fleet.days[2], rows=[b"not an event"], times=None))
     outcome = load(fleet.space)
     assert fleet.days[2].isoformat() in outcome.problem
@@ -136,9 +132,6 @@ def test_a_day_that_fails_leaves_the_others_told_of_and_another_attempt_worth_wh
 
 
 def test_a_wrong_key_is_told_without_being_shown_and_is_not_worth_another_attempt(fleet, monkeypatch, capfd):
-    from fleet import ledger
-    from fleet.loading import load
-
     monkeypatch.setenv("ACME_KEY", "recognisable-key")
     outcome = load(fleet.space)
     assert "Check the setting `api_key`" in outcome.problem
@@ -149,9 +142,6 @@ def test_a_wrong_key_is_told_without_being_shown_and_is_not_worth_another_attemp
 
 
 def test_a_start_date_that_is_moved_back_brings_the_earlier_days(fleet):
-    from fleet.loading import load
-    from fleet.spaces import spaces
-
     assert load(fleet.space).problem is None
     described = fleet.folder / "spaces.yaml"
     content = json.loads(described.read_text())
@@ -180,7 +170,5 @@ def test_no_key_is_on_a_command_line_and_a_run_that_ends_well_says_so(fleet):
 
 @pytest.mark.parametrize("name", ["Acme", "a-b", "1a", "", "a" * 41, 'x"; drop schema public; --'])
 def test_a_name_that_cannot_be_a_schema_is_refused(fleet, name):
-    from fleet.spaces import Space
-
     with pytest.raises(ValueError, match="schema"):
         Space(name)
