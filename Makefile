@@ -15,6 +15,9 @@ help: ## List the chores
 demo: .venv/demo ## Load a month of events from a local Cometly into PostgreSQL, with Meltano
 	@.venv/bin/python -m demo
 
+fleet-demo: .venv/fleet ## Load twenty Spaces on Dagster, with two machines and PostgreSQL (some minutes; OPTIONS="--stay" keeps the page)
+	@.venv/bin/python -m demo.fleet $(OPTIONS)
+
 test: lint types ## Run the whole suite on this Python: lint, types, unit and end-to-end tests
 	@.venv/bin/python -m pytest -n auto --dist worksteal
 
@@ -23,6 +26,10 @@ unit: .venv/dev ## Run the quick tests only
 
 test-dates: .venv/dev ## Run the quick tests on other days: leap days, changes of the clock, far zones (needs libfaketime)
 	@.venv/bin/python .ci/dates.py $(OPTIONS)
+
+test-fleet: .venv/dev .venv/fleet ## Check types of the fleet's example, and run its tests (three minutes)
+	@.venv/bin/mypy examples/fleet
+	@.venv/bin/python -m pytest -o addopts=-ra -n auto --dist worksteal tests/fleet
 
 soak: .venv/dev ## Try the property tests with twenty times as many examples (some ten minutes)
 	@SOAK=20 .venv/bin/python -m pytest -n auto --dist worksteal -m "hypothesis and not slow"
@@ -61,7 +68,7 @@ package: .venv/dev ## Build wheel and sdist, and try both in fresh environments
 clean: ## Remove everything that was made here, your state in .meltano and your .env excepted
 	@rm -rf .venv build dist demo-data .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
-# What each environment was last made from; both live in .venv.
+# What each environment was last made from; all live in .venv.
 .venv/demo: pyproject.toml uv.lock | $(UV) python
 	@echo "Installing into .venv"
 	@$(UV) sync --quiet --locked --inexact --no-default-groups --group demo --python "$$($(PYTHON) $(WHICH))"
@@ -70,6 +77,11 @@ clean: ## Remove everything that was made here, your state in .meltano and your 
 .venv/dev: pyproject.toml uv.lock | $(UV) python
 	@echo "Installing into .venv"
 	@$(UV) sync --quiet --locked --inexact --python "$$($(PYTHON) $(WHICH))"
+	@touch $@
+
+.venv/fleet: pyproject.toml uv.lock | $(UV) python
+	@echo "Installing into .venv"
+	@$(UV) sync --quiet --locked --inexact --no-default-groups --group fleet --python "$$($(PYTHON) $(WHICH))"
 	@touch $@
 
 WHICH := -c "import sys; print(sys.executable)"
@@ -89,4 +101,4 @@ build/uv/bin/uv: | python
 	@build/uv/bin/python -m pip install --quiet --disable-pip-version-check uv \
 		|| { rm -rf build/uv; echo "pip could not install uv: is the package index reachable?"; exit 1; }
 
-.PHONY: help demo test unit test-dates soak lint types bench bench-backfill bench-lookback format documents matrix package clean python
+.PHONY: help demo fleet-demo test test-dates test-fleet unit soak lint types bench bench-backfill bench-lookback format documents matrix package clean python
