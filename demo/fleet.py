@@ -1,4 +1,4 @@
-"""The demo of ``examples/fleet``, ``python -m demo.fleet``: twenty Spaces of ten days on two machines (here: processes).
+"""The demo of ``examples/fleet``, ``python -m demo.fleet``: twenty Spaces of ten days on two machines (processes).
 
 One Space has a wrong key and one a day that cannot be had: neither holds up the others.
 """

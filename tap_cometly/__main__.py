@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import sys
-from typing import Final, NoReturn
+from typing import NoReturn
 
 from singer_sdk.exceptions import ConfigValidationError
 
+from tap_cometly import interpreter
 from tap_cometly.errors import NOT_ACCEPTED, TapError
 from tap_cometly.singer.tap import UnusableSettingsError
 from tap_cometly.tap import TapCometly
-
-SWITCH_SECONDS: Final = 0.0002
-"""How long a thread may have to wait for the interpreter. One that decompresses ahead needs it often, and each time for
-next to nothing; with Python's usual 5 ms it waits longer than it works."""
 
 
 def main() -> None:
@@ -25,10 +21,7 @@ def main() -> None:
     are not accepted, so the same attempt ends in the same way. In both cases the last line on stderr says why. 128 + n:
     stopped by signal n (141, SIGPIPE: the reader went away).
     """
-    sys.setswitchinterval(SWITCH_SECONDS)
-    # What is loaded by now stays to the end. The collector need not look through it again, least of all on the way out,
-    # where that takes a tenth of the time of `--version`.
-    gc.freeze()
+    interpreter.tune()
     try:
         TapCometly.cli()
     except ConfigValidationError as error:  # from options that the SDK deals with before it runs a command

@@ -39,7 +39,9 @@ if TYPE_CHECKING:
     import logging
     from collections.abc import Callable, Hashable
 
+    from tap_cometly.engine import Clock, Limits
     from tap_cometly.events import EventQuery
+    from tap_cometly.settings import Settings
     from tap_cometly.spec import ExportRequest
 
 POLLS_PER_MINUTE: Final = 30
@@ -241,6 +243,21 @@ class CometlyClient:
             )
         advice = _WHAT_TO_CHECK.get(status, "This is not a documented answer; the API may have changed")
         return RequestRejectedError(f"Cometly refuses the request (HTTP {status}: {said}). {advice}")
+
+
+def connect(
+    settings: Settings, clock: Clock, limits: Limits, log: logging.Logger, *, utc_now: Callable[[], datetime] = utc_now
+) -> CometlyClient:
+    """Return a client for the Space of these settings."""
+    return CometlyClient(
+        api_url=settings.api_url,
+        api_key=settings.api_key,
+        user_agent=settings.user_agent,
+        now=clock.now,
+        utc_now=utc_now,
+        log=log,
+        answer_seconds=limits.read_seconds,
+    )
 
 
 def _bearer(api_key: str) -> Callable[[requests.PreparedRequest], requests.PreparedRequest]:

@@ -265,9 +265,10 @@ class Run:
         Raises:
             UndeliveredDaysError: Some days could not be exported.
         """
-        if self._columns.unknown:
-            unexpected = ", ".join(map(foreign, sorted(self._columns.unknown)))
-            self._context.log.warning("Ignored unexpected columns: %s", unexpected)
+        known = {field.name for field in self._context.stream.fields}
+        if unexpected := self._columns.unknown - known:  # what is only deselected may come all the same
+            told = ", ".join(map(foreign, sorted(unexpected)))
+            self._context.log.warning("Ignored unexpected columns: %s", told)
         if failures:
             raise UndeliveredDaysError(failures)
         if self._context.single_export:

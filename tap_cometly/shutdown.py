@@ -41,6 +41,26 @@ class Shutdown:
         if self._wake is not None:
             self._wake(SystemExit(self.exit_status))
 
+    @contextlib.contextmanager
+    def asked_for_by_signals(self) -> Iterator[None]:
+        """In this context, SIGINT and SIGTERM ask the sync to stop."""
+        signals = (signal.SIGINT, signal.SIGTERM)
+        before = [signal.signal(number, lambda signum, _frame: self.request(signum)) for number in signals]
+        try:
+            yield
+        finally:
+            for number, handler in zip(signals, before, strict=True):
+                signal.signal(number, handler)
+
+    def end_by_signal(self) -> None:
+        """End the process by the signal that asked for it, for whoever looks at more than a number.
+
+        This returns only where nothing is ended by a signal, as it is with the first process of a container.
+        """
+        if self._signal is not None:
+            signal.signal(self._signal, signal.SIG_DFL)
+            os.kill(os.getpid(), self._signal)
+
     def check(self) -> None:
         """Stop here if so wished.
 
