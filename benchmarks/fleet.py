@@ -1,6 +1,6 @@
 """How many Spaces a machine holds: CPU seconds and memory for each, by the loader alone and on Dagster.
 
-``python -m benchmarks.fleet``. Neither the sandboxes, which are in this process, nor PostgreSQL count: in real life they
+``python -m benchmarks.fleet``. Neither the sandboxes, which are in this process, nor PostgreSQL count: in life they
 are elsewhere.
 """
 
