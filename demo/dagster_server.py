@@ -1,4 +1,4 @@
-"""Runs Dagster on ``examples/fleet``: web page, daemon, a code server for each machine. Talks as its page does."""
+"""Runs Dagster on ``examples/fleet``: web page, daemon, a code server for each machine; talked to as the page does."""
 
 from __future__ import annotations
 

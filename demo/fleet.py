@@ -1,4 +1,4 @@
-"""The demo of ``examples/fleet``, ``python -m demo.fleet``: twenty Spaces of ten days on two machines (processes).
+"""The demo of ``examples/fleet``, ``python -m demo.fleet``: twenty Spaces of ten days on two machines (processes here).
 
 One Space has a wrong key and one a day that cannot be had: neither holds up the others.
 """
@@ -66,7 +66,7 @@ def tour(count: int, days: int, *, port: int, stay: bool) -> None:
         f"\n==> Starting {count} local Cometlys, PostgreSQL, and Dagster: web page, daemon, machines {MACHINES}",
         flush=True,
     )
-    with postgres, simulated(count, days) as (spaces, keys):
+    with postgres, simulated(count, days, faults=True) as (spaces, keys):
         environment = fleet_environment(FOLDER, postgres, spaces, keys)
         machines = {name: space["machine"] for name, space in spaces["spaces"].items()}
         with Dagster(FOLDER, environment, MACHINES, port) as dagster:
@@ -88,7 +88,7 @@ def tour(count: int, days: int, *, port: int, stay: bool) -> None:
 
 
 @contextlib.contextmanager
-def simulated(count: int, days: int) -> Iterator[tuple[dict[str, Any], dict[str, str]]]:
+def simulated(count: int, days: int, *, faults: bool = False) -> Iterator[tuple[dict[str, Any], dict[str, str]]]:
     """Start a Cometly for each Space; yield what goes into spaces.yaml, and the keys that it names."""
     first_day = dt.datetime.now(dt.timezone.utc).date() - dt.timedelta(days=days + 1)
     spaces: dict[str, Any] = {}
@@ -101,7 +101,7 @@ def simulated(count: int, days: int) -> Iterator[tuple[dict[str, Any], dict[str,
             cometly = stack.enter_context(
                 Sandbox(seed=number, timezone=timezone, creates_per_minute=600, polls_per_minute=6000, job_seconds=0.5)
             )
-            if name == BAD_DAY:
+            if faults and name == BAD_DAY:
                 cometly.inject(
                     Fault("file", "rows", day=first_day + dt.timedelta(days=4), rows=[b"not an event"], times=None)
                 )
@@ -116,7 +116,7 @@ def simulated(count: int, days: int) -> Iterator[tuple[dict[str, Any], dict[str,
                 "secrets": {"api_key": variable},
                 "machine": MACHINES[number % len(MACHINES)],
             }
-            keys[variable] = "wrong" if name == WRONG_KEY else cometly.api_key
+            keys[variable] = "wrong" if faults and name == WRONG_KEY else cometly.api_key
         yield {"spaces": spaces}, keys
 
 
