@@ -27,6 +27,7 @@ soak: .venv/dev ## Try the property tests with twenty times as many examples (so
 lint: .venv/dev ## Check style and format
 	@.venv/bin/ruff check
 	@.venv/bin/ruff format --check
+	@.venv/bin/yamllint --strict --config-file hub/.yamllint.yaml hub
 
 types: .venv/dev ## Check types
 	@.venv/bin/mypy
@@ -46,7 +47,7 @@ format: .venv/dev ## Put the code into its format, and fix what can be fixed
 	@.venv/bin/ruff format
 	@.venv/bin/ruff check --fix
 
-documents: .venv/dev ## Write the settings, as the code describes them, into meltano.yml and README.md
+documents: .venv/dev ## Write the settings, as the code describes them, into meltano.yml, README.md and hub/
 	@.venv/bin/python .ci/documents.py
 
 matrix: .venv/dev ## Run the quick tests on every supported Python found here, and on the newest singer-sdk
@@ -54,6 +55,12 @@ matrix: .venv/dev ## Run the quick tests on every supported Python found here, a
 
 package: .venv/dev ## Build wheel and sdist, and try both in fresh environments
 	@.venv/bin/python .ci/package.py
+
+lint-image: ## Check the Dockerfile (needs npm)
+	@npx --yes dockerfile-utils@0.16.3 lint Dockerfile
+
+image: .venv/dev ## Build the image and try it against a local Cometly (needs docker, or ENGINE=podman)
+	@.venv/bin/python .ci/image.py
 
 clean: ## Remove everything that was made here, your state in .meltano and your .env excepted
 	@rm -rf .venv build dist demo-data .mypy_cache .pytest_cache .ruff_cache .hypothesis
@@ -86,4 +93,4 @@ build/uv/bin/uv: | python
 	@build/uv/bin/python -m pip install --quiet --disable-pip-version-check uv \
 		|| { rm -rf build/uv; echo "pip could not install uv: is the package index reachable?"; exit 1; }
 
-.PHONY: help demo test unit soak lint types bench bench-backfill bench-lookback format documents matrix package clean python
+.PHONY: help demo test unit soak lint types bench bench-backfill bench-lookback format documents matrix package lint-image image clean python

@@ -1,4 +1,4 @@
-"""Writes what `tap_cometly.config_schema` says of the settings into meltano.yml and README.md."""
+"""Writes what `tap_cometly.config_schema` says of the settings into meltano.yml, README.md and the Hub's definition."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import sys
 import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+import hub
 
 from tap_cometly.config_schema import CONFIG_JSONSCHEMA
 
@@ -19,12 +21,12 @@ SETTINGS: Final[Mapping[str, Any]] = CONFIG_JSONSCHEMA["properties"]
 
 
 def main() -> int:
-    """Rewrite both; tests/test_documents.py checks the result by itself."""
+    """Rewrite all; tests/test_documents.py and tests/test_hub.py check the result by themselves."""
     settings = "".join(_meltano_setting(name, schema) for name, schema in SETTINGS.items())
     _replace("meltano.yml", after="    settings:\n", before="\n  loaders:", by=settings)
     rows = "".join(_readme_row(name, schema) for name, schema in SETTINGS.items())
     _replace("README.md", after="| setting | default | what it is |\n| --- | --- | --- |\n", before="\n", by=rows)
-    return 0
+    return hub.main()
 
 
 def _replace(name: str, *, after: str, before: str, by: str) -> None:
