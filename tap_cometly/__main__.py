@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import sys
-from typing import Final
 
 from singer_sdk.exceptions import ConfigValidationError
 
+from tap_cometly import interpreter
 from tap_cometly.errors import TapError
 from tap_cometly.tap import TapCometly
-
-SWITCH_SECONDS: Final = 0.0002
-"""How long a thread may have to wait for the interpreter. One that decompresses ahead needs it often, and each time for
-next to nothing; with Python's usual 5 ms it waits longer than it works."""
 
 
 def main() -> None:
@@ -24,10 +19,7 @@ def main() -> None:
     (141, SIGPIPE: the reader went away).
     """
     log = logging.getLogger(TapCometly.name)
-    sys.setswitchinterval(SWITCH_SECONDS)
-    # What is loaded by now stays to the end. The collector need not look through it again, least of all on the way out,
-    # where that takes a tenth of the time of `--version`.
-    gc.freeze()
+    interpreter.tune()
     try:
         TapCometly.cli()
     except ConfigValidationError as error:

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     import logging
     from collections.abc import Callable, Hashable
 
+    from tap_cometly.engine import Clock, Limits
+    from tap_cometly.settings import Settings
+
     from tap_cometly.events import EventQuery
     from tap_cometly.spec import ExportRequest
 
@@ -159,6 +162,18 @@ class CometlyClient:
             if self._now() > deadline:
                 raise requests.Timeout
         return bytes(content)
+
+
+def connect(settings: Settings, clock: Clock, limits: Limits, log: logging.Logger) -> CometlyClient:
+    """Return a client for the Space of these settings."""
+    return CometlyClient(
+        api_url=settings.api_url,
+        api_key=settings.api_key,
+        user_agent=settings.user_agent,
+        now=clock.now,
+        log=log,
+        answer_seconds=limits.read_seconds,
+    )
 
 
 def _bearer(api_key: str) -> Callable[[requests.PreparedRequest], requests.PreparedRequest]:

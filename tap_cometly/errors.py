@@ -16,5 +16,15 @@ Mistakes in settings are the SDK's `ConfigValidationError`, which holds one mess
 from __future__ import annotations
 
 
+from typing import ClassVar
+
+
 class TapError(Exception):
-    """Ends a run with words: what happened, which day or setting, what to do next."""
+    """Ends a run with words: what happened, which day or setting, what to do next.
+
+    Attributes:
+        is_passing: Whether the same run may end well later without anybody doing anything: an orchestrator tries again.
+            If not, somebody must change a setting, STATE or the catalog first.
+    """
+
+    is_passing: ClassVar[bool] = False

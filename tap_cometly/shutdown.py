@@ -41,6 +41,17 @@ class Shutdown:
         if self._wake is not None:
             self._wake(SystemExit(self.exit_status))
 
+    @contextlib.contextmanager
+    def asked_for_by_signals(self) -> Iterator[None]:
+        """In this context, SIGINT and SIGTERM ask the sync to stop."""
+        signals = (signal.SIGINT, signal.SIGTERM)
+        before = [signal.signal(number, lambda signum, _frame: self.request(signum)) for number in signals]
+        try:
+            yield
+        finally:
+            for number, handler in zip(signals, before, strict=True):
+                signal.signal(number, handler)
+
     def check(self) -> None:
         """Stop here if so wished.
 

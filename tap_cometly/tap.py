@@ -44,14 +44,6 @@ class TapCometly(ExportTap):
 
     @override
     def connect(self, clock: Clock, limits: Limits, log: logging.Logger) -> CometlyClient:
-        from tap_cometly.client import CometlyClient  # noqa: PLC0415 - only a run needs it
+        from tap_cometly.client import connect  # noqa: PLC0415 - only a run needs it
 
-        settings: Settings = self.settings
-        return CometlyClient(
-            api_url=settings.api_url,
-            api_key=settings.api_key,
-            user_agent=settings.user_agent,
-            now=clock.now,
-            log=log,
-            answer_seconds=limits.read_seconds,
-        )
+        return connect(self.settings, clock, limits, log)

@@ -18,15 +18,21 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from tap_cometly.errors import TapError
 
 
 class ExportError(TapError):
     """Something about an export went wrong; the text is meant for the user."""
 
+    is_passing: ClassVar[bool] = True
+
 
 class RequestRejectedError(ExportError):
     """The vendor will refuse every further request too: the whole run must stop."""
+
+    is_passing: ClassVar[bool] = False
 
 
 class RateLimitedError(ExportError):

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import itertools
 from bisect import bisect_right
 from collections.abc import Mapping
 from datetime import date
@@ -21,7 +22,7 @@ from tap_cometly.errors import TapError
 from tap_cometly.windows import dates
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Iterator
 
 Interval = tuple[date, date]
 """A first and a last day, both included."""
@@ -108,12 +109,24 @@ class DeliveredDays:
         return {
             "replication_key": replication_key,
             _BOOKMARK: self.last.isoformat(),
-            _DELIVERED: [[first.isoformat(), last.isoformat()] for first, last in self.intervals],
+            _DELIVERED: self.as_json(),
         }
+
+    def as_json(self) -> list[list[str]]:
+        """Return the set as pairs of a first and a last day."""
+        return [[first.isoformat(), last.isoformat()] for first, last in self.intervals]
 
     def with_delivered(self, day: date) -> DeliveredDays:
         """Return the set with ``day`` in it."""
         return self if day in self else DeliveredDays((*self.intervals, (day, day)))
+
+    def __iter__(self) -> Iterator[date]:
+        """Yield the days, ascending."""
+        return itertools.chain.from_iterable(dates.days(first, last) for first, last in self.intervals)
+
+    def __and__(self, other: DeliveredDays) -> DeliveredDays:
+        """Return the days that both hold."""
+        return DeliveredDays(tuple((day, day) for day in self if day in other))
 
     def __contains__(self, day: date) -> bool:
         """Whether ``day`` is delivered."""

@@ -121,8 +121,8 @@ class Plan:
         """Return the plan for programs."""
         return {
             "wanted": [day.isoformat() for day in self.wanted] if self.wanted else None,
-            "delivered": _ranges(self.bookmark.delivered),
-            "due": {reason: _ranges(_days(self.due, reason)) for reason in _REASONS},
+            "delivered": self.bookmark.delivered.as_json(),
+            "due": {reason: _days(self.due, reason).as_json() for reason in _REASONS},
             "exports": len(self.due),
             "min_minutes": self.min_minutes,
             "remarks": [*self.warnings, *self.remarks],
@@ -145,7 +145,7 @@ def _asking(
         return Bookmark(bookmark.replication_key, since=bookmark.since, request=request), [
             f"Loading every day again (`resync`): {'; '.join(changes)}"
         ]
-    told = harmless_changes(before, request, ledger=stream.ledger.name)
+    told = harmless_changes(before, request, ledger=stream.ledger.name) if bookmark.delivered.count else []
     return dataclasses.replace(bookmark, request=request), [f"The request has changed: {each}" for each in told]
 
 
@@ -171,7 +171,3 @@ def _described(days: DeliveredDays) -> str:
         return "no day"
     stretches = [f"{first}" if first == last else f"{first} to {last}" for first, last in days.intervals]
     return f"{', '.join(stretches)} ({_counted(days.count, 'day')})"
-
-
-def _ranges(days: DeliveredDays) -> list[list[str]]:
-    return [[first.isoformat(), last.isoformat()] for first, last in days.intervals]

@@ -1,0 +1,67 @@
+"""The command ``source-cometly``: Cometly's settings, streams and client, given to the machinery of every source."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Final
+
+from tap_cometly import interpreter
+from tap_cometly import vocabulary as cometly
+from tap_cometly.airbyte.command import run_command
+from tap_cometly.airbyte.form import Choice, Option
+from tap_cometly.airbyte.source import Source
+from tap_cometly.config_schema import BUILT_IN_SETTINGS, CONFIG_JSONSCHEMA
+from tap_cometly.events import events
+from tap_cometly.settings import Settings
+
+if TYPE_CHECKING:
+    import logging
+
+    from tap_cometly.client import CometlyClient
+    from tap_cometly.engine import Clock, Limits
+
+
+def connect(settings: Settings, clock: Clock, limits: Limits, log: logging.Logger) -> CometlyClient:
+    """Open the client."""
+    from tap_cometly import client  # noqa: PLC0415 - neither spec nor discover need it
+
+    return client.connect(settings, clock, limits, log)
+
+
+SOURCE: Final = Source(
+    name="source-cometly",
+    documentation_url="https://pypi.org/project/tap-cometly/",
+    settings_schema=CONFIG_JSONSCHEMA,
+    read_settings=lambda config, now: Settings.from_config(config, now=now),
+    export_streams=lambda settings: [events(settings)],
+    connect=connect,
+    choices=[
+        Choice(
+            name="attribution",
+            key="rows",
+            title="Attribution",
+            description="Whether a row is an event, or the credit that an event gives to a touchpoint.",
+            options=[
+                Option("events", "One row per event"),
+                Option(
+                    "credit",
+                    "One row per event and credited touchpoint",
+                    ("sources", "attribution_model", "attribution_window"),
+                ),
+            ],
+        )
+    ],
+    suggestions={"sources": cometly.SOURCES},
+    foreign_settings=BUILT_IN_SETTINGS,
+    discovery_config={"api_key": "none"},
+)
+
+
+def main() -> None:
+    """Run the source; `run_command` says with which status it ends."""
+    interpreter.tune()
+    sys.exit(run_command(SOURCE, sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()
