@@ -234,8 +234,8 @@ class Run:
                         _tell(output, reconciler.settle(result))
                         report.failed()
         timezone_check.close()
-        if self._columns.unknown:
-            log.warning("Ignored unexpected columns: %s", ", ".join(sorted(self._columns.unknown)))
+        if unexpected := self._columns.unknown - {field.name for field in stream.fields}:
+            log.warning("Ignored unexpected columns: %s", ", ".join(sorted(unexpected)))
         if failures:
             raise UndeliveredDaysError(failures)
 

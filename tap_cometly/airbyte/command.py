@@ -84,8 +84,9 @@ class _Command:
 
     def discover(self, options: argparse.Namespace) -> None:
         source = self._source
-        config = settings_of(_config(options.config), source.choices)
-        settings = source.read_settings({**source.discovery_config, **config}, self._environment.now())
+        given = settings_of(_config(options.config), source.choices, source.foreign_settings)
+        config = {**source.discovery_config, **{name: value for name, value in given.items() if value is not None}}
+        settings = source.read_settings(config, self._environment.now())
         self._writer.write({"type": "CATALOG", "catalog": discovered(source.export_streams(settings))})
 
     def read(self, options: argparse.Namespace) -> None:

@@ -150,23 +150,25 @@ class Speaker:
         (catalog,) = said.of("CATALOG")
         return {stream["name"]: stream for stream in catalog["streams"]}
 
-    def choose(self, *names: str, columns: Iterable[str] | None = None, **entry: Any) -> dict[str, Any]:
+    def choose(
+        self, *names: str, columns: Iterable[str] | None = None, entry: dict[str, Any] | None = None, **changes: Any
+    ) -> dict[str, Any]:
         """Return a configured catalog."""
         streams = []
-        for name, stream in self.discover().items():
+        for name, stream in self.discover(**changes).items():
             if name in (names or PAIR):
                 chosen = json.loads(json.dumps(stream))
                 if columns is not None and name == "events":
                     properties = chosen["json_schema"]["properties"]
                     chosen["json_schema"]["properties"] = {column: properties[column] for column in columns}
                 modes = {"sync_mode": "incremental", "destination_sync_mode": "append_dedup"}
-                streams.append({"stream": chosen, **modes, **entry})
+                streams.append({"stream": chosen, **modes, **(entry or {})})
         return {"streams": streams}
 
     def read(self, catalog: Any = None, state: Any = None, **changes: Any) -> Said:
         """Return what a sync says."""
         arguments = ["--config", self.file("config", self.config | changes)]
-        arguments += ["--catalog", self.file("catalog", self.choose() if catalog is None else catalog)]
+        arguments += ["--catalog", self.file("catalog", self.choose(**changes) if catalog is None else catalog)]
         if state is not None:
             arguments += ["--state", self.file("state", state)]
         return self("read", *arguments)
