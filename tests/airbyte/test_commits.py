@@ -79,14 +79,14 @@ def _delivered(state):
     return found
 
 
-def test_a_looked_back_day_that_one_stream_has_and_the_other_has_not_is_written_again():
-    """Newest first: by the time it is looked at, newer days have taken its place among those that STATE remembers."""
-    with AirbyteSpace(lookback_days=1, backfill_order="newest_first") as space:
+@pytest.mark.parametrize("kept", [(1.0, 0.0), (0.0, 1.0)], ids=["events only", "ledger only"])
+@pytest.mark.parametrize("sleep", [0, 2], ids=["within the lookback", "out of it by now"])
+def test_a_looked_back_day_of_which_one_stream_was_lost_is_written_again(kept, sleep):
+    with AirbyteSpace(lookback_days=1) as space:
         space.sync()
-        day = space.yesterday
-        space.cometly.history.edit(space.event(day, 0), amount="1.25")
-        space.sleep(2)
-        space.sync(stored=(1.0, 0.6), committed=(1.0, 0.6))
+        space.cometly.history.edit(space.event(space.yesterday, 0), amount="1.25")
+        space.sleep(sleep)
+        space.sync(stored=kept)
         space.sync()
         assert space.view_is_true()
 
