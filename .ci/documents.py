@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import hub
-
 from tap_cometly.config_schema import CONFIG_JSONSCHEMA
 
 if TYPE_CHECKING:

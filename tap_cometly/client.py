@@ -28,9 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
     from tap_cometly.engine import Clock, Limits
-    from tap_cometly.settings import Settings
-
     from tap_cometly.events import EventQuery
+    from tap_cometly.settings import Settings
     from tap_cometly.spec import ExportRequest
 
 POLLS_PER_MINUTE: Final = 30

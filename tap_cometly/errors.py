@@ -15,7 +15,6 @@ Mistakes in settings are the SDK's `ConfigValidationError`, which holds one mess
 
 from __future__ import annotations
 
-
 from typing import ClassVar
 
 

@@ -34,11 +34,23 @@ ROOMS = {
         "shutdown",
     },
     "singer": {"run", "reconcile", "outputs", "engine", "spec", "export_settings", "environment", "shutdown"},
+    "airbyte": {
+        "run",
+        "reconcile",
+        "outputs",
+        "windows",
+        "engine",
+        "spec",
+        "environment",
+        "reading",
+        "shutdown",
+    },
     "spec": set(),
     "export_settings": {"windows"},
     "environment": {"engine"},
     "reporting": {"engine", "spec"},
     "shutdown": set(),
+    "interpreter": set(),
     "reading": {"windows"},
 }
 """The neutral rooms, and what each may use besides the ground and itself."""
@@ -48,9 +60,10 @@ VENDORS = {
     "config_schema": {"vocabulary"},
     "settings": {"vocabulary", "config_schema", "windows", "export_settings", "reading"},
     "events": {"vocabulary", "settings", "spec"},
-    "client": {"events", "engine", "spec"},
+    "client": {"events", "settings", "engine", "spec"},
     "tap": {"reading", "config_schema", "events", "settings", "client", "singer", "engine", "spec"},
-    "__main__": {"tap"},
+    "source": {"vocabulary", "config_schema", "settings", "events", "client", "airbyte", "engine", "interpreter"},
+    "__main__": {"tap", "interpreter"},
 }
 """The rooms of the vendor."""
 

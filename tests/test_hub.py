@@ -15,28 +15,87 @@ from tap_cometly.config_schema import CONFIG_JSONSCHEMA
 FILE = Path(__file__).parent.parent / "hub" / "tap-cometly.yml"
 
 # What the Hub's schema of an extractor allows; whatever else is refused there.
-KEYS = set(
-    """
-    capabilities commands definition description docs domain_url executable hidden keywords label log_parser logo_url
-    maintenance_status metadata name namespace next_steps pip_url prereq python quality repo requires schema select
-    settings settings_group_validation settings_preamble supported_python_versions usage variant
-    """.split()
-)
+KEYS = {
+    "capabilities",
+    "commands",
+    "definition",
+    "description",
+    "docs",
+    "domain_url",
+    "executable",
+    "hidden",
+    "keywords",
+    "label",
+    "log_parser",
+    "logo_url",
+    "maintenance_status",
+    "metadata",
+    "name",
+    "namespace",
+    "next_steps",
+    "pip_url",
+    "prereq",
+    "python",
+    "quality",
+    "repo",
+    "requires",
+    "schema",
+    "select",
+    "settings",
+    "settings_group_validation",
+    "settings_preamble",
+    "supported_python_versions",
+    "usage",
+    "variant",
+}
 REQUIRED_KEYS = {"label", "name", "namespace", "quality", "variant"}
-SETTING_KEYS = set(
-    """
-    aliases description docs documentation env hidden kind label name oauth options placeholder sensitive tooltip value
-    value_post_processor value_processor
-    """.split()
-)
+SETTING_KEYS = {
+    "aliases",
+    "description",
+    "docs",
+    "documentation",
+    "env",
+    "hidden",
+    "kind",
+    "label",
+    "name",
+    "oauth",
+    "options",
+    "placeholder",
+    "sensitive",
+    "tooltip",
+    "value",
+    "value_post_processor",
+    "value_processor",
+}
 # Of its 13 kinds these two are not for new definitions: `password` is `string` and `sensitive` today.
-KINDS = set("array boolean date_iso8601 decimal email file integer oauth object options string".split())
-CAPABILITIES = set(
-    """
-    about activate-version batch catalog discover log-based properties schema-flattening state stream-maps
-    structured-logging test
-    """.split()
-)
+KINDS = {
+    "array",
+    "boolean",
+    "date_iso8601",
+    "decimal",
+    "email",
+    "file",
+    "integer",
+    "oauth",
+    "object",
+    "options",
+    "string",
+}
+CAPABILITIES = {
+    "about",
+    "activate-version",
+    "batch",
+    "catalog",
+    "discover",
+    "log-based",
+    "properties",
+    "schema-flattening",
+    "state",
+    "stream-maps",
+    "structured-logging",
+    "test",
+}
 
 
 @pytest.fixture(scope="module")

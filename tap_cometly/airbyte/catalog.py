@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from tap_cometly.errors import TapError
@@ -11,7 +10,7 @@ from tap_cometly.fields import json_schema
 from tap_cometly.reconcile.ledger import ledger_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from tap_cometly.spec import ExportStream
 
@@ -73,7 +72,7 @@ def configured(catalog: object, streams: Sequence[ExportStream]) -> dict[str, Co
 
 
 def chosen_columns(stream: ExportStream, chosen: ConfiguredStream | None) -> dict[str, Mapping[str, Any]]:
-    """Return the schemas of the columns that are asked for: those chosen, and those without which rows are of no use."""
+    """Return the schemas of the columns to ask for: those chosen, and those without which rows are of no use."""
     columns: dict[str, Mapping[str, Any]] = stream.schema["properties"]
     if chosen is None or chosen.columns is None:
         return columns

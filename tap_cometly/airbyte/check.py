@@ -1,4 +1,7 @@
-"""The connection test: one export is created and not waited for. Airbyte gives a test minutes, an export may take more."""
+"""The connection test: one export is created, and not waited for.
+
+Airbyte gives a test a few minutes, and an export may take longer.
+"""
 
 from __future__ import annotations
 

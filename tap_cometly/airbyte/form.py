@@ -8,10 +8,11 @@ contradict each other.
 from __future__ import annotations
 
 import dataclasses
+import reprlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from tap_cometly.reading import SettingsError
+from tap_cometly.reading import RuleError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -92,8 +93,8 @@ def settings_of(config: Mapping[str, Any], choices: Sequence[Choice], foreign: C
     """
     settings = dict(config)
     problems = [
-        f"{name}: is a setting of the Singer tap and has no effect in Airbyte, which reads RECORD messages as they are; "
-        "found it set. Remove it."
+        f"{name}: is a setting of the Singer tap that an Airbyte source cannot heed: it writes every row as a RECORD "
+        "message, and as it is; found it set. Remove it."
         for name in foreign
         if settings.get(name) is not None
     ]
@@ -145,12 +146,15 @@ def _problems(choice: Choice, answer: object, others: Mapping[str, Any]) -> Iter
     names = [option.name for option in choice.options]
     found = answer.get(choice.key) if isinstance(answer, Mapping) else answer
     if not isinstance(answer, Mapping) or found not in names:
-        yield f"{choice.name}: must be an object whose `{choice.key}` is one of {', '.join(names)}; found {found!r}. Choose one."
+        rule = f"must be an object whose `{choice.key}` is one of {', '.join(names)}"
+        yield f"{choice.name}: {RuleError(rule, found=reprlib.repr(found), fix='Choose one of them.')}"
         return
     option = choice.options[names.index(str(found))]
     for name in answer:
         if name != choice.key and name not in option.settings:
-            yield f"{choice.name}: `{name}` does not belong to `{choice.key}`: {found!r}; found both. Remove one of them."
+            rule = f"`{name}` does not belong to `{choice.key}`: {found!r}"
+            yield f"{choice.name}: {RuleError(rule, found='both', fix='Remove the one, or choose another.')}"
     asked = {name for each in choice.options for name in each.settings}
     for name in sorted(asked & {name for name, value in others.items() if value is not None}):
-        yield f"{name}: is set within `{choice.name}` and beside it; found both. Remove the one beside it."
+        rule = f"must not be set beside `{choice.name}`, which says the same"
+        yield f"{name}: {RuleError(rule, found='both', fix='Remove the one beside it.')}"

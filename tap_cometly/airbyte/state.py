@@ -49,7 +49,7 @@ def states_by_stream(found: object) -> dict[str, Mapping[str, Any]]:
     Raises:
         StateError: It makes no sense. It never passes for a first sync.
     """
-    if found is None or found == {} or found == []:
+    if found in (None, {}, []):
         return {}
     if not isinstance(found, list):
         raise StateError("an object" if isinstance(found, Mapping) else repr(found))

@@ -9,7 +9,6 @@ import io
 import json
 from datetime import datetime, timezone
 from decimal import Decimal
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airbyte_protocol.models import AirbyteMessage
@@ -20,6 +19,7 @@ from tap_cometly.source import SOURCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from tap_cometly.engine import Limits
     from tests.virtual_time import VirtualClock

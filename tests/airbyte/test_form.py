@@ -110,8 +110,11 @@ def test_a_choice_becomes_the_settings_that_it_asks_for(filled_in, settings):
         ({"attribution": "credit"}, "attribution: must be an object whose `rows` is one of events, credit"),
         ({"attribution": {"rows": ["credit"]}}, "found ['credit']"),
         ({"attribution": {"rows": "events", "sources": ["email"]}}, "`sources` does not belong to `rows`: 'events'"),
-        ({"attribution": {"rows": "credit", **ATTRIBUTION}, "sources": ["sms"]}, "sources: is set within `attribution`"),
-        ({"attribution": {"rows": "events"}, "sources": ["sms"]}, "sources: is set within `attribution`"),
+        (
+            {"attribution": {"rows": "credit", **ATTRIBUTION}, "sources": ["sms"]},
+            "sources: must not be set beside `attribution`",
+        ),
+        ({"attribution": {"rows": "events"}, "sources": ["sms"]}, "sources: must not be set beside `attribution`"),
         ({"flattening_enabled": True}, "flattening_enabled: is a setting of the Singer tap"),
     ],
     ids=json.dumps,

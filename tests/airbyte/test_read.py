@@ -31,7 +31,7 @@ def test_each_day_ends_with_the_same_bookmark_for_both_streams(source, days):
 
 
 def test_streams_start_run_and_are_complete(source):
-    assert source.read().statuses == dict.fromkeys(("events", "event_days"), ["STARTED", "RUNNING", "COMPLETE"])
+    assert source.read().statuses == {key: ["STARTED", "RUNNING", "COMPLETE"] for key in ("events", "event_days")}
 
 
 def test_a_second_sync_writes_only_what_changed(source, cometly, clock, days):
@@ -52,7 +52,7 @@ def test_a_sync_with_nothing_to_do_says_so_and_is_complete(source):
     state = source.read(lookback_days=0).state
     said = source.read(state=state, lookback_days=0)
     assert said.status == 0
-    assert said.statuses == dict.fromkeys(("events", "event_days"), ["STARTED", "COMPLETE"])
+    assert said.statuses == {key: ["STARTED", "COMPLETE"] for key in ("events", "event_days")}
     assert "Nothing to export" in said.log
     assert not said.of("STATE")
 
