@@ -1,6 +1,6 @@
 """STATE as Airbyte keeps it: a message for each stream, stored with that stream, each by itself.
 
-A stream and its ledger are two streams to Airbyte, and a destination that is stopped may have stored one of them further
+A stream and its ledger are two streams to Airbyte, and a destination that is stopped may have stored the one further
 than the other. If the rows of a day were there and its ledger row not, the day would be lost to whoever joins them. So
 each message holds the whole bookmark of the run, and where two of them differ, what either of them leaves in doubt is
 read again. Beside the bookmark stand::
@@ -14,6 +14,7 @@ read again. Beside the bookmark stand::
 from __future__ import annotations
 
 import dataclasses
+import reprlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -38,8 +39,8 @@ class StateError(TapError):
 
     def __init__(self, found: str) -> None:
         super().__init__(
-            f"STATE cannot be used: it must be a list of STATE messages of the type STREAM; found {found}. Correct it, or "
-            "clear the streams to read everything again"
+            f"STATE cannot be used: it must be a list of STATE messages of the type STREAM; found {found}. "
+            "Correct it, or clear the streams to read everything again"
         )
 
 
@@ -52,7 +53,7 @@ def states_by_stream(found: object) -> dict[str, Mapping[str, Any]]:
     if found in (None, {}, []):
         return {}
     if not isinstance(found, list):
-        raise StateError("an object" if isinstance(found, Mapping) else repr(found))
+        raise StateError("an object" if isinstance(found, Mapping) else reprlib.repr(found))
     return dict(_named_state(message, place) for place, message in enumerate(found, start=1))
 
 
@@ -60,7 +61,7 @@ def _named_state(message: object, place: int) -> tuple[str, Mapping[str, Any]]:
     kind = _get(message, "type")
     name = _get(_get(_get(message, "stream"), "stream_descriptor"), "name")
     if kind != "STREAM" or not isinstance(name, str):
-        raise StateError(f"something else in place {place}, of the type {kind!r}")
+        raise StateError(f"something else in place {place}, of the type {reprlib.repr(kind)}")
     state = _get(_get(message, "stream"), "stream_state")
     if state is not None and not isinstance(state, Mapping):
         raise StateError(f"a `stream_state` of {name!r} that is no object")
@@ -105,8 +106,9 @@ class Remembered:
     def joined(self, other: Remembered) -> Remembered:
         """Return what is sure where one stream says this and the other one that.
 
-        Delivered is what both say. Of these days those are written again of which one stream has got something else than
-        the other, or either is in doubt: what the one run had touched in between or, if two runs wrote, the later one.
+        Delivered is what both say. Of these days those are written again of which one stream may have got something
+        else than the other, or either is in doubt: those that the run touched between the two messages or, if two runs
+        wrote them, the later run.
         """
         ours, theirs = self.bookmark, other.bookmark
         if ours == theirs:

@@ -91,7 +91,7 @@ def parsed(lines: Iterable[bytes]) -> list[dict[str, Any]]:
 
 
 def check_order(messages: Iterable[dict[str, Any]]) -> None:
-    """Check what the models do not know: statuses in order, records only while a stream runs, and all of them counted."""
+    """Check what the models do not know: statuses in order, records only while a stream runs, all of them counted."""
     status: dict[str, str | None] = collections.defaultdict(lambda: None)
     count = collections.Counter()
     follows = {"STARTED": {None}, "RUNNING": {"STARTED"}, "COMPLETE": {"STARTED", "RUNNING"}}

@@ -35,7 +35,7 @@ def histories(kinds):
 
 
 def play(space, history, *, reach=None):
-    """Let a history happen, of which only so many of the latest delivered days change, then sync once more undisturbed."""
+    """Let a history happen, in which so many of the latest delivered days change, then sync once more undisturbed."""
     space.sync()
     for episode in history:
         for each in episode.changes:
