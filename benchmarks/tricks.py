@@ -22,6 +22,7 @@ from benchmarks.measuring import Table, command, paired, pipe, progress
 from benchmarks.records import DESELECTED
 from benchmarks.server import FileServer
 from benchmarks.taps import OURS, Taps
+from tap_cometly import interpreter
 from tap_cometly.engine import download
 from tap_cometly.files import ndjson
 from tap_cometly.outputs import pipe as output
@@ -40,7 +41,7 @@ ROUNDS: Final = 5
 
 def _no_prefetch() -> None:
     ndjson.prefetch = iter  # type: ignore[assignment, attr-defined]
-    program.SWITCH_SECONDS = sys.getswitchinterval()  # type: ignore[misc]
+    interpreter.SWITCH_SECONDS = sys.getswitchinterval()  # type: ignore[misc]
 
 
 def _fetch_first() -> None:

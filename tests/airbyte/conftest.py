@@ -1,9 +1,15 @@
+"""The source, in virtual time. What needs Airbyte's own programs is collected where they are (`make test-airbyte`)."""
+
 from __future__ import annotations
+
+import importlib.util
 
 import pytest
 
 from tests.airbyte.speaking import Speaker
 from tests.tapping import days_before
+
+collect_ignore = [] if importlib.util.find_spec("airbyte_cdk") else ["official"]
 
 
 @pytest.fixture

@@ -1,0 +1,27 @@
+"""Airbyte's own programs on the installed source, in an environment of their own; everything here is slow."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+# Before any of them is loaded: they ask no registry and report nothing.
+os.environ |= {"AIRBYTE_OFFLINE_MODE": "1", "DO_NOT_TRACK": "1"}
+
+pytest_plugins = ["airbyte_cdk.test.standard_tests.pytest_hooks"]
+
+PROGRAM = Path(sys.executable).with_name("source-cometly")
+TODAY = dt.datetime.now(dt.timezone.utc).date()
+FAST = {"creates_per_minute": 6000, "polls_per_minute": 60000, "job_seconds": 0.05}
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "image_tests: need docker")
+
+
+def pytest_itemcollected(item):
+    item.add_marker(pytest.mark.slow)

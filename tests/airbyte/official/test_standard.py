@@ -1,0 +1,71 @@
+"""Airbyte's standard tests for sources, on what the installed program says and how it ends."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+from airbyte_cdk.test import entrypoint_wrapper
+from airbyte_cdk.test.models import ConnectorTestScenario
+from airbyte_cdk.test.standard_tests.source_base import SourceTestSuiteBase
+
+from tap_cometly.sandbox import Sandbox
+from tests.airbyte.official.conftest import FAST, PROGRAM, TODAY
+
+ATTRIBUTION = {"rows": "credit", "sources": ["email", "direct"], "attribution_model": "linear", "attribution_window": 30}
+WORKS = {"events": {}, "credit": {"attribution": ATTRIBUTION}}
+FAILS = {"wrong-key": {"api_key": "wrong"}, "contradiction": {"fields": ["ad_id"]}}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _cometly(request):
+    yield
+    TestSource.cometly.stop()
+
+
+class Executable:
+    """What the tests take for a source that is written with their library."""
+
+    def spec(self, logger):
+        raise NotImplementedError("the program is run")
+
+
+@pytest.fixture(autouse=True)
+def _programs_are_run(monkeypatch):
+    """Run the program where the tests would call a source that is written with their library."""
+
+    def run_command(source, args, **_):
+        done = subprocess.run([PROGRAM, *args], capture_output=True, text=True, timeout=60, check=False)
+        assert not done.stderr
+        error = RuntimeError(f"exit status {done.returncode}") if done.returncode else None
+        return entrypoint_wrapper.EntrypointOutput(done.stdout.splitlines(), uncaught_exception=error)
+
+    monkeypatch.setattr(entrypoint_wrapper, "_run_command", run_command)
+
+
+class TestSource(SourceTestSuiteBase):
+    connector = Executable
+    connector_name = "source-cometly"
+    folder = Path(tempfile.mkdtemp(prefix="source-cometly-"))
+    cometly = Sandbox(events_per_day=20, **FAST)
+
+    @classmethod
+    def get_connector_root_dir(cls):
+        return cls.folder
+
+    @classmethod
+    def get_scenarios(cls):
+        if not cls.folder.joinpath("events.json").exists():
+            cls.cometly.start()
+        scenarios = []
+        for status, configs in (("succeed", WORKS), ("failed", FAILS)):
+            for name, changes in configs.items():
+                config = {"api_key": cls.cometly.api_key, "api_url": cls.cometly.api_url}
+                config |= {"start_date": str(TODAY.replace(day=1)) if TODAY.day > 9 else None, **changes}
+                path = cls.folder / f"{name}.json"
+                path.write_text(json.dumps({key: value for key, value in config.items() if value is not None}))
+                scenarios.append(ConnectorTestScenario(config_path=path, status=status))
+        return scenarios
