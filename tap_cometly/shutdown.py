@@ -52,6 +52,15 @@ class Shutdown:
             for number, handler in zip(signals, before, strict=True):
                 signal.signal(number, handler)
 
+    def end_by_signal(self) -> None:
+        """End the process by the signal that asked for it, for whoever looks at more than a number.
+
+        This returns only where nothing is ended by a signal, as it is with the first process of a container.
+        """
+        if self._signal is not None:
+            signal.signal(self._signal, signal.SIG_DFL)
+            os.kill(os.getpid(), self._signal)
+
     def check(self) -> None:
         """Stop here if so wished.
 

@@ -33,7 +33,7 @@ def run_command(source: Source, arguments: Sequence[str], environment: Environme
     """Do what the command line says, and return the exit status.
 
     0: it is done, be it that a check has failed. 1: it is not, and a TRACE message says why. 141: the reader went away.
-    A signal n ends the process with 128 + n.
+    A signal that asks a sync to stop ends the process.
     """
     environment = environment or Environment()
     options = _parser(source.name).parse_args(arguments)
@@ -101,8 +101,12 @@ class _Command:
             shutdown=self._shutdown,
             log=self._log,
         )
-        with self._shutdown.asked_for_by_signals():
-            sync.read(self._writer)
+        try:
+            with self._shutdown.asked_for_by_signals():
+                sync.read(self._writer)
+        except SystemExit:
+            self._shutdown.end_by_signal()
+            raise
 
 
 def _parser(name: str) -> argparse.ArgumentParser:

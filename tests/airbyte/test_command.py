@@ -133,7 +133,7 @@ def test_a_signal_ends_a_sync_at_once_and_nothing_is_written_after_it(arguments,
         lines = read_until_it_waits(process)
         process.send_signal(number)
         rest = process.stdout.readlines()
-        assert process.wait(timeout=10) == 128 + number
+        assert process.wait(timeout=10) == -number
     check_order(parsed(lines + rest))
     assert b"COMPLETE" not in b"".join(rest)
     assert b'"ERROR"' not in b"".join(rest)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import subprocess
 import tempfile
@@ -15,7 +16,12 @@ from airbyte_cdk.test.standard_tests.source_base import SourceTestSuiteBase
 from tap_cometly.sandbox import Sandbox
 from tests.airbyte.official.conftest import FAST, PROGRAM, TODAY
 
-ATTRIBUTION = {"rows": "credit", "sources": ["email", "direct"], "attribution_model": "linear", "attribution_window": 30}
+ATTRIBUTION = {
+    "rows": "credit",
+    "sources": ["email", "direct"],
+    "attribution_model": "linear",
+    "attribution_window": 30,
+}
 WORKS = {"events": {}, "credit": {"attribution": ATTRIBUTION}}
 FAILS = {"wrong-key": {"api_key": "wrong"}, "contradiction": {"fields": ["ad_id"]}}
 
@@ -64,8 +70,8 @@ class TestSource(SourceTestSuiteBase):
         for status, configs in (("succeed", WORKS), ("failed", FAILS)):
             for name, changes in configs.items():
                 config = {"api_key": cls.cometly.api_key, "api_url": cls.cometly.api_url}
-                config |= {"start_date": str(TODAY.replace(day=1)) if TODAY.day > 9 else None, **changes}
+                config |= {"start_date": str(TODAY - dt.timedelta(days=5)), **changes}
                 path = cls.folder / f"{name}.json"
-                path.write_text(json.dumps({key: value for key, value in config.items() if value is not None}))
+                path.write_text(json.dumps(config))
                 scenarios.append(ConnectorTestScenario(config_path=path, status=status))
         return scenarios
