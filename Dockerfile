@@ -1,11 +1,9 @@
 # One image, two programs: `docker run IMAGE read ...` is the Airbyte source, and
 # `docker run --entrypoint tap-cometly IMAGE ...` the Singer tap.
 
-ARG PYTHON_TAG=3.13-slim
-
 # -- Builds the environment: first what uv.lock names, each file checked against its hash there, then the project.
 
-FROM python:${PYTHON_TAG} AS build
+FROM python:3.13-slim AS build
 
 ENV UV_COMPILE_BYTECODE=1 \
     UV_LINK_MODE=copy \
@@ -24,7 +22,7 @@ RUN uv sync --quiet --locked --no-default-groups --no-editable
 
 # -- What is run: Python, that environment, and nobody's rights.
 
-FROM python:${PYTHON_TAG}
+FROM python:3.13-slim
 
 ARG VERSION=0.0.0
 

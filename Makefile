@@ -56,6 +56,9 @@ matrix: .venv/dev ## Run the quick tests on every supported Python found here, a
 package: .venv/dev ## Build wheel and sdist, and try both in fresh environments
 	@.venv/bin/python .ci/package.py
 
+test-airbyte: .venv/dev ## Run Airbyte's own tests and PyAirbyte on source-cometly (a few hundred megabytes, into build/)
+	@.venv/bin/python .ci/airbyte.py
+
 lint-image: ## Check the Dockerfile (needs npm)
 	@npx --yes dockerfile-utils@0.16.3 lint Dockerfile
 
@@ -93,4 +96,4 @@ build/uv/bin/uv: | python
 	@build/uv/bin/python -m pip install --quiet --disable-pip-version-check uv \
 		|| { rm -rf build/uv; echo "pip could not install uv: is the package index reachable?"; exit 1; }
 
-.PHONY: help demo test unit soak lint types bench bench-backfill bench-lookback format documents matrix package lint-image image clean python
+.PHONY: help demo test unit soak lint types bench bench-backfill bench-lookback format documents matrix package test-airbyte lint-image image clean python

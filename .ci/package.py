@@ -8,12 +8,19 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).parent.parent
 DIST: Final = ROOT / "dist"
 UV: Final = str(Path(sys.executable).with_name("uv"))
+ENTRY_POINTS: Final = {
+    "tap-cometly": ("--version",),
+    "source-cometly": ("spec",),
+    "tap-cometly-sandbox": ("--help",),
+}
+"""Every program of the package, and what it can do without settings."""
 NO_NETWORK: Final = {
     "ALL_PROXY": "http://127.0.0.1:9",
     "HTTPS_PROXY": "http://127.0.0.1:9",
@@ -23,6 +30,8 @@ NO_NETWORK: Final = {
 
 def main() -> int:
     """Build and try."""
+    if ENTRY_POINTS.keys() != {each.name for each in distribution("tap-cometly").entry_points}:
+        sys.exit("The package has other programs than are tried here")
     shutil.rmtree(DIST, ignore_errors=True)
     _run(UV, "build", "--quiet", f"--out-dir={DIST}", str(ROOT))
     with tempfile.TemporaryDirectory(prefix="tap-cometly-") as folder:
@@ -30,15 +39,21 @@ def main() -> int:
             environment = Path(folder) / package.suffix.strip(".")
             _run(UV, "venv", "--quiet", f"--python={sys.executable}", str(environment))
             _run(UV, "pip", "install", "--quiet", f"--python={environment}", str(package))
+            for name, arguments in ENTRY_POINTS.items():
+                _run(str(environment / "bin" / name), *arguments, cwd=folder, **NO_NETWORK)
             tap = str(environment / "bin" / "tap-cometly")
-            version = _run(tap, "--version", cwd=folder, **NO_NETWORK).strip()
+            version = _run(tap, "--version", cwd=folder).strip()
             settings = json.loads(_run(tap, "--about", "--format=json", cwd=folder, **NO_NETWORK))["settings"][
                 "properties"
             ]
             streams = json.loads(_run(tap, "--discover", cwd=folder, **NO_NETWORK))["streams"]
             names = ", ".join(stream["tap_stream_id"] for stream in streams)
             print(f"{package.name}: installs; {version}; {len(settings)} settings; streams: {names}")
-            _run(str(environment / "bin" / "tap-cometly-sandbox"), "--help", cwd=folder)
+        wheel = next(DIST.glob("tap_cometly-*.whl"))
+        with_uvx = {**NO_NETWORK, "UV_OFFLINE": "1"}  # what was just installed is in its cache
+        for name, arguments in ENTRY_POINTS.items():
+            _run(UV, "tool", "run", f"--from={wheel}", name, *arguments, cwd=folder, **with_uvx)
+        print(f"`uvx --from` starts {', '.join(ENTRY_POINTS)}")
     return 0
 
 

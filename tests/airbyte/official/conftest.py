@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 import sys
 from pathlib import Path
 
 import pytest
-
-# Before any of them is loaded: they ask no registry and report nothing.
-os.environ |= {"AIRBYTE_OFFLINE_MODE": "1", "DO_NOT_TRACK": "1"}
 
 pytest_plugins = ["airbyte_cdk.test.standard_tests.pytest_hooks"]
 
