@@ -13,7 +13,6 @@ certain enough: two different days agree by chance once in 10^19.
 
 from __future__ import annotations
 
-import decimal
 import io
 import re
 from decimal import Decimal
@@ -23,15 +22,12 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import xxhash
 
+from tap_cometly.exact_numbers import EXACT
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from tap_cometly.records.columns import Column
-
-EXACT: Final = decimal.Context(
-    prec=100_000, Emax=decimal.MAX_EMAX, Emin=decimal.MIN_EMIN, traps=[decimal.Inexact, decimal.InvalidOperation]
-)
-"""Digits are never dropped; rather it is an error."""
 
 _MODULUS: Final = 1 << 64
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number", order="sorted")

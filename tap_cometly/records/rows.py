@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import decimal
 from typing import IO, TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from tap_cometly.engine.errors import InvalidRowsError
+from tap_cometly.exact_numbers import MAX_DIGITS, read_number
 from tap_cometly.files.ndjson import lines
 from tap_cometly.records.coercion import json_type
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MAX_LEVELS: Final = 500
 """A value may be nested so deep: the interpreter's own limit is near, and no table needs more."""
 
-_DECODER: Final = msgspec.json.Decoder(float_hook=decimal.Decimal)
+_DECODER: Final = msgspec.json.Decoder(float_hook=read_number)
 
 
 def read_rows(files: Iterable[IO[bytes]], columns: Columns) -> Iterator[dict[str, Any]]:
@@ -42,7 +42,11 @@ def decode_line(line: bytes, number: int) -> dict[str, Any]:
     """
     try:
         row = _DECODER.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError, ArithmeticError):
+    except (msgspec.ValidationError, ArithmeticError):  # nothing but its range is wrong with a number
+        raise InvalidRowsError(f"line {number} holds a number of more than {MAX_DIGITS:,} digits") from None
+    except UnicodeDecodeError:
+        raise InvalidRowsError(f"line {number} is not UTF-8") from None
+    except msgspec.DecodeError:
         raise InvalidRowsError(f"line {number} is not JSON") from None
     except RecursionError:
         raise InvalidRowsError(f"line {number} is nested deeper than {MAX_LEVELS} levels") from None
