@@ -12,10 +12,8 @@ from singer_sdk.io_base import GenericSingerWriter
 from singer_sdk.singerlib import Message, RecordMessage
 from typing_extensions import override
 
-if sys.platform != "win32":
-    pass
-
 from tap_cometly.outputs.pipe import writer_to
+from tap_cometly.records.line_ends import unbroken
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +36,7 @@ class MessageWriter(GenericSingerWriter[bytes, Message]):
 
     @override
     def serialize_message(self, message: Message) -> bytes:
-        return _ENCODER.encode(message.to_dict()) + b"\n"
+        return unbroken(_ENCODER.encode(message.to_dict())) + b"\n"
 
     @override
     def write_message(self, message: Message) -> None:

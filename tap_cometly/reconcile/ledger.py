@@ -11,6 +11,7 @@ import dataclasses
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
+from tap_cometly.exact_numbers import EXACT
 from tap_cometly.fields import Field
 from tap_cometly.records.numbers import EXACT
 
@@ -29,6 +30,8 @@ _OF_THE_EXPORT: Final = (
     Field("revision", "integer", "1 when first delivered, and one more with every change.", nullable=False),
     Field("is_open", "boolean", "Whether the day was still running when it was exported.", nullable=False),
 )
+_MOST_DIGITS_SHOWN: Final = 30
+"""Nobody reads a total with more."""
 _TIMEZONE: Final = Field("timezone", "string", "The setting of that name when the day was exported.")
 
 
@@ -100,6 +103,9 @@ def _grouped(number: int | Decimal) -> str:
     """Return a number with spaces between thousands, and an amount with cents at least."""
     text = f"{number:,}"
     if isinstance(number, Decimal):
-        whole = number == number.to_integral_value(context=EXACT)
-        text = f"{number:,.2f}" if whole or number.as_tuple().exponent in {-1, -2} else f"{number:,f}"
+        exponent = int(number.as_tuple().exponent)
+        if max(number.adjusted(), -exponent) > _MOST_DIGITS_SHOWN:
+            return f"{number:.6e}"
+        fraction = EXACT.remainder(number, Decimal(1))
+        text = f"{number:,f}" if fraction and exponent not in {-1, -2} else f"{number:,.2f}"
     return text.replace(",", " ")

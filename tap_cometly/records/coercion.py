@@ -8,6 +8,7 @@ Decimals stay exact: no number ever passes through a float.
 
 from __future__ import annotations
 
+import contextlib
 import decimal
 import re
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from tap_cometly.records.numbers import exact
+from tap_cometly.exact_numbers import MAX_DIGITS, read_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,9 +29,12 @@ Fit = Callable[[Any], Any]
 
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 _INTEGER: Final = re.compile(r"[+-]?\d+")
+_LONGEST_NUMBER: Final = 2 * MAX_DIGITS + 20
+"""Characters of a text that may be a number: digits, sign, point and exponent."""
 _NUMBER: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 _TIMESTAMP: Final = re.compile(
-    r"(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}:\d{2})(?:[.,](\d+))?\s*(?:[Zz]|UTC|([+-]\d{2}):?(\d{2})?)?"
+    r"(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}:\d{2})(?:[.,](\d+))?\s*(?:[Zz]|UTC|([+-]\d{2}):?(\d{2})?)?",
+    re.ASCII,
 )
 _WELL_WRITTEN: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?Z")
 _BOOLEANS: Final = {"true": True, "false": False, "1": True, "0": False}
@@ -91,7 +95,7 @@ def fit_integer(value: Any) -> int:
         return value
     if isinstance(value, decimal.Decimal) and value == value.to_integral_value():
         return int(value)
-    if isinstance(value, str) and _INTEGER.fullmatch(value.strip()):
+    if isinstance(value, str) and len(value) <= MAX_DIGITS and _INTEGER.fullmatch(value.strip()):
         return int(value)
     raise ValueError("not an integer")
 
@@ -100,8 +104,9 @@ def fit_number(value: Any) -> int | decimal.Decimal:
     """Take a number, or a decimal number as text; exact to the last digit."""
     if isinstance(value, (int, decimal.Decimal)) and not isinstance(value, bool):
         return value
-    if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
-        return exact(value.strip())
+    if isinstance(value, str) and len(value) <= _LONGEST_NUMBER and _NUMBER.fullmatch(value.strip()):
+        with contextlib.suppress(ArithmeticError):  # too many digits
+            return read_number(value.strip())
     raise ValueError("not a number")
 
 

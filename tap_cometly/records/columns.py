@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from typing import TYPE_CHECKING, Any, Final
 
 from tap_cometly.engine.errors import InvalidRowsError
@@ -10,11 +11,14 @@ from tap_cometly.fields import Measures
 from tap_cometly.records.coercion import KINDS, fit_for, json_type
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from collections.abc import Set as AbstractSet
+    from collections.abc import Collection, Mapping, Sequence
 
     from tap_cometly.fields import Kind
     from tap_cometly.records.coercion import Fit
+
+MAX_UNKNOWN_NAMED: Final = 300
+MAX_NAME: Final = 100
+"""Characters of an unknown name that are kept."""
 
 
 MAX_UNKNOWN_NAMES: Final = 100
@@ -69,7 +73,8 @@ class Columns:
     Attributes:
         all: The columns.
         measures: Which of them mean what.
-        unknown: Keys that rows held but the catalog does not know; they are dropped.
+        unknown: Keys that rows held but the catalog does not know; they are dropped. Of very many the first ones, and
+            of very long ones the beginning.
     """
 
     def __init__(
@@ -80,6 +85,10 @@ class Columns:
         self.unknown: set[str] = set()
         self._fits = [(column.name, column.fit) for column in self.all]
         self._names = frozenset(properties)
+
+    def _note_unknown(self, names: Collection[str]) -> None:
+        for name in itertools.islice(names, max(MAX_UNKNOWN_NAMED - len(self.unknown), 0)):
+            self.unknown.add(name[:MAX_NAME])
 
     def holds(self, name: str | None, kind: Kind) -> bool:
         """Tell whether there is such a column with values of this kind."""

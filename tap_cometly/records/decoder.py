@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from tap_cometly.records.numbers import exact
+from tap_cometly.exact_numbers import read_number
 from tap_cometly.records.rows import too_deep
 
 if TYPE_CHECKING:
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from tap_cometly.records.columns import Column
 
     Texts = Mapping[str, set[str | None]]
+
+MAX_UNKNOWN: Final = 300
+"""With more keys that are not declared, rows have no shape: each new one costs another decoder, and no vendor sends so
+many by mistake."""
 
 _STRICT: Final[Mapping[Kind | None, Any]] = {
     "integer": int,
@@ -117,7 +121,12 @@ class Shape:
             changed: The columns of which a value had to be converted.
             unknown: Keys that are not declared.
             complete: Whether each row had all the columns.
+
+        Raises:
+            ValueError: There are too many keys that are not declared, or one cannot be a field of a Struct.
         """
+        if len(self.unknown | unknown) > MAX_UNKNOWN:
+            raise ValueError("there is no end of keys that are not declared")
         odd = (changed | self.numbered) - self.fitted
         texts = {column.name for column in self.columns if column.kind == "string"}
         numbered = {name for name in odd & texts if types[name] <= _INTEGERS}
@@ -234,4 +243,4 @@ def row_decoder(*fields: tuple[Any, ...], forbid_unknown_fields: bool = False) -
         if not name.isidentifier() or name.startswith("__") or keyword.iskeyword(name):
             raise ValueError(f"{name!r} cannot be a field")
     row = msgspec.defstruct("Row", fields, kw_only=True, gc=False, forbid_unknown_fields=forbid_unknown_fields)
-    return msgspec.json.Decoder(row, float_hook=exact)
+    return msgspec.json.Decoder(row, float_hook=read_number)

@@ -19,6 +19,7 @@ import msgspec
 
 from tap_cometly.files.ndjson import line_blocks
 from tap_cometly.records.decoder import Shape, fit_rows, row_decoder
+from tap_cometly.records.line_ends import unbroken
 from tap_cometly.records.rows import read_rows
 
 if TYPE_CHECKING:
@@ -53,8 +54,8 @@ class Records:
         """Return the first so many records, and the others."""
         if count >= self.count:
             return self, Records(b"", 0)
-        lines = self.text.split(b"\n")
-        return Records(b"\n".join([*lines[:count], b""]), count), Records(b"\n".join(lines[count:]), self.count - count)
+        lines = io.BytesIO(self.text).readlines()
+        return Records(b"".join(lines[:count]), count), Records(b"".join(lines[count:]), self.count - count)
 
     def between(self, before: bytes, after: bytes) -> bytes:
         """Return the lines with this text before and after each record."""
@@ -70,13 +71,14 @@ def record_blocks(
     if verification.shape is None:
         rows = (row | own for row in read_rows(files, columns))
         while some := list(itertools.islice(rows, ROWS_AT_ONCE)):
-            yield Records(_ENCODER.encode_lines(some), len(some))
+            yield Records(unbroken(_ENCODER.encode_lines(some)), len(some))
         return
     written_anew = _written_anew(verification.shape, own)
     as_they_stand = _as_they_stand(verification.shape, own) if verification.verbatim else written_anew
     for file in files:
         for block in line_blocks(file):
-            yield as_they_stand(block) or written_anew(block)
+            records = as_they_stand(block) or written_anew(block)
+            yield Records(unbroken(records.text), records.count)
 
 
 def _as_they_stand(shape: Shape, own: dict[str, Any]) -> Callable[[bytes], Records | None]:

@@ -7,6 +7,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 import msgspec
 
 from tap_cometly.engine.errors import InvalidRowsError
+from tap_cometly.exact_numbers import MAX_DIGITS, read_number
 from tap_cometly.files.ndjson import lines
 from tap_cometly.records.coercion import json_type
 from tap_cometly.records.numbers import NumberTooLongError, exact
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 MAX_LEVELS: Final = 500
 """A value may be nested so deep: the interpreter's own limit is near, and no table needs more."""
 
-_DECODER: Final = msgspec.json.Decoder(float_hook=exact)
+_DECODER: Final = msgspec.json.Decoder(float_hook=read_number)
 
 
 def read_rows(files: Iterable[IO[bytes]], columns: Columns) -> Iterator[dict[str, Any]]:
@@ -42,9 +43,11 @@ def decode_line(line: bytes, number: int) -> dict[str, Any]:
     """
     try:
         row = _DECODER.decode(line)
-    except NumberTooLongError as error:
-        raise InvalidRowsError(f"line {number}: {error}") from None
-    except (msgspec.DecodeError, ValueError):
+    except (msgspec.ValidationError, ArithmeticError):  # nothing but its range is wrong with a number
+        raise InvalidRowsError(f"line {number} holds a number of more than {MAX_DIGITS:,} digits") from None
+    except UnicodeDecodeError:
+        raise InvalidRowsError(f"line {number} is not UTF-8") from None
+    except msgspec.DecodeError:
         raise InvalidRowsError(f"line {number} is not JSON") from None
     except RecursionError:
         raise InvalidRowsError(f"line {number} is nested deeper than {MAX_LEVELS} levels") from None

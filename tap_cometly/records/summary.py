@@ -9,8 +9,8 @@ from decimal import Decimal
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Protocol
 
+from tap_cometly.exact_numbers import EXACT
 from tap_cometly.records.digest import LinesDigest, RowsDigest
-from tap_cometly.records.numbers import EXACT
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence

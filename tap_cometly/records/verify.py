@@ -30,8 +30,12 @@ if TYPE_CHECKING:
     from tap_cometly.records.columns import Columns
     from tap_cometly.records.summary import Known
 
-MAX_UNKNOWN_COLUMNS: Final = 300
-"""With more different columns that nobody asked for, rows have no shape: they are read one by one."""
+MAX_NAMES: Final = 10_000
+"""A row with more names has no shape worth learning."""
+LONG_LINE_BYTES: Final = 1024 * 1024
+MAX_VALUES: Final = 250_000
+"""A line that is longer than that may hold so many values, and as many commas: a value takes thirty times the memory
+that it takes in the file."""
 MAX_KEYS: Final = 2_000_000
 """The keys of a file with more rows are not named: so many take 16 MB while it is verified."""
 
@@ -121,8 +125,9 @@ class _Verifier:
 
     def take(self, block: bytes, first: int) -> int:
         """Add a block that begins with this line; return how many lines it has."""
-        # A carriage return is white space to JSON, but the end of a line to whoever reads messages as text.
-        self._tidy &= b"\r" not in block
+        # Only a block that holds a single long line is so large.
+        if len(block) > LONG_LINE_BYTES and block.count(b",") > MAX_VALUES:
+            raise InvalidRowsError(f"line {first} holds more than {MAX_VALUES:,} values")
         if lines := self._add(block):
             return lines
         tidied = _tidied(block)
@@ -168,6 +173,11 @@ class _Verifier:
             self.tally.add(stripped + b"\n", values)
             if self._key:
                 self._note_keys([values.get(self._key)])
+            if self.shape is None:
+                continue
+            if len(row) > MAX_NAMES:
+                self.shape = None
+                continue
             for name in values.keys() | row.keys():
                 types[name].add(type(row.get(name)))
             changed |= {name for name, value in values.items() if not _same(value, row.get(name))}

@@ -19,17 +19,18 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from typing_extensions import Self
 
+from tap_cometly.exact_numbers import EXACT
 from tap_cometly.windows import dates
 from tap_cometly.windows.delivered import DeliveredDays, MalformedStateError
 
 if TYPE_CHECKING:
     from collections.abc import Collection
     from datetime import date
+    from decimal import Decimal
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -69,7 +70,7 @@ class DaySnapshot:
                 digest=digest,
                 lines_digest=lines_digest,
                 row_count=int(values["row_count"]),
-                amount_total=None if total is None else Decimal(str(total)),
+                amount_total=None if total is None else EXACT.create_decimal(str(total)),
                 exported_at=values["exported_at"],
                 revision=int(values["revision"]),
             )

@@ -7,10 +7,10 @@ import io
 import zlib
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tap_cometly.engine.errors import CorruptFileError
+from tap_cometly.engine.errors import CorruptFileError, InvalidRowsError
 from tap_cometly.files import ndjson
 from tap_cometly.files.ndjson import BLOCK_BYTES, lines
 
@@ -30,8 +30,21 @@ def read(content: bytes) -> list[tuple[int, bytes]]:
         gzip.compress(b'{"id":1}\n{"i') + gzip.compress(b'd":2}\n'),
         gzip.compress(ROWS[:-1]),
         gzip.compress(ROWS.replace(b"\n", b"\r\n")),
+        b"\xef\xbb\xbf" + ROWS,
+        b"\xef\xbb\xbf " + ROWS,
+        gzip.compress(b"\xef\xbb\xbf" + ROWS),
     ],
-    ids=["gzip", "plain", "two members", "a line over two members", "no newline at the end", "windows line ends"],
+    ids=[
+        "gzip",
+        "plain",
+        "two members",
+        "a line over two members",
+        "no newline at the end",
+        "windows line ends",
+        "plain with a byte order mark",
+        "and white space",
+        "gzip with a byte order mark",
+    ],
 )
 def test_every_way_to_write_the_same_rows_is_read(content):
     assert read(content) == [(1, b'{"id":1}'), (2, b'{"id":2}')]
@@ -53,8 +66,9 @@ def test_zeros_after_the_end_fill_up_a_block_and_mean_nothing():
 def test_pieces_of_any_size_make_the_whole(members, chunk):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ndjson, "CHUNK_BYTES", chunk)
-        content = b"".join(map(gzip.compress, members))
-        assert b"".join(ndjson.chunks(io.BytesIO(content))) == b"".join(members)
+        content, whole = b"".join(map(gzip.compress, members)), b"".join(members)
+        assume(not whole.startswith((b"\xef\xbb\xbf", b"\x1f\x8b")))
+        assert b"".join(ndjson.chunks(io.BytesIO(content))) == whole
 
 
 def test_without_the_faster_library_the_same_is_read(monkeypatch):
@@ -70,6 +84,11 @@ def test_without_the_faster_library_the_same_is_read(monkeypatch):
             read(damaged)
 
 
+def gzip_head(flag: int) -> bytes:
+    """Return the beginning of an archive with a name (8) or a comment (16) that does not end."""
+    return b"\x1f\x8b\x08" + bytes([flag]) + bytes(6) + b"x" * 1_000_000
+
+
 def altered(content: bytes, position: int) -> bytes:
     return content[:position] + bytes([content[position] ^ 0xFF]) + content[position + 1 :]
 
@@ -77,14 +96,17 @@ def altered(content: bytes, position: int) -> bytes:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", "the export file is empty"),
-        (gzip.compress(ROWS)[:-9], "truncated"),
-        (gzip.compress(ROWS)[:-3], "truncated"),
-        (gzip.compress(ROWS)[:5], "truncated"),
-        (altered(gzip.compress(ROWS), -6), "corrupt"),
-        (altered(gzip.compress(ROWS), -2), "corrupt"),
-        (gzip.compress(ROWS) + b"and more than a header", "corrupt"),
-        (gzip.compress(ROWS) + b"!", "trailing data|corrupt"),
+        (b"", "zero bytes"),
+        (gzip.compress(ROWS)[:-9], "cut short"),
+        (gzip.compress(ROWS)[:-3], "cut short"),
+        (gzip.compress(ROWS)[:5], "cut short"),
+        (altered(gzip.compress(ROWS), -6), "altered"),
+        (altered(gzip.compress(ROWS), -2), "altered"),
+        (gzip.compress(ROWS) + b"and more than a header", "altered"),
+        (gzip.compress(ROWS) + b"!", "something else follows|altered"),
+        (gzip_head(8), "the head of the archive has no end"),
+        (gzip_head(16), "the head of the archive has no end"),
+        (gzip.compress(ROWS) + gzip_head(8), "the head of the archive has no end"),
         (b"<!doctype html><title>Sign in</title>", "neither gzip nor JSON"),
     ],
     ids=[
@@ -96,6 +118,9 @@ def altered(content: bytes, position: int) -> bytes:
         "length",
         "trailing garbage",
         "one byte of it",
+        "a name without an end",
+        "a comment without an end",
+        "a second name without an end",
         "html",
     ],
 )
@@ -116,3 +141,15 @@ def test_lines_come_out_as_they_went_in(content, end):
 def test_lines_longer_than_a_block():
     long = b'{"a":"' + b"x" * (3 * BLOCK_BYTES) + b'"}'
     assert read(gzip.compress(long + b"\n" + long)) == [(1, long), (2, long)]
+
+
+def test_a_file_that_is_compressed_twice_is_named_so():
+    with pytest.raises(InvalidRowsError, match="compressed twice"):
+        read(gzip.compress(gzip.compress(ROWS)))
+
+
+def test_a_line_without_an_end_is_refused_before_it_fills_the_memory(monkeypatch):
+    monkeypatch.setattr(ndjson, "MAX_LINE_BYTES", 5 * 1024 * 1024)
+    assert len(read(b"{" * 5 * 1024 * 1024)) == 1
+    with pytest.raises(InvalidRowsError, match="one of its lines is longer than 5 MB"):
+        read(gzip.compress(b"{" * 50 * 1024 * 1024))
