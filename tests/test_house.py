@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "tap_cometly"
 
-GROUND = {"errors", "exact_numbers", "fields"}
+GROUND = {"errors", "exact_numbers", "fields", "wording"}
 """What every room may use."""
 
 ROOMS = {

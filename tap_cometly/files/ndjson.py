@@ -36,9 +36,6 @@ and asks for it anew with the next one, and that takes a third of all the time."
 MAX_LINE_BYTES: Final = 64 * 1024 * 1024
 """A line may be so long. A record of that size is a mistake, and takes several times as much memory."""
 
-MAX_LINE_BYTES: Final = 64_000_000
-"""No row of a table is as long; whoever waits for the end of a longer line needs memory without bound."""
-
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _WHITE_SPACE: Final = b" \t\r\n"
@@ -59,7 +56,7 @@ def chunks(file: IO[bytes]) -> Iterator[bytes]:
     head = file.read(_HEAD_BYTES)
     file.seek(0)
     if not head:
-        raise CorruptFileError("the file is empty: zero bytes, not even an empty archive")
+        raise CorruptFileError("the export file is empty (0 bytes)")
     plain = head.removeprefix(_BYTE_ORDER_MARK).lstrip(_WHITE_SPACE).startswith(b"{")
     if not plain and not head.startswith(_GZIP_MAGIC):
         raise CorruptFileError(f"the file is neither gzip nor JSON lines: it begins with {head[:2]!r}")
@@ -67,15 +64,15 @@ def chunks(file: IO[bytes]) -> Iterator[bytes]:
     try:
         first = read(CHUNK_BYTES)
         if first.startswith(_GZIP_MAGIC):
-            raise InvalidRowsError("the file is compressed twice: an archive lies in the archive")
+            raise InvalidRowsError("the file is compressed twice")
         if unmarked := first.removeprefix(_BYTE_ORDER_MARK):
             yield unmarked
         while chunk := read(CHUNK_BYTES):
             yield chunk
     except EOFError:
-        raise CorruptFileError("the file is cut short, or something else follows it: the archive has no end") from None
+        raise CorruptFileError("the gzip file is truncated or has trailing data") from None
     except OverflowError:  # isal's word for a header that is longer than it reads ahead
-        raise CorruptFileError("the file is altered: the head of the archive has no end") from None
+        raise CorruptFileError("the gzip file is corrupt: its header has no end") from None
     except _BROKEN as error:
         raise CorruptFileError(f"the gzip file is corrupt: {error}") from None
 

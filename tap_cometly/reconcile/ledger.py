@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tap_cometly.exact_numbers import EXACT
 from tap_cometly.fields import Field
-from tap_cometly.records.numbers import EXACT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

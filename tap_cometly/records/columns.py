@@ -21,11 +21,6 @@ MAX_NAME: Final = 100
 """Characters of an unknown name that are kept."""
 
 
-MAX_UNKNOWN_NAMES: Final = 100
-"""So many unexpected columns are told."""
-MAX_NAME_LENGTH: Final = 100
-
-
 @dataclasses.dataclass(frozen=True)
 class Column:
     """A column of the catalog in use.
@@ -111,10 +106,3 @@ class Columns:
                 found = "is missing" if value is None else f"holds {json_type(value)} that does not fit"
                 raise InvalidRowsError(f"column `{name}` {found}: {error}") from None
         return fitted
-
-    def _note_unknown(self, names: AbstractSet[str]) -> None:
-        """Remember names, cut where they are long, as long as they are not too many to tell."""
-        for name in names:
-            if len(self.unknown) >= MAX_UNKNOWN_NAMES:
-                return
-            self.unknown.add(name[:MAX_NAME_LENGTH])

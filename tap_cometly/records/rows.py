@@ -10,7 +10,6 @@ from tap_cometly.engine.errors import InvalidRowsError
 from tap_cometly.exact_numbers import MAX_DIGITS, read_number
 from tap_cometly.files.ndjson import lines
 from tap_cometly.records.coercion import json_type
-from tap_cometly.records.numbers import NumberTooLongError, exact
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -183,8 +183,6 @@ class _Verifier:
             changed |= {name for name, value in values.items() if not _same(value, row.get(name))}
             unknown |= row.keys() - values.keys()
             complete &= row.keys() >= values.keys()
-        if self.shape and len(self.shape.unknown | unknown) > MAX_UNKNOWN_COLUMNS:
-            self.shape = None
         try:
             self.shape = self.shape and self.shape.relaxed(
                 tuple(row), types, changed=changed, unknown=unknown, complete=complete
