@@ -104,9 +104,9 @@ def altered(content: bytes, position: int) -> bytes:
         (altered(gzip.compress(ROWS), -2), "corrupt"),
         (gzip.compress(ROWS) + b"and more than a header", "corrupt"),
         (gzip.compress(ROWS) + b"!", "trailing data|corrupt"),
-        (gzip_head(8), "the head of the archive has no end"),
-        (gzip_head(16), "the head of the archive has no end"),
-        (gzip.compress(ROWS) + gzip_head(8), "the head of the archive has no end"),
+        (gzip_head(8), "its header has no end"),
+        (gzip_head(16), "its header has no end"),
+        (gzip.compress(ROWS) + gzip_head(8), "its header has no end"),
         (b"<!doctype html><title>Sign in</title>", "neither gzip nor JSON"),
     ],
     ids=[
