@@ -21,7 +21,7 @@ test: lint types ## Run the whole suite on this Python: lint, types, unit and en
 unit: .venv/dev ## Run the quick tests only
 	@.venv/bin/python -m pytest -n auto --dist worksteal -m "not slow"
 
-test-dates: .venv/dev ## Run the quick tests on other days: leap days, changes of the clock, far zones (needs libfaketime)
+test-dates: .venv/dev ## Run the quick tests on other days: leap days, changes of the clock, far zones (needs cc)
 	@.venv/bin/python .ci/dates.py $(OPTIONS)
 
 soak: .venv/dev ## Try the property tests with twenty times as many examples (some ten minutes)
