@@ -29,6 +29,7 @@ BY_SPACE: Final = dg.StaticPartitionsDefinition(list(SPACES))
 BY_SPACE_AND_DAY: Final = dg.MultiPartitionsDefinition(
     {"space": BY_SPACE, "day": dg.DailyPartitionsDefinition(start_date=FIRST_DAY, end_offset=1)}
 )
+MAX_RETRIES: Final = 3
 RETRY_SECONDS: Final = float(os.environ.get("FLEET_RETRY_SECONDS", "30"))
 """Then twice and four times as long. A Space that waits keeps its place among the runs, so minutes, not hours."""
 
@@ -47,7 +48,7 @@ CHECKS: Final = {
     key=EVENTS,
     partitions_def=BY_SPACE,
     retry_policy=dg.RetryPolicy(
-        max_retries=3, delay=RETRY_SECONDS, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS
+        max_retries=MAX_RETRIES, delay=RETRY_SECONDS, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS
     ),
 )
 def cometly_events(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
@@ -60,9 +61,10 @@ def cometly_events(context: dg.AssetExecutionContext) -> dg.MaterializeResult[No
     for day in outcome.days:
         context.log_event(_cell(space, day))
     if outcome.problem:
-        # Dagster checks nothing after a failure; what the ledger says of this Space is worth knowing just then.
-        for name in CHECKS:
-            context.instance.report_runless_asset_event(_evaluation(space, name))
+        if not outcome.is_passing or context.retry_number >= MAX_RETRIES:
+            # Dagster checks nothing after a failure, and just then it is worth knowing what is there.
+            for name in CHECKS:
+                context.instance.report_runless_asset_event(_evaluation(space, name))
         raise dg.Failure(outcome.problem, allow_retries=outcome.is_passing)
     return dg.MaterializeResult(
         metadata={"days": len(outcome.days), "rows": sum(day.row_count for day in outcome.days)}
