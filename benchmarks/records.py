@@ -4,7 +4,8 @@ A file of 1,000,000 events of 20 columns is fetched over HTTP from a server on t
 several ways, in turn and round after round, each in a process of its own with a pipe to ``wc -l``. Ours is the tap as
 it is installed: it creates the export, asks for it, downloads it, proves it and writes it. Beside it stand an ordinary
 tap (`benchmarks.ordinary_tap`) on the same file, asked for the same, which gets the first tenth of the rows because it
-takes so long, and what the machine can do with the file at all: ``zcat``, and ``igzip`` where it is installed.
+takes so long; the Airbyte source, whose messages are longer; and what the machine can do with the file at all:
+``zcat``, and ``igzip`` where it is installed.
 
 The time of a tap begins when it asks for the file and ends when its last message was read and it has ended: before that
 an export has to be waited for, which takes what it takes. How long that was, with the start of the program, is in the
@@ -36,6 +37,7 @@ ORDINARY_SHARE: Final = 10
 ROUNDS: Final = 3
 BATCH_ROWS: Final = 100_000
 PLAIN: Final = "all columns"
+SOURCE_NAME: Final = "source-cometly, all columns"
 FEW_ROWS: Final = 1000
 """For a look at what both taps bring, before anything is measured."""
 DESELECTED: Final = ("ad_name", "order_name", "event_url")
@@ -110,6 +112,8 @@ def cases(folder: Path, rows: int, server: FileServer, *, share: int, like: str)
             versus=ordinary,
         )
         yield from (ordinary, ours)
+    if not like or like in SOURCE_NAME:
+        yield Case(SOURCE_NAME, taps.source_command(server.api_url(whole)), rows=rows, lines=rows)
 
 
 def features(folder: Path, like: str = "") -> dict[str, tuple[dict[str, Any], tuple[str, ...]]]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 OURS: Final = "tap_cometly"
+SOURCE: Final = "tap_cometly.source"
 ORDINARY: Final = "benchmarks.ordinary_tap"
 REQUEST: Final[dict[str, Any]] = {
     "api_key": "none",
@@ -69,6 +70,15 @@ class Taps:
             if entry["breadcrumb"][-1:] and entry["breadcrumb"][-1] in deselected:
                 entry["metadata"]["selected"] = False
         return [*program, f"--catalog={self._written(catalog)}"]
+
+    def source_command(self, api_url: str) -> list[str]:
+        """Return the command that runs the Airbyte source, which is asked for what the taps are asked for."""
+        catalog = {"streams": [{"stream": {"name": name}} for name in ("events", "event_days")]}
+        files = [
+            f"--config={self._written({**REQUEST, 'api_url': api_url})}",
+            f"--catalog={self._written(catalog)}",
+        ]
+        return [sys.executable, "-m", SOURCE, "read", *files]
 
     def _program(self, tap: str, config: dict[str, Any]) -> list[str]:
         return [sys.executable, "-m", tap, f"--config={self._written(config)}"]
