@@ -247,3 +247,11 @@ class TestDueDays:
             progress = progress.with_delivered(day)
         latest = list(days(*wanted))[-lookback:] if lookback else []
         assert progress.due(*wanted, lookback) == [DueDay(day, "lookback") for day in latest]
+
+
+def test_the_days_of_two_sets_that_both_hold():
+    ours = DeliveredDays(((date(2025, 3, 1), date(2025, 3, 5)), (date(2025, 3, 8), date(2025, 3, 10))))
+    theirs = DeliveredDays(((date(2025, 3, 4), date(2025, 3, 8)), (date(2025, 3, 10), date(2025, 3, 12))))
+    assert list(ours & theirs) == [date(2025, 3, 4), date(2025, 3, 5), date(2025, 3, 8), date(2025, 3, 10)]
+    assert ours & theirs == theirs & ours
+    assert not (ours & DeliveredDays()).count
