@@ -40,7 +40,9 @@ class Source:
     settings_schema: Mapping[str, Any]
     read_settings: Callable[[Mapping[str, Any], datetime], Any]
     export_streams: Callable[[Any], Sequence[ExportStream]]
-    connect: Callable[[Any, Clock, Limits, logging.Logger], AbstractContextManager[Vendor[ExportRequest[Any]]]]
+    connect: Callable[
+        [Any, Clock, Limits, logging.Logger, Callable[[], datetime]], AbstractContextManager[Vendor[ExportRequest[Any]]]
+    ]
     choices: Sequence[Choice] = ()
     suggestions: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
     foreign_settings: Collection[str] = ()

@@ -79,6 +79,8 @@ class WrongClockError(StoppingError):
 class LocalLimitError(StoppingError):
     """This machine does not give the process what it needs."""
 
+    is_passing: ClassVar[bool] = True
+
     page: ClassVar[str] = "docs/troubleshooting.md#disk-and-memory"
 
 

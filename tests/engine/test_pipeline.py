@@ -260,7 +260,7 @@ def test_a_bug_that_a_request_meets_fails_this_request_and_is_named_without_its_
 
 
 def test_what_concerns_all_requests_stops_the_run(clock, vendor):
-    for error in (RequestRejectedError("401"), SpoolError("full"), KeyboardInterrupt()):
+    for error in (RequestRejectedError("401"), SpoolError("full")):
         vendor.script["create", "a"] = [error]
         with pytest.raises(type(error)):
             run(vendor, clock, ["a", "b"])
