@@ -24,7 +24,7 @@ test: lint types ## Run the whole suite on this Python: lint, types, unit and en
 unit: .venv/dev ## Run the quick tests only
 	@.venv/bin/python -m pytest -n auto --dist worksteal -m "not slow"
 
-test-dates: .venv/dev ## Run the quick tests on other days: leap days, changes of the clock, far zones (needs libfaketime)
+test-dates: .venv/dev ## Run the quick tests on other days: leap days, changes of the clock, far zones (needs cc)
 	@.venv/bin/python .ci/dates.py $(OPTIONS)
 
 test-fleet: .venv/dev .venv/fleet ## Check types of the fleet's example, and run its tests (three minutes)

@@ -63,17 +63,17 @@ class Target:
 
 
 @pytest.fixture(params=["target-postgres", "target-duckdb"])
-def loads(request, cometly, plugins, tmp_path, yesterday):
+def loads(request, cometly, plugins, tmp_path, last_day):
     """What loads days into a database, and what it then shows."""
     postgres = request.param == "target-postgres"
     table = Postgres(request.getfixturevalue("postgres")) if postgres else DuckDB(tmp_path)
-    return Loads(cometly, Target(request.param, plugins, tmp_path, table), table, tmp_path, yesterday)
+    return Loads(cometly, Target(request.param, plugins, tmp_path, table), table, tmp_path, last_day)
 
 
 class Loads:
-    def __init__(self, cometly, target, table, folder, yesterday):
+    def __init__(self, cometly, target, table, folder, last_day):
         self.cometly, self.target, self.table, self.folder = cometly, target, table, folder
-        self.days = [yesterday - dt.timedelta(days=age) for age in range(5, -1, -1)]
+        self.days = [last_day - dt.timedelta(days=age) for age in range(5, -1, -1)]
 
     def extract(self, state=None, first=0, last=-1, **settings):
         """Return the messages of the tap for these days."""

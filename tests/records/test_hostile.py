@@ -20,6 +20,7 @@ from tap_cometly.records import verify as verify_module
 from tap_cometly.records.columns import Columns
 from tap_cometly.records.encode import record_blocks
 from tap_cometly.records.verify import verify
+from tests.patience import HANG_SECONDS
 
 TYPES = {
     "id": {"type": "integer"},
@@ -157,7 +158,7 @@ def test_a_hostile_file_ends_in_words_within_bounds(content, tmp_path):
             print(error)
     """)
     done = subprocess.run(
-        [sys.executable, "-c", program, file], capture_output=True, text=True, check=False, timeout=600
+        [sys.executable, "-c", program, file], capture_output=True, text=True, check=False, timeout=HANG_SECONDS
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()
