@@ -33,6 +33,7 @@ NEWEST_SDK: Final = "singer-sdk[msgspec,testing]>=0.55.0a1,<0.56"
 """Naming a pre-release allows pre-releases of this package, and of no other."""
 
 TESTS: Final = {
+    "airbyte": "msgspec, signals, pipes",
     "engine": "threads, sockets, clocks",
     "faults/test_kills.py": "signals, and the end of a process",
     "faults/test_network.py": "what a system says of a network that is not there",
@@ -50,12 +51,15 @@ TESTS: Final = {
 """What another Python can change, and why."""
 LEFT_OUT: Final = {
     "e2e": "slow, and tools with Pythons of their own",
+    "fleet": "an orchestrator with needs of its own; what it starts is tested here",
     "faults": "but for what is named above: what a run makes of errors that are always the same",
     "reconcile": "but for what is named above: arithmetic on sets of days and rows",
     "sandbox": "for tests; those above would fail with it",
     "test_backfill.py": "arithmetic on moments",
     "test_documents.py": "texts",
     "test_house.py": "texts",
+    "test_hub.py": "texts",
+    "test_wording.py": "texts",
 }
 """What it cannot, and why."""
 OF_THE_SDK: Final = ("singer", "outputs", "test_command_line.py", "test_documents.py", "test_reporting.py")

@@ -8,29 +8,24 @@ import shutil
 import signal
 import subprocess
 import sys
-from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 
 from tap_cometly.sandbox import Sandbox
-from tap_cometly.windows import dates
+from tests import long_ago
 from tests.airbyte.speaking import PAIR, check_order, parsed, state_after
+from tests.patience import HANG_SECONDS
 
 PROGRAM = shutil.which("source-cometly", path=str(Path(sys.executable).parent))
-YESTERDAY = dates.last_closed_day(datetime.now(timezone.utc), None)
-DAYS = [YESTERDAY - timedelta(days=back) for back in range(3, -1, -1)]
+DAYS = long_ago.last_days(4)
 
 
 @pytest.fixture(scope="module")
 def cometly():
     """A Space whose last day takes longer than any test."""
-    with Sandbox(
-        events_per_day=30,
-        creates_per_minute=6000,
-        polls_per_minute=6000,
-        job_seconds=lambda day, _attempt: 3600 if day == YESTERDAY else 0,
-    ) as sandbox:
+    endless = {"job_seconds": lambda day, _attempt: 3600 if day == long_ago.LAST_DAY else 0}
+    with Sandbox(**long_ago.space(events_per_day=30, **endless)) as sandbox:
         yield sandbox
 
 
@@ -54,7 +49,7 @@ def arguments(cometly, tmp_path):
 
 
 def run(*arguments):
-    return subprocess.run([PROGRAM, *map(str, arguments)], capture_output=True, timeout=60, check=False)
+    return subprocess.run([PROGRAM, *map(str, arguments)], capture_output=True, timeout=HANG_SECONDS, check=False)
 
 
 def started(*arguments):
@@ -71,7 +66,9 @@ def test_spec_needs_nothing():
 def loaded_by(program):
     """The modules that a program loads."""
     listing = f"import atexit, sys; atexit.register(lambda: print(*sys.modules, file=sys.stderr)); {program}"
-    done = subprocess.run([sys.executable, "-c", listing], capture_output=True, check=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", listing], capture_output=True, check=True, text=True, timeout=HANG_SECONDS
+    )
     return set(done.stderr.splitlines()[-1].split())
 
 
@@ -133,7 +130,7 @@ def test_a_signal_ends_a_sync_at_once_and_nothing_is_written_after_it(arguments,
         lines = read_until_it_waits(process)
         process.send_signal(number)
         rest = process.stdout.readlines()
-        assert process.wait(timeout=10) == -number
+        assert process.wait(timeout=HANG_SECONDS) == -number
     check_order(parsed(lines + rest))
     assert b"COMPLETE" not in b"".join(rest)
     assert b'"ERROR"' not in b"".join(rest)
@@ -155,7 +152,7 @@ def test_a_sync_that_is_killed_leaves_whole_lines_and_is_made_good_by_the_next(a
 def test_a_reader_that_goes_away_ends_a_sync_with_141(arguments):
     with started("read", *arguments()) as process:
         process.stdout.close()
-        assert process.wait(timeout=30) == 141
+        assert process.wait(timeout=HANG_SECONDS) == 141
         assert b"Traceback" not in process.stderr.read()
 
 
