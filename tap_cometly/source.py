@@ -16,16 +16,20 @@ from tap_cometly.settings import Settings
 
 if TYPE_CHECKING:
     import logging
+    from collections.abc import Callable
+    from datetime import datetime
 
     from tap_cometly.client import CometlyClient
     from tap_cometly.engine import Clock, Limits
 
 
-def connect(settings: Settings, clock: Clock, limits: Limits, log: logging.Logger) -> CometlyClient:
+def connect(
+    settings: Settings, clock: Clock, limits: Limits, log: logging.Logger, utc_now: Callable[[], datetime]
+) -> CometlyClient:
     """Open the client."""
     from tap_cometly import client  # noqa: PLC0415 - neither spec nor discover need it
 
-    return client.connect(settings, clock, limits, log)
+    return client.connect(settings, clock, limits, log, utc_now=utc_now)
 
 
 SOURCE: Final = Source(

@@ -99,7 +99,9 @@ class Sync:
                 columns=chosen_columns(declared, output.chosen.get(declared.name)),
                 state=known.bookmark.to_state(),
                 ledger=declared.ledger.name in output.chosen,
-                connect=lambda clock, limits, log: self.source.connect(settings, clock, limits, log),
+                connect=lambda clock, limits, log: self.source.connect(
+                    settings, clock, limits, log, self.environment.now
+                ),
                 environment=self.environment,
                 shutdown=self.shutdown,
                 log=self.log,
