@@ -46,7 +46,8 @@ def problem_with(
         day = wanted[1] if wanted else dates.last_closed_day(now, settings.timezone)
         request = ExportRequest(day, stream.query(stream.in_order(stream.schema["properties"])))
         limits = dataclasses.replace(environment.limits or Limits(), read_seconds=ANSWER_SECONDS)
-        with source.connect(settings, environment.clock or SystemClock(), limits, log, environment.now) as vendor:
+        clock = environment.clock or SystemClock()
+        with source.connect(settings, clock, limits, log, environment.now) as vendor:
             try:
                 vendor.create(request)
             except RateLimitedError:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from tap_cometly.engine.vendor import Vendor
     from tap_cometly.spec import ExportRequest, ExportStream
 
+    Now = Callable[[], datetime]
+    Connect = Callable[[Any, Clock, Limits, logging.Logger, Now], AbstractContextManager[Vendor[ExportRequest[Any]]]]
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Source:
@@ -28,7 +31,7 @@ class Source:
         read_settings: Reads and checks a configuration, given the present moment; returns what the other two take (an
             `ExportSettings`), or raises `SettingsError`.
         export_streams: Returns the streams that these settings bring.
-        connect: Opens the vendor's client.
+        connect: Opens the vendor's client, given settings, clock, limits, log, and what tells the present moment.
         choices: Settings that the form asks for together.
         suggestions: What the form offers for settings that are lists of names.
         foreign_settings: Settings of other doors, which would have no effect here; they are refused.
@@ -40,9 +43,7 @@ class Source:
     settings_schema: Mapping[str, Any]
     read_settings: Callable[[Mapping[str, Any], datetime], Any]
     export_streams: Callable[[Any], Sequence[ExportStream]]
-    connect: Callable[
-        [Any, Clock, Limits, logging.Logger, Callable[[], datetime]], AbstractContextManager[Vendor[ExportRequest[Any]]]
-    ]
+    connect: Connect
     choices: Sequence[Choice] = ()
     suggestions: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
     foreign_settings: Collection[str] = ()
