@@ -1,26 +1,21 @@
-"""README's view in real databases: it follows deletions and re-attribution, and the plain table keeps history."""
+"""The documents' view in real databases: it follows deletions and re-attribution, and the plain table keeps history."""
 
 from __future__ import annotations
 
 import datetime as dt
-import re
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
+from tests.documents import block
 from tests.e2e.test_warehouses import REQUESTS, SOURCES, DuckDBTable, PostgresTable, truth
 
-README = (Path(__file__).parent.parent.parent / "README.md").read_text(encoding="utf-8")
 CENT = Decimal("0.01")
 
 
-def of_readme(beginning, schema):
-    """The statement of README.md that begins so, for the tables in this schema."""
-    section = README.partition("## The current truth: `event_days`")[2].partition("\n## ")[0]
-    blocks = re.findall(r"```sql\n(.*?)```", section, re.DOTALL)
-    (block,) = [each for each in blocks if each.startswith(beginning)]
-    return block.replace("cometly.", f"{schema}.")
+def of_document(beginning, schema):
+    """The statement of docs/current-truth.md that begins so, for the tables in this schema."""
+    return block("docs/current-truth.md", "sql", beginning).replace("cometly.", f"{schema}.")
 
 
 class Postgres(PostgresTable):
@@ -33,7 +28,7 @@ class Postgres(PostgresTable):
 
 
 class DuckDB(DuckDBTable):
-    create_view = "create or replace view"
+    create_view = "create or replace view cometly."
     schema = "cometly"
 
     def ask(self, sql):
@@ -82,7 +77,7 @@ class Loads:
         return sorted((*(str(row[name]) for name in (*self.key, "event_date")), cents(row["amount"])) for row in rows)
 
     def wrong_days(self):
-        return self.table.ask(of_readme("select event_date", self.table.schema))
+        return self.table.ask(of_document("select event_date", self.table.schema))
 
 
 def cents(amount):
@@ -98,7 +93,7 @@ def days(yesterday):
 def loads(request, cometly, meltano, table, days):
     loads = Loads(REQUESTS[request.param], cometly, meltano, table, days)
     loads.load()
-    table.ask(of_readme(table.create_view, table.schema))
+    table.ask(of_document(table.create_view, table.schema))
     return loads
 
 
