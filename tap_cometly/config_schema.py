@@ -75,7 +75,7 @@ CONFIG_JSONSCHEMA: Final[dict[str, Any]] = th.PropertiesList(
         th.ArrayType(th.StringType()),
         title="Fields",
         description=(
-            f"Columns to ask Cometly for: {_listed(_PLAIN_NAMES)}; and with `sources` also the ad hierarchy "
+            f"Columns to ask Cometly for. There are {_listed(_PLAIN_NAMES)}; and with `sources` also the ad hierarchy "
             f"{_listed(cometly.HIERARCHY_NAMES)}. Do not list `id`, `event_time_utc`, `touchpoint_id` (comes with "
             "`sources`) and `source` (comes with an ad hierarchy field): they come by themselves. Fewer columns make "
             f"faster exports. Default: all {len(_PLAIN_NAMES)} that need no `sources`, and all "
@@ -98,7 +98,8 @@ CONFIG_JSONSCHEMA: Final[dict[str, Any]] = th.PropertiesList(
         th.ArrayType(th.StringType()),
         title="Event names",
         description=(
-            f"Export only these events, 1 to {cometly.MAX_EVENT_NAMES} of: {_listed(cometly.STANDARD_EVENT_NAMES)}, "
+            f"Export only these events, 1 to {cometly.MAX_EVENT_NAMES} of them. "
+            f"There are {_listed(cometly.STANDARD_EVENT_NAMES)}, "
             f"`{cometly.CUSTOM_EVENT_NAMES[0]}` to `{cometly.CUSTOM_EVENT_NAMES[-1]}`. Default: all events."
         ),
         examples=[["purchase", "upsell_purchase", "custom_event_1"]],

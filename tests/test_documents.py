@@ -1,18 +1,24 @@
-"""README.md, meltano.yml and .env.example say of each setting what ``tap-cometly --about`` says."""
+"""README.md, docs/, meltano.yml and .env.example say what the code says."""
 
 from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
+from datetime import date
+from decimal import Decimal
 
 import pytest
 import yaml
 
 from tap_cometly.config_schema import CONFIG_JSONSCHEMA
+from tap_cometly.errors import TapError
+from tap_cometly.reconcile.ledger import change
+from tap_cometly.records.summary import DaySummary
+from tap_cometly.windows.bookmark import Bookmark, DaySnapshot
+from tests.documents import PAGES, ROOT, block, blocks, section, text_of
 from tests.programs import run
+from tests.tapping import days_before, sync
 
-ROOT = Path(__file__).parent.parent
 SETTINGS = CONFIG_JSONSCHEMA["properties"]
 
 
@@ -30,10 +36,6 @@ def plugin():
     project = yaml.safe_load(text_of("meltano.yml"))
     (plugin,) = project["plugins"]["extractors"]
     return plugin
-
-
-def text_of(name):
-    return (ROOT / name).read_text(encoding="utf-8")
 
 
 def as_meltano_setting(name, schema):
@@ -91,7 +93,7 @@ def test_only_the_key_is_left_to_fill_in():
 
 
 def test_the_readme_has_every_setting_with_its_default_and_the_first_sentence_about_it():
-    rows = re.findall(r"^\| `(\w+)` \| (.*?) ?\| (.*) \|$", section("## Settings"), re.MULTILINE)
+    rows = re.findall(r"^\| `(\w+)` \| (.*?) ?\| (.*) \|$", section("README.md", "## Settings"), re.MULTILINE)
     expected = []
     for name, schema in SETTINGS.items():
         default = "required" if name in CONFIG_JSONSCHEMA["required"] else ""
@@ -101,15 +103,21 @@ def test_the_readme_has_every_setting_with_its_default_and_the_first_sentence_ab
     assert rows == expected
 
 
-@pytest.mark.parametrize(("stream", "heading"), [("events", "## What you get"), ("event_days", "## The current truth")])
-def test_the_readme_has_every_column_with_its_type(tmp_path, stream, heading):
+@pytest.mark.parametrize(
+    ("stream", "page", "heading"),
+    [
+        ("events", "README.md", "## What you get"),
+        ("event_days", "docs/current-truth.md", "## The columns of `event_days`"),
+    ],
+)
+def test_the_documents_have_every_column_with_its_type(tmp_path, stream, page, heading):
     config = tmp_path / "config.json"
     attribution = {"sources": ["email"], "attribution_model": "linear", "attribution_window": 30}
     config.write_text(json.dumps({"api_key": "none", **attribution}))
     streams = told("--discover", f"--config={config}")["streams"]
     columns = next(each for each in streams if each["tap_stream_id"] == stream)["schema"]["properties"]
     shown = {}
-    for names, kind in re.findall(r"^\| ((?:`\w+`(?:, )?)+) \| (\w+) \|", section(heading), re.MULTILINE):
+    for names, kind in re.findall(r"^\| ((?:`\w+`(?:, )?)+) \| (\w+) \|", section(page, heading), re.MULTILINE):
         shown.update(dict.fromkeys(re.findall(r"`(\w+)`", names), kind))
     assert shown == {name: kind_of(schema) for name, schema in columns.items()}
 
@@ -120,7 +128,70 @@ def kind_of(schema):
     return schema.get("format") or next(each for each in schema["type"] if each != "null")
 
 
-def section(heading):
-    readme = text_of("README.md")
-    begin = readme.index(heading)
-    return readme[begin : readme.find("\n## ", begin + 1)]
+def test_the_readme_is_short():
+    assert len(text_of("README.md").splitlines()) <= 160
+
+
+def test_every_link_leads_to_a_page_and_a_heading():
+    for page in PAGES:
+        for target in re.findall(r"\]\((?!https?:)([^)]+)\)", page.read_text(encoding="utf-8")):
+            assert leads_somewhere(page, target), f"{page.name}: {target}"
+
+
+def leads_somewhere(page, target):
+    name, _, anchor = target.partition("#")
+    file = page.parent / name if name else page
+    return file.is_file() and (not anchor or anchor in anchors(file.read_text(encoding="utf-8")))
+
+
+def anchors(text):
+    """The names under which GitHub shows the headings of a page."""
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def errors_below(kind):
+    return [kind, *(error for each in kind.__subclasses__() for error in errors_below(each))]
+
+
+def test_every_error_that_ends_a_run_names_a_page_that_is_there():
+    for error in errors_below(TapError):
+        assert leads_somewhere(ROOT / "README.md", error.page), error
+
+
+def keys(value):
+    """The names in a JSON value, at every depth; days are all alike."""
+    if not isinstance(value, dict):
+        return type(value).__name__
+    return {re.sub(r"\d{4}-\d\d-\d\d", "DAY", name): keys(inner) for name, inner in value.items()}
+
+
+def test_the_example_of_a_state_is_what_a_run_writes_and_takes(clock, config, tap):
+    example = json.loads(block("docs/state.md", "json", ""))
+    written = sync({**config, "start_date": str(days_before(clock, 2)[0])}, tap=tap).state
+    assert keys(example["bookmarks"]["events"]) == keys(written["bookmarks"]["events"])
+    bookmark = Bookmark.from_state(example["bookmarks"]["events"], start=date.max, replication_key="event_date")
+    assert keys(bookmark.to_state()) == keys(example["bookmarks"]["events"])
+
+
+def test_the_line_of_a_changed_day_is_what_the_ledger_says():
+    shown = "2025-03-02 changed since 2025-03-03 06:00 UTC: 412 → 409 rows, amount 18 230.50 → 17 980.50 (revision 2)"
+    assert shown in text_of("README.md")
+    before = DaySnapshot(
+        export_id=1,
+        digest="",
+        lines_digest="",
+        row_count=412,
+        amount_total=Decimal("18230.50"),
+        exported_at="2025-03-03T06:00:04Z",
+        revision=1,
+    )
+    now = DaySummary(
+        rows=409, amount_total=Decimal("17980.50"), digest="", lines_digest="", first_time=None, last_time=None
+    )
+    assert change(date(2025, 3, 2), before, now, 2) == shown
+
+
+def test_the_view_in_the_readme_is_that_of_the_page_about_it():
+    (view,) = [each.code for each in blocks("sql") if each.page == "README.md"]
+    assert view == block("docs/current-truth.md", "sql", "create view")

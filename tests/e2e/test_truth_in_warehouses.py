@@ -1,27 +1,23 @@
-"""README's view in real databases: it follows deletions and re-attribution, and the plain table keeps history."""
+"""The documents' view in real databases: it follows deletions and re-attribution, and the plain table keeps history."""
 
 from __future__ import annotations
 
 import datetime as dt
-import re
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from tests.documents import block
 from tests.e2e.test_warehouses import REQUESTS, SOURCES, DuckDBTable, PostgresTable, truth
 
 ROOT = Path(__file__).parent.parent.parent
-DOCUMENT = (ROOT / "README.md").read_text(encoding="utf-8")
 CENT = Decimal("0.01")
 
 
 def of_document(beginning, schema):
-    """The statement of the document that begins so, for the tables in this schema."""
-    section = DOCUMENT.partition("## The current truth: `event_days`")[2].partition("\n## ")[0]
-    blocks = re.findall(r"```sql\n(.*?)```", section, re.DOTALL)
-    (block,) = [each for each in blocks if each.startswith(beginning)]
-    return block.replace("cometly.", f"{schema}.")
+    """The statement of docs/current-truth.md that begins so, for the tables in this schema."""
+    return block("docs/current-truth.md", "sql", beginning).replace("cometly.", f"{schema}.")
 
 
 class Postgres(PostgresTable):
@@ -34,7 +30,7 @@ class Postgres(PostgresTable):
 
 
 class DuckDB(DuckDBTable):
-    create_view = "create or replace view"
+    create_view = "create or replace view cometly."
     schema = "cometly"
 
     def ask(self, sql):
