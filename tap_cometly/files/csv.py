@@ -218,7 +218,7 @@ class CsvFile:
         self._at_end = True
 
     def _pieces(self) -> Iterator[str]:
-        decoder = codecs.getincrementaldecoder("utf-8")()
+        decoder = codecs.getincrementaldecoder("utf-8-sig")()
         try:
             for chunk in self._chunks:
                 for start in range(0, len(chunk), PIECE_BYTES):

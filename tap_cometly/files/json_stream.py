@@ -238,7 +238,7 @@ class JsonStream:
         return True
 
     def _decoded(self, chunks: Iterable[bytes]) -> Iterator[str]:
-        decoder = codecs.getincrementaldecoder("utf-8")()
+        decoder = codecs.getincrementaldecoder("utf-8-sig")()
         try:
             for chunk in chunks:
                 for start in range(0, len(chunk), PIECE_BYTES):

@@ -136,10 +136,10 @@ def test_a_file_without_rows_is_an_empty_window(content):
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", "zero bytes"),
+        (b"", "0 bytes"),
         (b"<!doctype html><title>Sign in</title>", "neither gzip nor CSV"),
         (b'{"error":"expired"}', "neither gzip nor CSV"),
-        (gzip.compress(b"id,note\n1,a\n")[:-9], "cut short"),
+        (gzip.compress(b"id,note\n1,a\n")[:-9], "truncated"),
         (b"Sign in, please\n", "names none of the wanted columns"),
         (b'id,note\n1,"a', "cut short: the quotes of its last cell are not closed"),
         (b'id,note\n1,"a\n2,b\n', "cut short: the quotes of its last cell are not closed"),
@@ -171,7 +171,7 @@ def test_a_row_that_cannot_be_told_fails_its_file_and_says_where(content, reason
 
 def test_of_a_file_that_was_altered_nothing_else_is_said():
     content = gzip.compress(b"id,note\n1,a,b\n" + b"2,c\n" * 100_000)
-    with pytest.raises(CorruptFileError, match="altered"):
+    with pytest.raises(CorruptFileError, match="corrupt"):
         read(content[:-6] + b"\0\0\0\0\0\0")
 
 

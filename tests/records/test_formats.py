@@ -130,7 +130,7 @@ def test_of_several_files_the_one_with_the_misfit_is_named_with_its_line():
     with pytest.raises(InvalidRowsError, match="file 2 of 2: line 7: column `id` holds text that does not fit"):
         verify(list(map(io.BytesIO, files)), columns(), file_format=Csv())
     files[0] = gzip.compress(files[0])[:-3]
-    with pytest.raises(CorruptFileError, match="file 1 of 2: the file is cut short"):
+    with pytest.raises(CorruptFileError, match="file 1 of 2: the gzip file is truncated"):
         verify(list(map(io.BytesIO, files)), columns(), file_format=Csv())
 
 
