@@ -32,12 +32,14 @@ class Run:
         began: When it was started, in seconds of the machine's monotonic clock.
         ended: When both programs had ended.
         megabytes: The most memory that the first program had.
+        worked: For how many seconds processors worked for the first program, in all its threads.
         said: What the second one wrote to stdout.
     """
 
     began: float
     ended: float
     megabytes: float
+    worked: float
     said: bytes
 
     @property
@@ -92,7 +94,8 @@ def pipe(source: Sequence[str], sink: Sequence[str] = WC, environment: Mapping[s
             if code:
                 log.seek(0)
                 raise RuntimeError(f"{' '.join(command)} failed ({code}):\n{log.read()[-3000:].decode()}")
-    return Run(began, ended, usage.ru_maxrss / _MAXRSS_UNITS, second.stdout)
+    worked = usage.ru_utime + usage.ru_stime
+    return Run(began, ended, usage.ru_maxrss / _MAXRSS_UNITS, worked, second.stdout)
 
 
 def paired(mine: Iterable[float], others: Iterable[float]) -> float:

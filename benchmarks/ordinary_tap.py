@@ -36,7 +36,7 @@ class EventsStream(RESTStream[Any]):
 
     name = "events"
     path = FILE
-    primary_keys = ("id", "touchpoint_id")
+    primary_keys: tuple[str, ...] = ("id", "touchpoint_id")
     replication_key = "event_date"
 
     @property
@@ -85,6 +85,7 @@ class OrdinaryTap(Tap):
     """A tap that does nothing special."""
 
     name = "tap-ordinary"
+    stream_class: ClassVar[type[EventsStream]] = EventsStream
     config_jsonschema: ClassVar[dict[str, Any]] = th.PropertiesList(
         th.Property("api_url", th.StringType, required=True),
         th.Property("auth_token", th.StringType, required=True, secret=True),
@@ -95,7 +96,7 @@ class OrdinaryTap(Tap):
     def discover_streams(self) -> list[Stream]:
         """Return the stream, with the schema of the tap that it is compared with."""
         schema = json.loads(Path(self.config["schema"]).read_text(encoding="utf-8"))
-        return [EventsStream(self, schema=schema)]
+        return [self.stream_class(self, schema=schema)]
 
 
 if __name__ == "__main__":

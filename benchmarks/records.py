@@ -61,6 +61,7 @@ class Case:
         rates: Rows per second, a number for each round.
         megabytes: The most memory it ever had; no less than the benchmark has, from which the system counts on.
         before: Seconds until the file was asked for, each round.
+        worked: Seconds of processors for a row, each round: what others do on the machine matters less to them.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Case:
     rates: list[float] = dataclasses.field(default_factory=list)
     megabytes: float = 0.0
     before: list[float] = dataclasses.field(default_factory=list)
+    worked: list[float] = dataclasses.field(default_factory=list)
 
     def run(self, server: FileServer) -> None:
         """Run it once.
@@ -84,6 +86,7 @@ class Case:
         begun = min(server.asked(), default=run.began)  # what reads the file itself is under way at once
         self.rates.append(self.rows / (run.ended - begun))
         self.before.append(begun - run.began)
+        self.worked.append(run.worked / self.rows)
         self.megabytes = max(self.megabytes, run.megabytes)
 
 

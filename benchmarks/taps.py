@@ -37,9 +37,12 @@ class Taps:
 
     Args:
         folder: Where their settings and catalogs are kept.
+        ours: The module that is run for ours.
+        ordinary: The module that is run for the ordinary one.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, ours: str = OURS, ordinary: str = ORDINARY) -> None:
+        self._modules = {OURS: ours, ORDINARY: ordinary}
         self._folder = folder
         self._schema = folder / "schema.json"
         self._made = 0
@@ -81,7 +84,7 @@ class Taps:
         return [sys.executable, "-m", SOURCE, "read", *files]
 
     def _program(self, tap: str, config: dict[str, Any]) -> list[str]:
-        return [sys.executable, "-m", tap, f"--config={self._written(config)}"]
+        return [sys.executable, "-m", self._modules[tap], f"--config={self._written(config)}"]
 
     def _discover(self, program: list[str]) -> dict[str, Any]:
         found = subprocess.run([*program, "--discover"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)

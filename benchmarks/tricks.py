@@ -24,7 +24,7 @@ from benchmarks.server import FileServer
 from benchmarks.taps import OURS, Taps
 from tap_cometly import interpreter
 from tap_cometly.engine import download
-from tap_cometly.files import ndjson
+from tap_cometly.files import content, ndjson
 from tap_cometly.outputs import pipe as output
 from tap_cometly.records import decoder, encode
 
@@ -80,7 +80,7 @@ def _all_raw() -> None:
 
 
 def _small_chunks() -> None:
-    ndjson.CHUNK_BYTES = ndjson.BLOCK_BYTES  # type: ignore[misc]
+    content.CHUNK_BYTES = ndjson.BLOCK_BYTES  # type: ignore[misc]
 
 
 TRICKS: Final[Mapping[str, Callable[[], None]]] = {

@@ -10,8 +10,8 @@ from singer_sdk import typing as th
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-Kind = Literal["integer", "number", "boolean", "string", "date", "timestamp"]
-"""What a column of one simple type holds."""
+Kind = Literal["integer", "number", "boolean", "string", "date", "timestamp", "object"]
+"""What a column of one type holds. An object is whatever JSON object the vendor sends."""
 
 _JSON_TYPES: Final[dict[Kind, th.JSONTypeHelper[Any]]] = {
     "integer": th.IntegerType(),
@@ -20,6 +20,7 @@ _JSON_TYPES: Final[dict[Kind, th.JSONTypeHelper[Any]]] = {
     "string": th.StringType(),
     "date": th.DateType(),
     "timestamp": th.DateTimeType(),
+    "object": th.ObjectType(additional_properties=True),
 }
 
 

@@ -269,6 +269,9 @@ class Run:
         if unexpected := self._columns.unknown - known:  # what is only deselected may come all the same
             told = ", ".join(map(foreign, sorted(unexpected)))
             self._context.log.warning("Ignored unexpected columns: %s", told)
+        if self._columns.missing:
+            told = ", ".join(sorted(self._columns.missing))
+            self._context.log.warning("Left empty, because files lacked them: %s", told)
         if failures:
             raise UndeliveredDaysError(failures)
         if self._context.single_export:

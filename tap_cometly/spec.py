@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
     from datetime import date
 
+    from tap_cometly.files.format import Format
+
 
 class Query(Protocol):
     """What is asked of the vendor for every window of a stream: columns and filters."""
@@ -78,6 +80,7 @@ class ExportStream:
         query: Makes the query from the names of the selected columns.
         in_order: Puts names of columns into an order that is always the same, whatever a catalog did to it.
         creates_per_minute: How many exports may be created a minute, as the vendor documents it.
+        format: How the files of its exports are written; None for NDJSON.
     """
 
     name: str
@@ -91,6 +94,7 @@ class ExportStream:
     query: Callable[[Collection[str]], Query]
     in_order: Callable[[Collection[str]], list[str]]
     creates_per_minute: int
+    format: Format | None = None
 
     @property
     def schema(self) -> dict[str, Any]:

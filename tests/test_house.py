@@ -19,7 +19,7 @@ ROOMS = {
     "files": {"engine"},
     "records": {"files", "engine"},
     "windows": {"spec", "export_settings"},
-    "reconcile": {"records", "windows", "engine", "spec", "export_settings"},
+    "reconcile": {"records", "files", "windows", "engine", "spec", "export_settings"},
     "outputs": {"records"},
     "run": {
         "reconcile",
@@ -45,7 +45,7 @@ ROOMS = {
         "reading",
         "shutdown",
     },
-    "spec": set(),
+    "spec": {"files"},
     "export_settings": {"windows"},
     "environment": {"engine"},
     "reporting": {"engine", "spec"},

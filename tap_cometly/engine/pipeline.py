@@ -146,6 +146,8 @@ class Pipeline(Generic[RequestT, VerificationT]):
                 yield result
             finally:
                 task.drop_files()
+                task.result = None
+                del result  # with the verification, and whatever it keeps on disk
                 self._inbox.put(_Taken())
 
     def last_create_in(self) -> float:

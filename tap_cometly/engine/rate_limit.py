@@ -113,6 +113,11 @@ class RateLimit:
             if remaining is not None:
                 self._used_by_others = max(0, self._limit - remaining - len(self._answered))
 
+    def returned(self) -> None:
+        """Note that a request came back without having been counted: something else stood in its way."""
+        with self._lock:
+            self._in_flight -= 1
+
     def refused(self, now: float, retry_after: float | None, *, limit: int | None = None) -> float:
         """Note a refusal (429): send nothing more until the vendor's pause is over.
 

@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
 Piece = TypeVar("Piece")
 
@@ -34,7 +34,7 @@ def signals_blocked() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def prefetch(pieces: Iterator[Piece]) -> Iterator[Piece]:
+def prefetch(pieces: Iterator[Piece]) -> Generator[Piece]:
     """Yield pieces, while a thread of its own is already making the next one.
 
     Unlike that of an executor, the thread does not keep the program from ending while it waits for the network.

@@ -1,85 +1,25 @@
-"""Bytes of an export file to lines: compressed or not, whole or not.
-
-A file is recognised by its first bytes, never by a header: ``1f 8b`` is gzip (one or several members), an opening
-brace, be it after white space or a byte order mark, is plain NDJSON, and anything else (an HTML error page, most
-likely) is not an export.
-"""
+"""NDJSON: bytes of an export file to lines."""
 
 from __future__ import annotations
 
-import gzip
 import io
-import zlib
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Final
 
-from tap_cometly.engine.errors import CorruptFileError, InvalidRowsError
+from tap_cometly.engine.errors import InvalidRowsError
 from tap_cometly.engine.threads import prefetch
-
-_GzipFile: type[gzip.GzipFile]
-_BROKEN: Any = (gzip.BadGzipFile, zlib.error)
-try:
-    from isal.igzip import IGzipFile as _GzipFile
-    from isal.isal_zlib import IsalError
-except ImportError:  # no wheel of it for this machine: Python's own does the same at a quarter of the speed
-    _GzipFile = gzip.GzipFile
-else:
-    _BROKEN = (*_BROKEN, IsalError)
+from tap_cometly.files.content import Kind, chunks
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Collection, Generator, Iterator, Mapping
+
+    from tap_cometly import fields
 
 BLOCK_BYTES: Final = 256 * 1024
 """Decompressed bytes handled at a time: large enough to be quick, small enough to stay in the processor's cache."""
-CHUNK_BYTES: Final = 2 * 1024 * 1024
-"""Decompressed bytes made at a time. With less than a megabyte, glibc gives the memory of each block back to the system
-and asks for it anew with the next one, and that takes a third of all the time."""
 MAX_LINE_BYTES: Final = 64 * 1024 * 1024
 """A line may be so long. A record of that size is a mistake, and takes several times as much memory."""
 
-_GZIP_MAGIC: Final = b"\x1f\x8b"
-_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
-_WHITE_SPACE: Final = b" \t\r\n"
-_HEAD_BYTES: Final = 4096
-
-
-def chunks(file: IO[bytes]) -> Iterator[bytes]:
-    """Yield the decompressed content in pieces, without a byte order mark.
-
-    Args:
-        file: An export file, from its beginning.
-
-    Raises:
-        CorruptFileError: The file is empty, cut short, altered, followed by something else, or no export at all.
-        InvalidRowsError: The file is whole, but compressed twice.
-    """
-    file.seek(0)
-    head = file.read(_HEAD_BYTES)
-    file.seek(0)
-    if not head:
-        raise CorruptFileError("the export file is empty (0 bytes)")
-    plain = head.removeprefix(_BYTE_ORDER_MARK).lstrip(_WHITE_SPACE).startswith(b"{")
-    if not plain and not head.startswith(_GZIP_MAGIC):
-        raise CorruptFileError(f"the file is neither gzip nor JSON lines: it begins with {head[:2]!r}")
-    read = file.read if plain else _decompressed(file).read
-    try:
-        first = read(CHUNK_BYTES)
-        if first.startswith(_GZIP_MAGIC):
-            raise InvalidRowsError("the file is compressed twice")
-        if unmarked := first.removeprefix(_BYTE_ORDER_MARK):
-            yield unmarked
-        while chunk := read(CHUNK_BYTES):
-            yield chunk
-    except EOFError:
-        raise CorruptFileError("the gzip file is truncated or has trailing data") from None
-    except OverflowError:  # isal's word for a header that is longer than it reads ahead
-        raise CorruptFileError("the gzip file is corrupt: its header has no end") from None
-    except _BROKEN as error:
-        raise CorruptFileError(f"the gzip file is corrupt: {error}") from None
-
-
-def _decompressed(file: Any) -> gzip.GzipFile:
-    """Open an archive; length and checksum of each member are checked as its end is passed."""
-    return _GzipFile(fileobj=file, mode="rb")
+_KIND: Final = Kind("JSON lines", lambda head: head.startswith(b"{"))
 
 
 def line_blocks(file: IO[bytes]) -> Generator[bytes]:
@@ -94,7 +34,7 @@ def line_blocks(file: IO[bytes]) -> Generator[bytes]:
     """
     pieces: list[bytes] = []  # of the line that has no end yet
     length = 0
-    for chunk in prefetch(chunks(file)):
+    for chunk in prefetch(chunks(file, _KIND)):
         start = 0
         while end := chunk.rfind(b"\n", start, start + BLOCK_BYTES) + 1 or chunk.find(b"\n", start) + 1:
             if pieces:
@@ -130,3 +70,35 @@ def lines(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
             number += 1
             if stripped := line.strip():
                 yield number, stripped
+
+
+class _Ndjson:
+    """The format of files that hold one JSON object a line."""
+
+    converts = False
+
+    def read(self, file: IO[bytes], columns: Mapping[str, fields.Kind | None]) -> _Lines:
+        """Return the lines of a file; see `Format.read`."""
+        del columns
+        return _Lines(file)
+
+
+class _Lines:
+    """A file of lines that is being read."""
+
+    unknown: Collection[str] = ()
+    missing: Collection[str] = ()
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def blocks(self) -> Generator[bytes]:
+        """Yield the lines as they are; see `Reading.blocks`."""
+        return line_blocks(self._file)
+
+    def place(self, row: int) -> str:
+        """Return the line; see `Reading.place`."""
+        return f"line {row}"
+
+
+NDJSON: Final = _Ndjson()

@@ -19,6 +19,7 @@ import dataclasses
 from datetime import timezone
 from typing import IO, TYPE_CHECKING, Any
 
+from tap_cometly.files.ndjson import NDJSON
 from tap_cometly.reconcile.ledger import change, ledger_row
 from tap_cometly.reconcile.overlaps import KeyOverlaps
 from tap_cometly.reconcile.timezone_check import check_anywhere
@@ -116,7 +117,13 @@ class Reconciler:
             CorruptFileError: A file is not what the vendor wrote.
             InvalidRowsError: A row does not fit, or its events cannot belong to the day, wherever the Space is.
         """
-        verification = verify(files, self._columns, keys=self._compares_keys, before=self._initial.get(day))
+        verification = verify(
+            files,
+            self._columns,
+            file_format=self._stream.format or NDJSON,
+            keys=self._compares_keys,
+            before=self._initial.get(day),
+        )
         if span := verification.summary.span:
             check_anywhere(day, *span)
         self._overlaps.add(day, verification.keys)

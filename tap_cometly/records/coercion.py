@@ -75,6 +75,7 @@ KINDS: Final[dict[tuple[str, str | None], Kind]] = {
     ("string", None): "string",
     ("string", "date-time"): "timestamp",
     ("string", "date"): "date",
+    ("object", None): "object",
 }
 
 
@@ -168,8 +169,9 @@ _FITS: Final[dict[Kind, Fit]] = {
     "string": fit_string,
     "timestamp": fit_timestamp,
     "date": fit_date,
+    "object": _fit_instance(dict),
 }
-_INSTANCES: Final = {"object": dict, "array": list}
+_INSTANCES: Final = {"array": list}
 
 
 def json_type(value: object) -> str:

@@ -70,6 +70,7 @@ class Columns:
         measures: Which of them mean what.
         unknown: Keys that rows held but the catalog does not know; they are dropped. Of very many the first ones, and
             of very long ones the beginning.
+        missing: Columns that whole files lacked; they are null.
     """
 
     def __init__(
@@ -78,10 +79,12 @@ class Columns:
         self.measures = measures or Measures()
         self.all = tuple(Column.declared(name, schema, key=name in keys) for name, schema in properties.items())
         self.unknown: set[str] = set()
+        self.missing: set[str] = set()
         self._fits = [(column.name, column.fit) for column in self.all]
         self._names = frozenset(properties)
 
-    def _note_unknown(self, names: Collection[str]) -> None:
+    def note_unknown(self, names: Collection[str]) -> None:
+        """Remember names that the catalog does not know."""
         for name in itertools.islice(names, max(MAX_UNKNOWN_NAMED - len(self.unknown), 0)):
             self.unknown.add(name[:MAX_NAME])
 
@@ -96,7 +99,7 @@ class Columns:
             InvalidRowsError: A value does not fit; names the column and the type, never the value.
         """
         if not row.keys() <= self._names:
-            self._note_unknown(row.keys() - self._names)
+            self.note_unknown(row.keys() - self._names)
         fitted = {}
         for name, fit in self._fits:
             value = row.get(name)

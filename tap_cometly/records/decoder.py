@@ -38,6 +38,7 @@ _STRICT: Final[Mapping[Kind | None, Any]] = {
     "string": str,
     "timestamp": str,
     "date": str,
+    "object": dict,
 }
 _TIME_FORM: Final = "0000-00-00T00:00:00Z"
 _TO_ZERO: Final = str.maketrans("123456789", "000000000")
@@ -96,7 +97,8 @@ class Shape:
             for column in self._of_kinds("number")
         ]
         self._texts = [(column.name, column.fit) for column in self._of_kinds("timestamp", "date")]
-        self._loose = [attrgetter(name) for name in (*self.fitted, *untyped)]
+        objects = [column.name for column in self._of_kinds("object")]
+        self._loose = [attrgetter(name) for name in (*self.fitted, *objects, *untyped)]
         self._fits = self.fits(self.fitted)
         self._decoder = row_decoder(
             *((column.name, *self._strict(column)) for column in columns),

@@ -67,7 +67,7 @@ class RowsDigest:
         self._names = [column.name for column in columns]
         self._numbers = [column.name for column in columns if column.kind == "number"]
         self._times = [column.name for column in columns if column.kind == "timestamp"]
-        self._others = [column.name for column in columns if column.kind is None]
+        self._others = [column.name for column in columns if column.kind in {None, "object"}]
         self._declared = itemgetter(slice(0, len(columns)))
         # The same values in other columns are another content, but a day without rows always is the same.
         self._salt = xxhash.xxh3_64_intdigest("\n".join(self._names).encode())
@@ -139,5 +139,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value(context=EXACT) else value.normalize(EXACT)
     if isinstance(value, dict):
+        if _SIMPLE.issuperset(map(type, value.values())):
+            return value
         return {name: _plain(inner) for name, inner in value.items()}
     return list(map(_plain, value)) if isinstance(value, list) else value

@@ -23,7 +23,7 @@ from tap_cometly.records.line_ends import unbroken
 from tap_cometly.records.rows import read_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from tap_cometly.fields import Kind
     from tap_cometly.records.columns import Column, Columns
@@ -65,9 +65,10 @@ class Records:
 
 
 def record_blocks(
-    files: Iterable[IO[bytes]], verification: Verification, columns: Columns, own: dict[str, Any]
+    files: Sequence[IO[bytes]], verification: Verification, columns: Columns, own: dict[str, Any]
 ) -> Iterator[Records]:
     """Yield the records of verified files, encoded, many at once."""
+    files = verification.lines_of(files)
     if verification.shape is None:
         rows = (row | own for row in read_rows(files, columns))
         while some := list(itertools.islice(rows, ROWS_AT_ONCE)):
@@ -187,9 +188,10 @@ def _structs(
 
 
 def record_rows(
-    files: Iterable[IO[bytes]], verification: Verification, columns: Columns, own: dict[str, Any]
+    files: Sequence[IO[bytes]], verification: Verification, columns: Columns, own: dict[str, Any]
 ) -> Iterator[dict[str, Any]]:
     """Yield the same records one by one as Python values."""
+    files = verification.lines_of(files)
     if verification.shape is None:
         for row in read_rows(files, columns):
             yield row | own

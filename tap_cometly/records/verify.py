@@ -18,15 +18,17 @@ from array import array
 from operator import attrgetter
 from typing import IO, TYPE_CHECKING, Any, Final
 
-from tap_cometly.engine.errors import InvalidRowsError
-from tap_cometly.files.ndjson import line_blocks
+from tap_cometly.engine.errors import CorruptFileError, InvalidRowsError
+from tap_cometly.files.format import Place, RowSpool
+from tap_cometly.files.ndjson import NDJSON
 from tap_cometly.records.decoder import Shape, UnexpectedRowsError
 from tap_cometly.records.rows import decode_line, fit_line
 from tap_cometly.records.summary import DaySummary, SummaryBuilder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
+    from tap_cometly.files.format import Format, Reading
     from tap_cometly.records.columns import Columns
     from tap_cometly.records.summary import Known
 
@@ -49,22 +51,34 @@ class Verification:
         shape: What their rows look like; None where they can only be read one by one.
         verbatim: Whether each line is the record as it stands, but for integers that become text.
         keys: A hash of each row's `Measures.key`, if they were wanted and are not too many.
+        converted: The rows as lines, where the files do not hold them so.
     """
 
     summary: DaySummary
     shape: Shape | None
     verbatim: bool = False
     keys: array[int] | None = None
+    converted: RowSpool | None = None
+
+    def lines_of(self, files: Sequence[IO[bytes]]) -> Sequence[IO[bytes]]:
+        """Return files of lines with the rows of these files."""
+        return files if self.converted is None else (self.converted.file,)
 
 
 def verify(
-    files: Sequence[IO[bytes]], columns: Columns, *, keys: bool = False, before: Known | None = None
+    files: Sequence[IO[bytes]],
+    columns: Columns,
+    *,
+    file_format: Format = NDJSON,
+    keys: bool = False,
+    before: Known | None = None,
 ) -> Verification:
     """Read an export's files to their end and return what they hold, if every value of every row fits.
 
     Args:
         files: The files.
         columns: What their rows must fit.
+        file_format: How they are written.
         keys: Whether the verification must name the keys.
         before: What the same day held before, if it is known. Where the lines are the same, so is the digest of the
             values; where they are not, the files are read once more for it.
@@ -73,23 +87,45 @@ def verify(
         CorruptFileError: A file is not what the vendor wrote.
         InvalidRowsError: A line is no JSON object or holds a value that does not fit; names the line, not its content.
     """
-    verification = _verify(files, columns, keys=keys, name=before is None)
+    verification = _verify(files, columns, file_format, keys=keys, name=before is None)
     if before is None:
         return verification
     summary = verification.summary
     if summary.lines_digest != before.lines_digest:
-        summary = _verify(files, columns, keys=False, name=True).summary
+        summary = _verify(verification.lines_of(files), columns, NDJSON, keys=False, name=True).summary
     else:
         summary = dataclasses.replace(summary, digest=before.digest)
     return dataclasses.replace(verification, summary=summary)
 
 
-def _verify(files: Iterable[IO[bytes]], columns: Columns, *, keys: bool, name: bool) -> Verification:
+@contextlib.contextmanager
+def _in_file(number: int, of: int) -> Iterator[None]:
+    """Say in which of several files something is wrong."""
+    try:
+        yield
+    except (CorruptFileError, InvalidRowsError) as error:
+        raise type(error)(f"file {number} of {of}: {error}" if of > 1 else str(error)) from None
+
+
+def _verify(
+    files: Sequence[IO[bytes]], columns: Columns, file_format: Format, *, keys: bool, name: bool
+) -> Verification:
     verifier = _Verifier(columns, keys=keys, name=name)
-    for file in files:
-        with contextlib.closing(line_blocks(file)) as blocks:
-            verifier.take_file(blocks)
-    return Verification(verifier.tally.summary(), verifier.shape, verifier.verbatim, verifier.keys)
+    spool = RowSpool() if file_format.converts else None
+    kinds = {column.name: column.kind for column in columns.all}
+    for number, file in enumerate(files, 1):
+        reading = file_format.read(file, kinds)
+        blocks = reading.blocks()
+        with (
+            _in_file(number, len(files)),
+            contextlib.closing(spool.passing(blocks) if spool else blocks) as passing,
+        ):
+            verifier.take_file(passing, reading)
+        columns.note_unknown(reading.unknown)
+        columns.missing.update(reading.missing)
+    if spool:
+        spool.finish()
+    return Verification(verifier.tally.summary(), verifier.shape, verifier.verbatim, verifier.keys, spool)
 
 
 class _Verifier:
@@ -112,28 +148,28 @@ class _Verifier:
         shape = self.shape
         return self._tidy and shape is not None and shape.complete and not shape.fitted and not shape.unknown
 
-    def take_file(self, blocks: Iterable[bytes]) -> None:
-        """Add a file."""
-        line = 1
+    def take_file(self, blocks: Iterable[bytes], reading: Reading) -> None:
+        """Add the blocks of a file."""
+        row = 1
         try:
             for block in blocks:
-                line += self.take(block, line)
+                row += self.take(block, row, reading)
         except InvalidRowsError:
             # Nothing can be said of a file that was altered on its way, and whether it was shows only at its end.
             collections.deque(blocks, maxlen=0)
             raise
 
-    def take(self, block: bytes, first: int) -> int:
-        """Add a block that begins with this line; return how many lines it has."""
+    def take(self, block: bytes, first: int, reading: Reading) -> int:
+        """Add a block that begins with this line of a file; return how many lines it has."""
         # Only a block that holds a single long line is so large.
         if len(block) > LONG_LINE_BYTES and block.count(b",") > MAX_VALUES:
-            raise InvalidRowsError(f"line {first} holds more than {MAX_VALUES:,} values")
+            raise InvalidRowsError(f"{reading.place(first)} holds more than {MAX_VALUES:,} values")
         if lines := self._add(block):
             return lines
         tidied = _tidied(block)
         self._tidy &= tidied == block
         if tidied and not self._add(tidied):
-            self._add_line_by_line(block, first)
+            self._add_line_by_line(block, first, reading)
         return block.count(b"\n")
 
     def _add(self, block: bytes) -> int:
@@ -158,7 +194,7 @@ class _Verifier:
             if len(self.keys) > MAX_KEYS:
                 self.keys = None
 
-    def _add_line_by_line(self, block: bytes, first: int) -> None:
+    def _add_line_by_line(self, block: bytes, first: int, reading: Reading) -> None:
         """Add a block whatever its shape, and find a shape that takes it; if there is none, do without."""
         types: dict[str, set[type]] = collections.defaultdict(set)
         changed: set[str] = set()
@@ -168,8 +204,9 @@ class _Verifier:
         for number, line in enumerate(block.split(b"\n"), first):
             if not (stripped := line.strip()):
                 continue
-            row = decode_line(stripped, number)
-            values = fit_line(row, number, self._columns)
+            place = Place(reading, number)
+            row = decode_line(stripped, place)
+            values = fit_line(row, place, self._columns)
             self.tally.add(stripped + b"\n", values)
             if self._key:
                 self._note_keys([values.get(self._key)])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import collections
+import gc
 import gzip
 import itertools
 import logging
 import math
 import threading
+import weakref
 
 import pytest
 import requests_mock as rm
@@ -196,6 +198,23 @@ def test_files_are_closed_once_the_next_result_is_asked_for(clock, vendor, files
     with Pipeline(vendor, list("ab"), verify=read, log=LOG, clock=clock) as results:
         first, *_rest = (result.files[0] for result in results)
         assert first.closed
+
+
+def test_a_verification_is_let_go_once_the_next_result_is_asked_for(clock, vendor, files):
+    class Converted:
+        """What keeps something on disk for as long as somebody has it."""
+
+    made = []
+
+    def verify(_order, _files):
+        converted = Converted()
+        made.append(weakref.ref(converted))
+        return converted
+
+    with Pipeline(vendor, list("ab"), verify=verify, log=LOG, clock=clock) as results:
+        assert len(list(map(type, results))) == 2
+        gc.collect()
+        assert [converted() for converted in made] == [None, None]
 
 
 def test_a_vendor_without_data_names_no_file(clock, vendor):

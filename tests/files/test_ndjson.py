@@ -11,9 +11,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tap_cometly.engine.errors import CorruptFileError, InvalidRowsError
+from tap_cometly.files import content as archives
 from tap_cometly.files import ndjson
 from tap_cometly.files.ndjson import BLOCK_BYTES, lines
 
+ANYTHING = archives.Kind("anything", lambda _head: True)
 ROWS = b'{"id":1}\n{"id":2}\n'
 
 
@@ -65,15 +67,15 @@ def test_zeros_after_the_end_fill_up_a_block_and_mean_nothing():
 @given(st.lists(st.binary(max_size=3000), min_size=1, max_size=5), st.integers(1, 400))
 def test_pieces_of_any_size_make_the_whole(members, chunk):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ndjson, "CHUNK_BYTES", chunk)
+        patch.setattr(archives, "CHUNK_BYTES", chunk)
         content, whole = b"".join(map(gzip.compress, members)), b"".join(members)
         assume(not whole.startswith((b"\xef\xbb\xbf", b"\x1f\x8b")))
-        assert b"".join(ndjson.chunks(io.BytesIO(content))) == whole
+        assert b"".join(archives.chunks(io.BytesIO(content), ANYTHING)) == whole
 
 
 def test_without_the_faster_library_the_same_is_read(monkeypatch):
-    monkeypatch.setattr(ndjson, "_GzipFile", gzip.GzipFile)
-    monkeypatch.setattr(ndjson, "_BROKEN", (gzip.BadGzipFile, zlib.error))
+    monkeypatch.setattr(archives, "_GzipFile", gzip.GzipFile)
+    monkeypatch.setattr(archives, "_BROKEN", (gzip.BadGzipFile, zlib.error))
     assert read(gzip.compress(ROWS)) == read(ROWS)
     for damaged in (
         gzip.compress(ROWS)[:-3],

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from tap_cometly.engine.errors import CorruptFileError, InvalidRowsError
 from tap_cometly.fields import Measures
+from tap_cometly.files import content as archives
 from tap_cometly.files import ndjson
 from tap_cometly.records.columns import Columns
 from tap_cometly.records.encode import record_blocks, record_rows
@@ -202,7 +203,7 @@ def test_text_that_is_none_is_refused(broken):
 def test_blocks_may_end_anywhere(content, block, chunk):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ndjson, "BLOCK_BYTES", block)
-        patch.setattr(ndjson, "CHUNK_BYTES", chunk)
+        patch.setattr(archives, "CHUNK_BYTES", chunk)
         assert_same(zipped(content))
 
 

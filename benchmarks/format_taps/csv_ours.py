@@ -1,0 +1,30 @@
+"""Our tap, with its events in CSV files."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from typing_extensions import override
+
+from tap_cometly.events import events
+from tap_cometly.files.csv import Csv
+from tap_cometly.tap import TapCometly
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tap_cometly.settings import Settings
+    from tap_cometly.spec import ExportStream
+
+
+class CsvTap(TapCometly):
+    """The tap."""
+
+    @override
+    def export_streams(self, settings: Settings) -> Sequence[ExportStream]:
+        return [dataclasses.replace(events(settings), format=Csv())]
+
+
+if __name__ == "__main__":
+    CsvTap.cli()

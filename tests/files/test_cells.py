@@ -1,0 +1,102 @@
+"""Cells of text to values: whatever is done here, the value is the one that its column would have made of the text."""
+
+from __future__ import annotations
+
+import json
+import re
+import zoneinfo
+from datetime import timezone
+
+import msgspec
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from tap_cometly.engine.errors import InvalidRowsError
+from tap_cometly.files import cells
+from tap_cometly.files.cells import converter
+from tap_cometly.records.columns import Columns
+
+SCHEMAS = {
+    "integer": {"type": ["integer", "null"]},
+    "number": {"type": ["number", "null"]},
+    "boolean": {"type": ["boolean", "null"]},
+    "string": {"type": ["string", "null"]},
+    "date": {"type": ["string", "null"], "format": "date"},
+    "timestamp": {"type": ["string", "null"], "format": "date-time"},
+}
+ODD = re.split(
+    r"\s+",
+    """0 1 -1 +5 007 -0 1.50 1e5 .5 5. 1_000 ٣ 999999999999999999 9999999999999999999 11111111111111111111 - true TRUE
+False yes a 2025-01-31 2025-02-30 2025-01-31T10:00:00Z 2025-01-31T10:00:00+02:00 2025-01-31_10:00:00 2025-01-31_10:00:01
+2025-01-31_10:00:00.5 2025-01-31_10:00+02 2025-01-31_10:00:60 2025-01-31_10:00:xx 9999-12-31_23:59:59
+0001-01-01_00:00:00""",
+)
+LIKELY = st.one_of(
+    st.sampled_from(["", " ", " 1", *ODD, *(text.replace("_", " ") for text in ODD)]),
+    st.text(st.sampled_from("0123456789.-:T Z+"), max_size=20),
+    st.integers().map(str),
+    st.decimals(allow_nan=False, allow_infinity=False).map(str),
+)
+
+
+def fitted(columns, value):
+    try:
+        return columns.fit({"a": value})
+    except InvalidRowsError:
+        return "refused"
+
+
+def as_read(value):
+    """Return the value as it is after having been written as JSON."""
+    line = msgspec.json.Encoder(decimal_format="number").encode(value)
+    return json.loads(line, parse_float=str, parse_int=str)
+
+
+@given(st.sampled_from(list(SCHEMAS)), st.lists(LIKELY, min_size=1, max_size=6))
+@example("timestamp", ["2025-01-31 10:00:00", "2025-01-31 10:00+02"])
+@example("timestamp", ["2025-01-31 10:00:00", "2025-01-31 10:00:xx"])
+@example("integer", ["1", "-2", ""])
+def test_the_value_is_what_its_column_makes_of_the_text(kind, texts):
+    columns = Columns({"a": SCHEMAS[kind]})
+    values = converter(kind, empty_is_null=True, zone=timezone.utc)(texts)
+    assert len(values) == len(texts)
+    for text, value in zip(texts, values, strict=True):
+        expected = fitted(columns, text or None)
+        found = fitted(columns, value)
+        if "refused" in (found, expected):
+            assert found == expected
+        else:
+            assert as_read(found) == as_read(expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "in_utc"),
+    [
+        ("2025-01-31 10:00:00", "2025-01-31T09:00:00Z"),
+        ("2025-07-31T10:00:00", "2025-07-31T08:00:00Z"),
+        ("2025-01-31 10:00:00.25", "2025-01-31T09:00:00.25Z"),
+        ("2025-01-31 10:00:00Z", "2025-01-31 10:00:00Z"),
+        ("2025-01-31 10:00:00+05:00", "2025-01-31 10:00:00+05:00"),
+        ("2025-10-26 02:30:00", "2025-10-26T00:30:00Z"),
+        ("1890-01-01 12:00:00", "1890-01-01T11:06:32Z"),
+        ("", None),
+    ],
+    ids=["winter", "summer", "fraction", "in UTC", "with offset", "the hour that comes twice", "old offsets", "empty"],
+)
+def test_a_time_without_offset_is_one_of_its_zone(text, in_utc):
+    convert = converter("timestamp", empty_is_null=True, zone=zoneinfo.ZoneInfo("Europe/Berlin"))
+    assert [*convert([text]), *convert([text])] == [in_utc, in_utc]
+
+
+def test_a_time_that_no_calendar_has_in_utc_is_refused_rather_than_taken_for_utc():
+    convert = converter("timestamp", empty_is_null=True, zone=zoneinfo.ZoneInfo("America/New_York"))
+    [value] = convert(["9999-12-31 23:59:59"])
+    assert fitted(Columns({"a": SCHEMAS["timestamp"]}), value) == "refused"
+
+
+def test_minutes_are_not_remembered_without_end(monkeypatch):
+    monkeypatch.setattr(cells, "MAX_MINUTES", 2)
+    convert = converter("timestamp", empty_is_null=True, zone=zoneinfo.ZoneInfo("Europe/Berlin"))
+    texts = [f"2025-01-31 10:0{minute}:0{second}" for second in range(2) for minute in range(5)]
+    assert list(convert(texts)) == [f"{text[:10]}T09{text[13:]}Z" for text in texts]

@@ -1,0 +1,157 @@
+"""Windows of several days: which days are asked for together, and what becomes of a window that is too large."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tap_cometly.windows.delivered import DeliveredDays, DueDay
+from tap_cometly.windows.windows import Window, delivered_with, replaced, windows
+
+START = date(2025, 1, 1)
+
+
+def day(number):
+    return START + timedelta(days=number - 1)
+
+
+def due(*numbers, reason="new"):
+    return [DueDay(day(number), reason) for number in numbers]
+
+
+def window(first, last, reason="new"):
+    return Window(day(first), day(last), reason)
+
+
+reasons = st.sampled_from(["new", "missing", "lookback", "open"])
+due_days = st.dictionaries(st.integers(1, 60), reasons).map(
+    lambda days: [DueDay(day(number), reason) for number, reason in sorted(days.items())]
+)
+some_windows = st.builds(lambda first, length: window(first, first + length), st.integers(1, 500), st.integers(0, 400))
+
+
+def test_neighbours_are_asked_for_together():
+    assert windows(due(1, 2, 3), 31) == (window(1, 3),)
+
+
+def test_a_window_goes_over_no_hole():
+    assert windows(due(1, 2, 4, 5), 31) == (window(1, 2), window(4, 5))
+
+
+def test_a_window_has_one_reason():
+    days = [*due(1, 2, reason="missing"), *due(3, 4), *due(5, reason="open")]
+    assert windows(days, 31) == (window(1, 2, "missing"), window(3, 4), window(5, 5, "open"))
+
+
+def test_a_long_stretch_is_cut_into_windows_of_nearly_the_same_length():
+    assert list(map(len, windows(due(*range(1, 33)), 31))) == [16, 16]
+    assert list(map(len, windows(due(*range(1, 9)), 3))) == [2, 3, 3]
+
+
+def test_from_the_newest_day_to_the_oldest_windows_come_in_this_order_too():
+    assert windows([*due(3, reason="missing"), *due(9, 8, 7, 6)], 2) == (
+        window(3, 3, "missing"),
+        window(8, 9),
+        window(6, 7),
+    )
+
+
+def test_a_turn_in_time_begins_another_window():
+    assert windows(due(5, 6, 5 - 1), 31) == (window(5, 6), window(4, 4))
+
+
+def test_days_of_a_vendor_with_windows_of_a_day_are_as_they_were():
+    assert windows(due(1, 2, 3), 1) == (window(1, 1), window(2, 2), window(3, 3))
+
+
+@pytest.mark.parametrize("max_days", [0, -1])
+def test_a_window_of_no_day_is_a_mistake(max_days):
+    with pytest.raises(ValueError, match="at least one day"):
+        windows(due(1), max_days)
+
+
+def test_a_window_that_ends_before_it_begins_is_a_mistake():
+    with pytest.raises(ValueError, match="2025-01-02 to 2025-01-01"):
+        window(2, 1)
+
+
+@pytest.mark.parametrize(("one", "name"), [(window(1, 1), "2025-01-01"), (window(1, 31), "2025-01-01 to 2025-01-31")])
+def test_people_name_a_window_by_its_days(one, name):
+    assert str(one) == name
+
+
+@given(due_days, st.integers(1, 40), st.booleans())
+def test_every_due_day_is_in_exactly_one_window_for_its_reason_and_no_other_day_is(days, max_days, backwards):
+    days = days[::-1] if backwards else days
+    planned = windows(days, max_days)
+    covered = [(each, one.reason) for one in planned for each in (list(one.days())[:: -1 if backwards else 1])]
+    assert covered == [(each.day, each.reason) for each in days]
+    assert all(1 <= len(one) <= max_days for one in planned)
+
+
+@given(due_days, st.integers(1, 40))
+def test_windows_are_as_few_as_can_be(days, max_days):
+    stretches = 0
+    lengths = []
+    for before, each in itertools.pairwise([None, *days]) if days else ():
+        if before and each.reason == before.reason and each.day == before.day + timedelta(days=1):
+            lengths[-1] += 1
+        else:
+            stretches += 1
+            lengths.append(1)
+    assert len(windows(days, max_days)) == sum(-(-length // max_days) for length in lengths)
+
+
+@given(some_windows)
+def test_halves_have_the_days_of_the_whole_in_order_and_differ_by_a_day_at_most(whole):
+    halves = whole.halves()
+    if len(whole) == 1:
+        assert halves == ()
+    else:
+        first, second = halves
+        assert [*first.days(), *second.days()] == list(whole.days())
+        assert len(first) - len(second) in {0, 1}
+        assert {first.reason, second.reason} == {whole.reason}
+
+
+@given(some_windows, st.integers(1, 50))
+def test_a_window_is_halved_until_it_is_small_enough_and_no_day_is_asked_for_twice(whole, vendors_limit):
+    exported, plan = [], (whole,)
+    while plan:
+        one, *rest = plan
+        if len(one) > vendors_limit:
+            plan = replaced(plan, one, one.halves())
+        else:
+            exported += one.days()
+            plan = tuple(rest)
+    assert exported == list(whole.days())
+
+
+@given(some_windows)
+def test_single_days_are_the_days_of_the_window(whole):
+    assert [list(one.days()) for one in whole.single_days()] == [[each] for each in whole.days()]
+
+
+@pytest.mark.parametrize("smaller", [(), (window(1, 2),), (window(1, 2), window(2, 3)), (window(1, 2), window(3, 4))])
+def test_what_takes_the_place_of_a_window_must_have_its_days(smaller):
+    with pytest.raises(ValueError, match="not the days of 2025-01-01 to 2025-01-03"):
+        replaced((window(1, 3),), window(1, 3), smaller)
+
+
+@given(due_days, st.integers(1, 40), st.randoms())
+def test_what_is_delivered_by_windows_is_what_would_be_by_days(days, max_days, dice):
+    planned = [one for one in windows(days, max_days) if dice.random() < 0.7]
+    by_window = by_day = DeliveredDays()
+    for one in planned:
+        by_window = delivered_with(by_window, one)
+        for each in one.days():
+            by_day = by_day.with_delivered(each)
+    assert by_window == by_day
+    again = by_window.due(day(1), day(60), 0)
+    assert {each.day for each in again} == {day(n) for n in range(1, 61)} - {
+        each for one in planned for each in one.days()
+    }
