@@ -21,11 +21,11 @@ PYTHONS: Final = ("3.12", "3.11", "3.10")
 
 
 def main() -> int:
-    """Make the environment anew where anything has changed, and run the tests."""
+    """Make the environment, from the cache mostly, and run the tests."""
     interpreter = next(filter(None, map(find, PYTHONS)), None)
     if interpreter is None:
         sys.exit(f"PyAirbyte needs Python {', '.join(PYTHONS)}; there is none here")
-    _run(UV, "venv", "--quiet", "--allow-existing", f"--python={interpreter}", str(ENVIRONMENT))
+    _run(UV, "venv", "--quiet", "--clear", f"--python={interpreter}", str(ENVIRONMENT))
     _run(UV, "pip", "sync", "--quiet", f"--python={ENVIRONMENT}", str(TESTS / "requirements.txt"))
     _run(UV, "pip", "install", "--quiet", f"--python={ENVIRONMENT}", "--no-deps", "--editable=.")
     pytest = [str(ENVIRONMENT / "bin" / "python"), "-m", "pytest", "-n", "2", "--dist", "worksteal", str(TESTS)]
