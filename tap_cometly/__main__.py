@@ -7,14 +7,18 @@ import logging
 import sys
 from typing import Final
 
-from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.exceptions import ConfigValidationError, SingerSDKError
 
 from tap_cometly.errors import TapError
+from tap_cometly.outputs.standard_streams import give_up_stdout, open_all
 from tap_cometly.tap import TapCometly
 
 SWITCH_SECONDS: Final = 0.0002
 """How long a thread may have to wait for the interpreter. One that decompresses ahead needs it often, and each time for
 next to nothing; with Python's usual 5 ms it waits longer than it works."""
+
+NO_THREAD: Final = "can't start new thread"
+"""Python's words where the system has no memory for another thread, or does not allow it."""
 
 
 def main() -> None:
@@ -29,13 +33,27 @@ def main() -> None:
     # where that takes a tenth of the time of `--version`.
     gc.freeze()
     try:
+        open_all()
         TapCometly.cli()
     except ConfigValidationError as error:
-        for problem in error.errors:
+        for problem in error.errors or [str(error)]:
             log.error(problem)  # noqa: TRY400 - the user needs the problem, not our stack
         sys.exit(1)
-    except TapError as error:
+    except (TapError, SingerSDKError) as error:
         log.error(error)  # noqa: TRY400 - as above
+        give_up_stdout()
+        sys.exit(1)
+    except OSError as error:
+        log.error("The system refuses to go on: %s", error)  # noqa: TRY400 - as above
+        give_up_stdout()
+        sys.exit(1)
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and str(error) != NO_THREAD:
+            raise
+        log.error(  # noqa: TRY400 - as above
+            "The memory that this process may have is used up, or the number of its threads. Give it more, or set "
+            "`max_exports_in_flight` lower"
+        )
         sys.exit(1)
 
 

@@ -8,7 +8,8 @@
     ├── ChangedRequestError      the request no longer means what it did (`tap_cometly.windows.fingerprint`)
     ├── MalformedStateError      STATE makes no sense (`tap_cometly.windows.delivered`)
     ├── WrongTimezoneError       the data contradict the setting (`tap_cometly.reconcile.timezone_check`)
-    └── DeselectedColumnError    the ledger is of no use without a column (`tap_cometly.run`)
+    ├── DeselectedColumnError    the ledger is of no use without a column (`tap_cometly.run`)
+    └── OutputError              records cannot be written (`tap_cometly.outputs.standard_streams`)
 
 Mistakes in settings are the SDK's `ConfigValidationError`, which holds one message for each of them.
 """

@@ -50,7 +50,7 @@ VENDORS = {
     "events": {"vocabulary", "settings", "spec"},
     "client": {"events", "engine", "spec"},
     "tap": {"reading", "config_schema", "events", "settings", "client", "singer", "engine", "spec"},
-    "__main__": {"tap"},
+    "__main__": {"tap", "outputs"},
 }
 """The rooms of the vendor."""
 

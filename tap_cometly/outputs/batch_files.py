@@ -12,8 +12,11 @@ import gzip
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.helpers._batch import BaseBatchFileEncoding, StorageTarget
 from upath import UPath
 
+from tap_cometly.errors import TapError
+from tap_cometly.outputs.standard_streams import OutputError
 from tap_cometly.records.encode import Records
 
 _open_gzip: Any
@@ -42,13 +45,26 @@ class BatchFolder:
     """
 
     def __init__(self, config: BatchConfig) -> None:
+        encoding: object = config.encoding
+        storage: Any = config.storage
+        if not isinstance(encoding, BaseBatchFileEncoding) or not isinstance(storage, StorageTarget):
+            raise _refusal(
+                "`batch_config` must hold `encoding` and `storage`, for example "
+                '{"encoding": {"format": "jsonl", "compression": "gzip"}, "storage": {"root": "output/"}}'
+            )
         if config.encoding.format != "jsonl" or config.encoding.compression not in {"gzip", "none", None}:
-            raise ConfigValidationError(
+            raise _refusal(
                 "`batch_config` asks for files that this tap does not write: set `encoding.format` to 'jsonl' and "
                 "`encoding.compression` to 'gzip' or 'none'"
             )
-        if config.batch_size < 1:
-            raise ConfigValidationError("`batch_config.batch_size` is the number of records in a file: at least 1")
+        if type(config.batch_size) is not int or config.batch_size < 1:
+            raise _refusal("`batch_config.batch_size` is the number of records in a file: at least 1")
+        if not all(isinstance(text, str) for text in (storage.root, storage.prefix or "")):
+            raise _refusal("`batch_config.storage.root` and `prefix` must be text")
+        try:
+            self._root = UPath(storage.root, **storage.params).resolve()
+        except (ImportError, OSError, TypeError, ValueError) as error:
+            raise _refusal(f"`batch_config.storage` cannot be used: {error}") from None
         self._config = config
         self._gzipped = config.encoding.compression == "gzip"
 
@@ -79,17 +95,33 @@ class BatchFolder:
     @contextlib.contextmanager
     def _complete_or_gone(self, name: str) -> Iterator[IO[bytes]]:
         """Open a file that has its name only after the context, and only if nothing went wrong."""
-        storage = self._config.storage
-        path = UPath(storage.root, **storage.params).resolve() / name
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path = self._root / name
         unfinished = path.with_name(f"{path.name}.unfinished")
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             with unfinished.open("wb") as raw, _gzip(raw) if self._gzipped else contextlib.nullcontext(raw) as file:
                 yield file
             unfinished.rename(path)
+        except (TapError, OSError) as error:
+            _remove(unfinished)
+            if isinstance(error, TapError):
+                raise
+            raise OutputError(
+                f"cannot write to `batch_config.storage.root` ({self._config.storage.root}): "
+                f"{error.strerror or error}. Files that were named before are complete"
+            ) from None
         except BaseException:
-            unfinished.unlink(missing_ok=True)
+            _remove(unfinished)
             raise
+
+
+def _refusal(words: str) -> ConfigValidationError:
+    return ConfigValidationError(words, errors=[words])  # the SDK's command line tells the list only
+
+
+def _remove(path: Any) -> None:
+    with contextlib.suppress(OSError):  # it may be why we are here
+        path.unlink(missing_ok=True)
 
 
 def _gzip(raw: IO[bytes]) -> contextlib.AbstractContextManager[IO[bytes]]:

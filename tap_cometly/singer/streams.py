@@ -90,10 +90,11 @@ class SingerExportStream(Stream):
         from tap_cometly.outputs.batch_files import BatchFolder  # noqa: PLC0415 - only runs with files need it
 
         if not self._untouched:
-            raise ConfigValidationError(
+            words = (
                 "`batch_config` cannot be combined with `stream_maps`, flattening or deselected parts of a column: "
                 "files are written as the vendor's rows are. Remove the one or the other"
             )
+            raise ConfigValidationError(words, errors=[words])
         folder = BatchFolder(batch_config)
         with self.get_record_counter() as counter, self.get_sync_timer():
             for day in self.begin_run().days(self):
@@ -103,8 +104,16 @@ class SingerExportStream(Stream):
 
     @override
     def get_batch_config(self, config: Mapping[str, Any]) -> BatchConfig | None:
-        """Return the setting, but write no files for a connection test."""
-        return super().get_batch_config(config) if self.ABORT_AT_RECORD_COUNT is None else None
+        """Return the setting, but write no files for a connection test.
+
+        Raises:
+            ConfigValidationError: The SDK can make nothing of it.
+        """
+        try:
+            return super().get_batch_config(config) if self.ABORT_AT_RECORD_COUNT is None else None
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            words = f"`batch_config` cannot be used: {error}"
+            raise ConfigValidationError(words, errors=[words]) from None
 
     @property
     def _block_writer(self) -> MessageWriter | None:
@@ -194,6 +203,11 @@ class LedgerStream(Stream):
                 "`%s` is written together with `%s`, which is not selected: nothing to do", self.name, self._rows
             )
         return ()
+
+    @override
+    def get_batch_config(self, config: Mapping[str, Any]) -> BatchConfig | None:
+        """Return nothing: a few rows are no use for files."""
+        return None
 
     @override
     def _write_state_message(self) -> None:
