@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import NoReturn
+from typing import Final, NoReturn
 
-from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.exceptions import ConfigValidationError, SingerSDKError
 
 from tap_cometly import interpreter
 from tap_cometly.errors import NOT_ACCEPTED, TapError
+from tap_cometly.outputs.standard_streams import give_up_stdout, open_all
 from tap_cometly.singer.tap import UnusableSettingsError
 from tap_cometly.tap import TapCometly
+
+NO_THREAD: Final = "can't start new thread"
+"""Python's words where the system has no memory for another thread, or does not allow it."""
 
 
 def main() -> None:
@@ -23,18 +27,38 @@ def main() -> None:
     """
     interpreter.tune()
     try:
+        open_all()
         TapCometly.cli()
     except ConfigValidationError as error:  # from options that the SDK deals with before it runs a command
         _fail(UnusableSettingsError(error.errors or [str(error)]))
     except TapError as error:
         _fail(error)
+    except SingerSDKError as error:
+        _end(str(error), NOT_ACCEPTED)
+    except OSError as error:
+        _end(f"The system refuses to go on: {error}", 1)
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and str(error) != NO_THREAD:
+            raise
+        _end(
+            "The memory that this process may have is used up, or the number of its threads. Give it more, or set "
+            "`max_exports_in_flight` lower",
+            1,
+        )
 
 
 def _fail(error: TapError) -> NoReturn:
     """End with the words of an error: the user needs them, not our stack."""
-    for line in error.lines:
+    *others, last = error.lines
+    for line in others:
         logging.getLogger(TapCometly.name).error(line)
-    sys.exit(1 if error.is_passing else NOT_ACCEPTED)
+    _end(last, 1 if error.is_passing else NOT_ACCEPTED)
+
+
+def _end(last_line: str, status: int) -> NoReturn:
+    logging.getLogger(TapCometly.name).error(last_line)
+    give_up_stdout()
+    sys.exit(status)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@
     ├── WrongTimezoneError       the data contradict the setting (`tap_cometly.reconcile.timezone_check`)
     ├── DeselectedColumnError    the ledger is of no use without a column (`tap_cometly.run`)
     ├── UnusableStateError       what was handed over as STATE holds none (`tap_cometly.singer.given_state`)
-    └── UnusableSettingsError    the settings do not pass (`tap_cometly.singer.tap`)
+    ├── UnusableSettingsError    the settings do not pass (`tap_cometly.singer.tap`)
+    └── OutputError              records cannot be written (`tap_cometly.outputs.standard_streams`)
 
 Inside the program mistakes in settings are the SDK's `ConfigValidationError`, which holds one message for each of them.
 """

@@ -63,7 +63,7 @@ VENDORS = {
     "client": {"events", "settings", "engine", "environment", "spec"},
     "tap": {"reading", "config_schema", "events", "settings", "client", "singer", "engine", "spec"},
     "source": {"vocabulary", "config_schema", "settings", "events", "client", "airbyte", "engine", "interpreter"},
-    "__main__": {"tap", "singer", "interpreter"},
+    "__main__": {"tap", "singer", "outputs", "interpreter"},
 }
 """The rooms of the vendor."""
 

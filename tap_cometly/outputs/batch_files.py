@@ -13,8 +13,11 @@ import uuid
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.helpers._batch import BaseBatchFileEncoding, StorageTarget
 from upath import UPath
 
+from tap_cometly.errors import TapError
+from tap_cometly.outputs.standard_streams import OutputError
 from tap_cometly.records.encode import Records
 
 _open_gzip: Any
@@ -45,13 +48,28 @@ class BatchFolder:
     """
 
     def __init__(self, config: BatchConfig) -> None:
+        encoding: object = config.encoding
+        storage: Any = config.storage
+        if not isinstance(encoding, BaseBatchFileEncoding) or not isinstance(storage, StorageTarget):
+            raise _refusal(
+                "`batch_config` must hold `encoding` and `storage`, for example "
+                '{"encoding": {"format": "jsonl", "compression": "gzip"}, "storage": {"root": "output/"}}'
+            )
         if config.encoding.format != "jsonl" or config.encoding.compression not in {"gzip", "none", None}:
-            raise ConfigValidationError(
+            raise _refusal(
                 "`batch_config` asks for files that this tap does not write: set `encoding.format` to 'jsonl' and "
                 "`encoding.compression` to 'gzip' or 'none'"
             )
-        if config.batch_size < 1:
-            raise ConfigValidationError("`batch_config.batch_size` is the number of records in a file: at least 1")
+        if type(config.batch_size) is not int or config.batch_size < 1:
+            raise _refusal("`batch_config.batch_size` is the number of records in a file: at least 1")
+        if not all(isinstance(text, str) for text in (storage.root, storage.prefix or "")):
+            raise _refusal("`batch_config.storage.root` and `prefix` must be text")
+        try:
+            self._root = UPath(storage.root, **storage.params).resolve()
+        except ImportError:
+            raise _refusal(_missing_package(storage.root)) from None
+        except (OSError, TypeError, ValueError) as error:
+            raise _refusal(f"`batch_config.storage` cannot be used: {error}") from None
         self._config = config
         self._gzipped = config.encoding.compression == "gzip"
         self._check_storage()
@@ -64,17 +82,15 @@ class BatchFolder:
         """
         root = self._config.storage.root
         try:
-            path = self._path(f"{self._config.storage.prefix or ''}{uuid.uuid4().hex}.probe")
+            path = self._root / f"{self._config.storage.prefix or ''}{uuid.uuid4().hex}.probe"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(b"")
             path.unlink()
         except ImportError:
-            raise ConfigValidationError(_missing_package(root)) from None
+            raise _refusal(_missing_package(root)) from None
         except Exception as error:  # noqa: BLE001 - every library for a storage has its own
             reason = str(error) or type(error).__name__
-            raise ConfigValidationError(
-                f"`batch_config.storage.root` cannot be written to: {root} ({reason})"
-            ) from None
+            raise _refusal(f"`batch_config.storage.root` cannot be written to: {root} ({reason})") from None
 
     def parts(self, name: str, blocks: Iterable[Records]) -> Iterator[tuple[str, int]]:
         """Write records into files of bounded size; yield address and number of records of each when it is complete.
@@ -103,21 +119,24 @@ class BatchFolder:
     @contextlib.contextmanager
     def _complete_or_gone(self, name: str) -> Iterator[IO[bytes]]:
         """Open a file that has its name only after the context, and only if nothing went wrong."""
-        path = self._path(name)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path = self._root / name
         unfinished = path.with_name(f"{path.name}.unfinished")
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             with unfinished.open("wb") as raw, _gzip(raw) if self._gzipped else contextlib.nullcontext(raw) as file:
                 yield file
             unfinished.rename(path)
+        except (TapError, OSError) as error:
+            _remove(unfinished)
+            if isinstance(error, TapError):
+                raise
+            raise OutputError(
+                f"cannot write to `batch_config.storage.root` ({self._config.storage.root}): "
+                f"{error.strerror or error}. Files that were named before are complete"
+            ) from None
         except BaseException:
-            unfinished.unlink(missing_ok=True)
+            _remove(unfinished)
             raise
-
-    def _path(self, name: str) -> UPath:
-        storage = self._config.storage
-        folder: UPath = UPath(storage.root, **storage.params).resolve()
-        return folder / name
 
 
 def _missing_package(root: str) -> str:
@@ -125,6 +144,15 @@ def _missing_package(root: str) -> str:
     extra = _EXTRAS.get(protocol)
     install = f"install the tap with its extra `{extra}`" if extra else f"install what fsspec needs for {protocol}://"
     return f"`batch_config.storage.root` is {root}, for which a package is missing: {install}"
+
+
+def _refusal(words: str) -> ConfigValidationError:
+    return ConfigValidationError(words, errors=[words])  # the SDK's command line tells the list only
+
+
+def _remove(path: Any) -> None:
+    with contextlib.suppress(OSError):  # it may be why we are here
+        path.unlink(missing_ok=True)
 
 
 def _gzip(raw: IO[bytes]) -> contextlib.AbstractContextManager[IO[bytes]]:

@@ -20,6 +20,8 @@ import struct
 import sys
 from typing import TYPE_CHECKING, Final
 
+from tap_cometly.outputs.standard_streams import OutputError
+
 if sys.platform != "win32":
     import fcntl
     import termios
@@ -53,7 +55,7 @@ def writer_to(stdout: TextIO) -> Callable[[bytes], None]:
         pipe = _Pipe(descriptor)
         room, write = pipe.room, pipe.write
     else:
-        room, write = None, functools.partial(os.write, descriptor)
+        room, write = None, functools.partial(_write, descriptor)
 
     def write_all(lines: bytes) -> None:
         start = 0
@@ -63,9 +65,34 @@ def writer_to(stdout: TextIO) -> Callable[[bytes], None]:
             if end < len(lines):
                 # Back to the end of a line, or on to it where the line is longer than that.
                 end = lines.rfind(b"\n", start, end) + 1 or lines.find(b"\n", end) + 1 or len(lines)
-            start += write(view[start:end])
+            start += _or_told(write, view[start:end])
 
     return write_all
+
+
+def _or_told(write: Callable[[Buffer], int], content: Buffer) -> int:
+    try:
+        return write(content)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(
+            f"cannot write to stdout: {error.strerror or error}. What was written so far may end within a line; the "
+            "next run goes on after the last STATE in it"
+        ) from None
+
+
+def _write(descriptor: int, content: Buffer) -> int:
+    """Write, and wait for room where the other side has set the descriptor to refuse instead."""
+    while True:
+        try:
+            return os.write(descriptor, content)
+        except BlockingIOError:
+            if sys.platform == "win32":
+                raise
+            room = select.poll()
+            room.register(descriptor, select.POLLOUT)
+            room.poll()
 
 
 class _Pipe:
@@ -100,7 +127,7 @@ class _Pipe:
 
     def write(self, content: Buffer) -> int:
         """Write, and return how much was written."""
-        count = os.write(self._descriptor, content)
+        count = _write(self._descriptor, content)
         if self._pages:
             self._written.append(count)
             self._waiting += count

@@ -95,10 +95,11 @@ class SingerExportStream(Stream):
         from tap_cometly.outputs.batch_files import BatchFolder  # noqa: PLC0415 - only runs with files need it
 
         if not self._untouched:
-            raise ConfigValidationError(
+            words = (
                 "`batch_config` cannot be combined with `stream_maps`, flattening or deselected parts of a column: "
                 "files are written as the vendor's rows are. Remove the one or the other"
             )
+            raise ConfigValidationError(words, errors=[words])
         folder = BatchFolder(batch_config)
         ledger = self.tap.ledger_of(self.declared)
         with self.get_record_counter() as counter, self.get_sync_timer(), ledger.counted():
@@ -109,8 +110,16 @@ class SingerExportStream(Stream):
 
     @override
     def get_batch_config(self, config: Mapping[str, Any]) -> BatchConfig | None:
-        """Return the setting, but write no files for a connection test."""
-        return super().get_batch_config(config) if self.ABORT_AT_RECORD_COUNT is None else None
+        """Return the setting, but write no files for a connection test.
+
+        Raises:
+            ConfigValidationError: The SDK can make nothing of it.
+        """
+        try:
+            return super().get_batch_config(config) if self.ABORT_AT_RECORD_COUNT is None else None
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            words = f"`batch_config` cannot be used: {error}"
+            raise ConfigValidationError(words, errors=[words]) from None
 
     @property
     def _block_writer(self) -> MessageWriter | None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import abc
-import io
 import json
-import os
 import signal
 import sys
 from typing import IO, TYPE_CHECKING, Any, ClassVar, cast
@@ -20,8 +18,10 @@ from typing_extensions import override
 from tap_cometly.environment import Environment
 from tap_cometly.errors import TapError
 from tap_cometly.outputs.singer import MessageWriter
+from tap_cometly.outputs.standard_streams import give_up_stdout
 from tap_cometly.shutdown import Shutdown
 from tap_cometly.singer.env_config import settings_in_environment
+from tap_cometly.singer.given import MAX_LEVELS, checked_file, levels
 from tap_cometly.singer.given_state import unwrapped
 from tap_cometly.singer.streams import LedgerStream, SingerExportStream
 
@@ -156,9 +156,12 @@ class ExportTap(Tap):
     def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> Any:
         """Read the configuration files, and say which one cannot be read."""
         try:
-            return super().cb_config(ctx, param, value)
-        except (OSError, TypeError, ValueError) as error:
+            given = super().cb_config(ctx, param, value)
+            if levels(given.config) > MAX_LEVELS:
+                raise ValueError(f"it is nested deeper than {MAX_LEVELS} levels")  # noqa: TRY301 - told like the others
+        except (OSError, TypeError, ValueError, RecursionError) as error:
             raise click.BadParameter(f"cannot be read as a JSON object: {error}", ctx, param) from None
+        return given
 
     @override
     @classmethod
@@ -197,16 +200,15 @@ class ExportTap(Tap):
         """
         try:
             if plan is not None:
-                cls._print_plan(plan, kwargs["config"], _json_object("--state", state))
+                cls._print_plan(plan, kwargs["config"], checked_file("--state", state))
                 return
-            super().invoke(state=_json_object("--state", state), catalog=_json_object("--catalog", catalog), **kwargs)
+            super().invoke(state=checked_file("--state", state), catalog=checked_file("--catalog", catalog), **kwargs)
         except ConfigValidationError as error:
             # Told by ourselves: the SDK's last line would be that the validation failed, and not why.
             raise UnusableSettingsError(error.errors or [str(error)]) from None
         except BrokenPipeError:
             cls.logger.error("The reader of the records went away")  # noqa: TRY400 - that is all there is to say
-            # What is still in the buffer of stdout must not be flushed into the broken pipe at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            give_up_stdout()
             sys.exit(128 + signal.SIGPIPE)
 
     @override
@@ -239,21 +241,3 @@ class ExportTap(Tap):
                 if state is None:
                     plan = plan.with_remark("No STATE was given (`--state`): all days count as not delivered")
                 click.echo(json.dumps(plan.as_json(), indent=2) if form == "json" else plan.text())
-
-
-def _json_object(option: str, file: IO[str] | None) -> IO[str] | None:
-    """Return the file's text again if it holds a JSON object.
-
-    Raises:
-        click.BadParameter: It holds something else.
-    """
-    if file is None:
-        return None
-    text = file.read()
-    try:
-        sound = isinstance(json.loads(text), dict)
-    except ValueError:
-        sound = False
-    if not sound:
-        raise click.BadParameter(f"{file.name} must hold a JSON object", param_hint=option)
-    return io.StringIO(text)

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from typing_extensions import Self
 
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from datetime import date
     from decimal import Decimal
+
+_MAX_WHOLE_DIGITS: Final = 40
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -66,13 +68,13 @@ class DaySnapshot:
         try:
             digest, lines_digest, total = values["digest"], values["lines_digest"], values["amount_total"]
             snapshot = cls(
-                export_id=int(values["export_id"]),
+                export_id=_whole(values["export_id"]),
                 digest=digest,
                 lines_digest=lines_digest,
-                row_count=int(values["row_count"]),
+                row_count=_whole(values["row_count"]),
                 amount_total=None if total is None else EXACT.create_decimal(str(total)),
                 exported_at=values["exported_at"],
-                revision=int(values["revision"]),
+                revision=_whole(values["revision"]),
             )
             dates.parse_day(snapshot.exported_at)
             texts = isinstance(digest, str) and isinstance(lines_digest, str)
@@ -185,6 +187,15 @@ class Bookmark:
     def with_rewrite(self, days: Collection[date]) -> Self:
         """Return the bookmark after some delivered days came into doubt; others in ``days`` play no part."""
         return dataclasses.replace(self, rewrite=self.rewrite.union(day for day in days if day in self.delivered))
+
+
+def _whole(found: object) -> int:
+    """Return a count or number; a text of digits is one, and nothing with a fraction or an exponent."""
+    if isinstance(found, str) and len(found) <= _MAX_WHOLE_DIGITS:
+        found = int(found)
+    if not isinstance(found, int) or isinstance(found, bool) or not 0 <= found < 10**_MAX_WHOLE_DIGITS:
+        raise ValueError("not a whole number")
+    return found
 
 
 def _refuse_unless_names(found: object, key: str) -> None:

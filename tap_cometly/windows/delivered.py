@@ -13,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import itertools
+import reprlib
 from bisect import bisect_right
 from collections.abc import Mapping
 from datetime import date
@@ -32,6 +33,19 @@ Reason = Literal["new", "missing", "lookback", "open"]
 
 _BOOKMARK: Final = "replication_key_value"
 _DELIVERED: Final = "delivered"
+KEYS: Final = ("replication_key", _BOOKMARK, _DELIVERED, "since", "request", "snapshots", "rewrite")
+"""All keys of a stream's STATE that mean something; see `tap_cometly.windows.bookmark`."""
+_KEYS_OF_THE_SDK: Final = frozenset(
+    {"starting_replication_value", "replication_key_signpost", "progress_markers", "partitions", "context"}
+)
+_ALIKE: Final = 0.8
+"""From this ratio of `difflib` on, a key is taken for another one misspelt: "delivered_days", "snapshot"."""
+
+_MAX_SHOWN: Final = 100
+"""Characters of a text in STATE that a message shows, and of a key that are compared."""
+_SHOWN: Final = reprlib.Repr()
+_SHOWN.maxlevel = 3
+_SHOWN.maxstring = _SHOWN.maxother = _MAX_SHOWN
 
 
 class MalformedStateError(TapError, ValueError):
@@ -41,7 +55,7 @@ class MalformedStateError(TapError, ValueError):
 
     def __init__(self, key: str, found: object, rule: str) -> None:
         super().__init__(
-            f"STATE of the stream cannot be used: `{key}` {rule}; found {found!r}. "
+            f"STATE of the stream cannot be used: `{_SHOWN.repr(key)[1:-1]}` {rule}; found {_SHOWN.repr(found)}. "
             f"Correct it, or leave only `{_BOOKMARK}` with the last day that is complete in your warehouse, "
             "or reset this stream's STATE (`meltano run --full-refresh`)."
         )
@@ -74,7 +88,8 @@ class DeliveredDays:
 
         A bookmark alone (written by hand, or by an older version) means that everything from ``start`` through
         it is delivered; one that lies before ``start`` speaks for its own day only. Keys of the SDK, and keys that
-        are unknown here, play no part.
+        nobody knows, play no part; but one that looks like one of ours, misspelt, is refused whatever else is there:
+        beside a bookmark, a misspelt list of days would pass for "everything is delivered".
 
         Args:
             state: The stream's entry under ``bookmarks``; empty before the first run.
@@ -88,6 +103,7 @@ class DeliveredDays:
             raise MalformedStateError("bookmarks", state, "must hold an object for the stream")
         if (key := state.get("replication_key", replication_key)) != replication_key:
             raise MalformedStateError("replication_key", key, f"must be {replication_key!r}")
+        _refuse_misspelt(state, replication_key)
         bookmark = _day(state[_BOOKMARK], _BOOKMARK) if _BOOKMARK in state else None
         if _DELIVERED in state:
             progress = cls(_intervals(state[_DELIVERED]))
@@ -97,7 +113,6 @@ class DeliveredDays:
             return progress
         if bookmark is not None:
             return cls(((min(start, bookmark), bookmark),))
-        _refuse_misspelt(state, replication_key)
         return cls()
 
     def to_state(self, *, replication_key: str) -> dict[str, object]:
@@ -215,8 +230,15 @@ def _day(found: object, key: str) -> date:
 
 
 def _refuse_misspelt(state: Mapping[str, object], replication_key: str) -> None:
-    """Refuse a state whose progress hides behind a misspelt key: else it would be a silent full reload."""
-    for key in state:
-        if difflib.get_close_matches(key, (_BOOKMARK, _DELIVERED, replication_key), cutoff=0.85):
-            rule = f"is not a key of this stream; `{_BOOKMARK}` or `{_DELIVERED}` was probably meant"
-            raise MalformedStateError(key, state[key], rule)
+    """Refuse a state with a key that is none of ours but looks like it."""
+    ours = {_plain(key): key for key in (*KEYS, replication_key)}
+    for key in state.keys() - set(KEYS) - _KEYS_OF_THE_SDK:
+        if meant := difflib.get_close_matches(_plain(key[:_MAX_SHOWN]), ours, n=1, cutoff=_ALIKE):
+            # The name of the column is not a key of ours, but whoever writes it here means the bookmark.
+            name = _BOOKMARK if ours[meant[0]] == replication_key else ours[meant[0]]
+            raise MalformedStateError(key, state[key], f"is not a key of this stream; `{name}` was probably meant")
+
+
+def _plain(key: str) -> str:
+    """Return a key without what people vary: case, underscores, hyphens, spaces."""
+    return "".join(filter(str.isalnum, key)).casefold()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from tap_cometly.errors import TapError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+
+
+MAX_SHOWN: Final = 1000
 
 
 class ChangedRequestError(TapError):
@@ -52,7 +55,7 @@ def harmless_changes(before: Mapping[str, Any], now: Mapping[str, Any], *, ledge
     if added := sorted(new - old):
         told.append(f"new columns ({', '.join(added)}): new and looked-back days have them, older days do not")
     if removed := sorted(old - new):
-        told.append(f"columns that are no longer requested ({', '.join(removed)}): older days keep them")
+        told.append(f"columns that are no longer requested ({_cut(', '.join(removed))}): older days keep them")
     if before.get("timezone", now["timezone"]) != now["timezone"]:
         told.append(f"`timezone` was {_shown(before['timezone'])} and is {_shown(now['timezone'])}")
     if now["ledger"] and not before.get("ledger", True):
@@ -64,6 +67,10 @@ def harmless_changes(before: Mapping[str, Any], now: Mapping[str, Any], *, ledge
 
 
 def _shown(value: object) -> str:
-    if isinstance(value, list):
-        return ", ".join(map(str, value)) or "not set"
-    return "not set" if value is None else str(value)
+    text = ", ".join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value)
+    return _cut(text) or "not set"
+
+
+def _cut(text: str) -> str:
+    """Return what may come from a STATE that somebody wrote by hand, in no more words than a message has room for."""
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."

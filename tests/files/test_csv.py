@@ -128,7 +128,9 @@ def test_of_a_column_that_comes_twice_the_first_counts_or_it_is_refused():
         read(b"id,note,id\n1,a,2\n", repeated="refuse")
 
 
-@pytest.mark.parametrize("content", [b"id,note\n", b"note,id", b"\xef\xbb\xbfid,note\r\n\r\n", gzip.compress(b"", mtime=0)])
+@pytest.mark.parametrize(
+    "content", [b"id,note\n", b"note,id", b"\xef\xbb\xbfid,note\r\n\r\n", gzip.compress(b"", mtime=0)]
+)
 def test_a_file_without_rows_is_an_empty_window(content):
     assert rows_of(content) == []
 

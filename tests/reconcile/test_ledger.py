@@ -52,6 +52,21 @@ def test_a_change_reads_like_a_sentence():
     )
 
 
+@pytest.mark.parametrize(
+    ("total", "words"),
+    [
+        ("1e28", "10 000 000 000 000 000 000 000 000 000.00"),
+        ("12345678901234567890123456789.123", "12 345 678 901 234 567 890 123 456 789.123"),
+        ("1e999", "1.000000e+999"),
+        ("-1e999", "-1.000000e+999"),
+        ("1e-999", "1.000000e-999"),
+        ("9" * 5000, "1.000000e+5000"),
+    ],
+)
+def test_totals_beyond_all_bounds_are_told_in_few_words(total, words):
+    assert change(DAY, MEMORY, content(1, Decimal(total)), 2).endswith(f"amount 18 230.50 → {words} (revision 2)")
+
+
 def test_without_amounts_the_change_tells_rows_only():
     assert change(DAY, MEMORY, content(409, None), 2).endswith(": 412 → 409 rows (revision 2)")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import zoneinfo
 from datetime import date, datetime, timedelta, timezone
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from tap_cometly.engine.errors import InvalidRowsError
 from tap_cometly.reconcile import timezone_check
 from tap_cometly.sandbox.days import Days
 from tap_cometly.sandbox.events import Events
@@ -45,6 +47,24 @@ def check(day, zone, first, last):
     """Hold a day against a setting."""
     setting = timezone_check.TimezoneCheck(zoneinfo.ZoneInfo(zone), vendor="Cometly", log=logging.getLogger("test"))
     setting.check(day, first, last)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "belongs"),
+    [
+        ("2025-02-28T10:00:00", "2025-03-02T11:59:59", True),  # UTC+14 to UTC-12
+        ("2025-03-01T00:00:00", "2025-03-01T23:59:59", True),
+        ("2025-02-28T09:59:59", "2025-03-01T12:00:00", False),
+        ("2025-03-01T12:00:00", "2025-03-02T12:00:00", False),
+        ("2024-07-01T12:00:00", "2024-07-01T13:00:00", False),
+        ("0001-01-01T00:00:00", "9999-12-31T23:59:59", False),
+    ],
+)
+def test_what_is_that_day_nowhere_on_earth_is_another_days_file(first, last, belongs):
+    moments = [datetime.fromisoformat(text).replace(tzinfo=UTC) for text in (first, last)]
+    refused = contextlib.nullcontext() if belongs else pytest.raises(InvalidRowsError, match="not that day in any time")
+    with refused:
+        timezone_check.check_anywhere(date(2025, 3, 1), *moments)
 
 
 def instant(seconds):

@@ -55,6 +55,11 @@ class TestStateIsReadAs:
             ),
             pytest.param({"replication_key_value": "2025-01-01"}, delivered(1), id="a bookmark on the start"),
             pytest.param(
+                {"replication_key_value": "2025-01-09", "starting_replication_value": None, "note": "by hand"},
+                delivered((1, 9)),
+                id="keys that are not ours and resemble none",
+            ),
+            pytest.param(
                 {
                     "replication_key": "event_date",
                     "replication_key_value": "2025-01-09",
@@ -108,6 +113,24 @@ class TestStateIsReadAs:
         )
 
 
+MISSPELT = {
+    "deliverd": "`delivered`",
+    "Delivered": "`delivered`",
+    "delivered_days": "`delivered`",
+    "delivered ": "`delivered`",
+    "rewrites": "`rewrite`",
+    "re-write": "`rewrite`",
+    "snapshot": "`snapshots`",
+    "Snapshots": "`snapshots`",
+    "requests": "`request`",
+    "sinc": "`since`",
+    "replication_keys": "`replication_key`",
+    "replicationKeyValue": "`replication_key_value`",
+    "event-date": "`replication_key_value`",
+}
+"""Keys that mean nothing, beside a bookmark: whoever wrote them meant what they resemble."""
+
+
 class TestMalformedStateIsAnError:
     @pytest.mark.parametrize(
         ("state", "words"),
@@ -137,6 +160,15 @@ class TestMalformedStateIsAnError:
             ),
             ({"replication_key_vaule": "2025-01-09"}, ["`replication_key_vaule`", "`replication_key_value`"]),
             ({"event_date": "2025-01-09"}, ["`event_date`", "`replication_key_value`"]),
+            *(
+                (
+                    {"replication_key_value": "2025-01-09", misspelt: [["2025-01-01", "2025-01-04"]]},
+                    [f"`{misspelt}`", meant],
+                )
+                for misspelt, meant in MISSPELT.items()
+            ),
+            ({"delivered": [[f"{'9' * 5000}", "2025-01-01"]]}, ["`delivered[0]`", "..."]),
+            ({"delivered": [["a\nb", "2025-01-01"]]}, ["`delivered[0]`", "'a\\nb'"]),
         ],
         ids=str,
     )
@@ -144,6 +176,8 @@ class TestMalformedStateIsAnError:
         with pytest.raises(MalformedStateError) as caught:
             DeliveredDays.from_state(state, start=START, replication_key=KEY)
         message = str(caught.value)
+        assert len(message) < 1000
+        assert message.isprintable()
         for word in [*words, "leave only `replication_key_value`", "--full-refresh"]:
             assert word in message
 
