@@ -90,6 +90,48 @@ class Trouble:
         self.delays.send(None)  # the generator's protocol: the first value is no delay
 
 
+class Attempt:
+    """One export made for a request, and the trouble with it. A new one has had none, so nothing need be forgotten.
+
+    Args:
+        job: The vendor's name of the export; None while there is none yet.
+        created_at: When it was created.
+
+    Attributes:
+        job: The vendor's name of the export.
+        created_at: When it was created.
+        running_at: When it was last seen unfinished.
+        ready_at: When it was first seen finished.
+        links: Where its files are, as of the last poll.
+        links_are_fresh: Whether nobody has tried them yet.
+        links_refused: How often in a row fresh ones were refused.
+        unknown_since: Since when the vendor does not know the export, or not where its files are.
+        most_received: The most bytes that had arrived when a download broke off.
+        damaged: Whether its files were fetched before, in vain.
+    """
+
+    def __init__(self, job: Hashable = None, created_at: float = 0.0) -> None:
+        self.job = job
+        self.created_at = created_at
+        self.running_at: float | None = None
+        self.ready_at: float | None = None
+        self.links: tuple[Link, ...] = ()
+        self.links_are_fresh = False
+        self.links_refused = 0
+        self.unknown_since: float | None = None
+        self.most_received = 0
+        self.damaged = False
+        self._troubles: dict[tuple[Stage, type[ExportError]], Trouble] = {}
+
+    def trouble(self, stage: Stage, error: ExportError, now: float) -> Trouble:
+        """Return the trouble of this kind that there is at a stage, be it old or new."""
+        return self._troubles.setdefault((stage, type(error)), Trouble(now))
+
+    def trouble_is_over(self, stage: Stage) -> None:
+        """Forget the trouble at a stage."""
+        self._troubles = {place: trouble for place, trouble in self._troubles.items() if place[0] is not stage}
+
+
 class Task(Generic[RequestT, VerificationT]):
     """One request on its way.
 
@@ -98,19 +140,10 @@ class Task(Generic[RequestT, VerificationT]):
         stage: What it needs next.
         due: When it needs that, at the earliest.
         busy: Whether somebody is at work on it.
-        job: The vendor's name of the export.
+        attempt: The export that is followed.
         exports: How many were created for this request.
-        created_at: When the export was created.
-        running_at: When it was last seen unfinished.
-        ready_at: When it was first seen finished.
-        links: Where its files are, as of the last poll.
-        links_are_fresh: Whether nobody has tried them yet.
-        links_refused: How often in a row fresh ones were refused.
-        unknown_since: Since when the vendor does not know the export, or not where its files are.
-        transfers: Its files, as far as they have arrived.
-        most_received: The most bytes that had arrived when a download broke off.
-        damaged: Whether they were fetched before, in vain.
-        result: What became of it, once it is done.
+        transfers: The files of the export, as far as they have arrived.
+        result: What became of the request, once it is done.
     """
 
     def __init__(self, request: RequestT) -> None:
@@ -118,42 +151,15 @@ class Task(Generic[RequestT, VerificationT]):
         self.stage = Stage.CREATE
         self.due = -math.inf
         self.busy = False
-        self.job: Hashable = None
+        self.attempt = Attempt()
         self.exports = 0
-        self.created_at = 0.0
-        self.running_at: float | None = None
-        self.ready_at: float | None = None
-        self.links: tuple[Link, ...] = ()
         self.transfers: list[Transfer] = []
         self.result: Delivery[RequestT, VerificationT] | Failure[RequestT] | None = None
-        self._forget_trouble()
-
-    def _forget_trouble(self) -> None:
-        """Forget the trouble of an earlier export."""
-        self.links_are_fresh = False
-        self.links_refused = 0
-        self.damaged = False
-        self.unknown_since: float | None = None
-        self.most_received = 0
-        self._troubles: dict[tuple[Stage, type[ExportError]], Trouble] = {}
-
-    def trouble(self, error: ExportError, now: float) -> Trouble:
-        """Return the trouble of this kind that the request has at its stage, be it old or new."""
-        return self._troubles.setdefault((self.stage, type(error)), Trouble(now))
-
-    def trouble_is_over(self) -> None:
-        """Forget the trouble at this stage."""
-        for stage, kind in list(self._troubles):
-            if stage is self.stage:
-                del self._troubles[stage, kind]
 
     def has_job(self, job: Hashable, now: float) -> None:
         """Begin to follow a new export."""
-        self._forget_trouble()
-        self.job = job
+        self.attempt = Attempt(job, now)
         self.exports += 1
-        self.created_at = now
-        self.running_at = self.ready_at = None
 
     def needs(self, stage: Stage, due: float) -> None:
         """Go to a stage; nothing is done before ``due``."""
@@ -211,7 +217,7 @@ class Lifecycle(Generic[RequestT, VerificationT]):
             self._fail(task, str(outcome) if isinstance(outcome, ExportError) else _unexpected(outcome))
             return
         if not isinstance(outcome, LinkExpiredError):  # which may be trouble's doing
-            task.trouble_is_over()
+            task.attempt.trouble_is_over(task.stage)
         self._lost_in_a_row[task.stage] = 0
         if task.stage is Stage.CREATE:
             self._created(task, now, outcome)
@@ -229,11 +235,11 @@ class Lifecycle(Generic[RequestT, VerificationT]):
         task.needs(Stage.POLL, now + self._rhythm.first(finding_out=first_of_all))
 
     def _polled(self, task: Task[RequestT, VerificationT], now: float, outcome: object) -> None:
-        age = now - task.created_at
+        age = now - task.attempt.created_at
         if isinstance(outcome, UnknownJobError):
             self._missing(task, now, str(outcome))
             return
-        task.unknown_since = None
+        task.attempt.unknown_since = None
         if not isinstance(outcome, JobStatus):
             raise TypeError(f"unexpected answer about a job: {outcome!r}")
         if outcome.state is JobState.FAILED:
@@ -244,37 +250,37 @@ class Lifecycle(Generic[RequestT, VerificationT]):
             # How long it really took to find out: the machine may have slept since it was last asked for.
             self._export_again(task, now, f"the export was still '{outcome.word}' after {_minutes(age)}")
         else:
-            task.running_at = now
-            deadline = task.created_at + self._limits.export_seconds
+            task.attempt.running_at = now
+            deadline = task.attempt.created_at + self._limits.export_seconds
             task.needs(Stage.POLL, min(now + self._rhythm.gap(age), deadline))
 
     def _missing(self, task: Task[RequestT, VerificationT], now: float, reason: str) -> None:
         """Ask again for a while: a new job may not have got about, and an answer may be a slip."""
-        if task.unknown_since is None:
-            task.unknown_since = now
-        if now - task.unknown_since < PATIENCE_WITH_UNKNOWN_SECONDS:
-            task.needs(Stage.POLL, now + self._rhythm.gap(now - task.unknown_since))
+        if task.attempt.unknown_since is None:
+            task.attempt.unknown_since = now
+        if now - task.attempt.unknown_since < PATIENCE_WITH_UNKNOWN_SECONDS:
+            task.needs(Stage.POLL, now + self._rhythm.gap(now - task.attempt.unknown_since))
         else:
             self._export_again(task, now, reason)
 
     def _ready(self, task: Task[RequestT, VerificationT], now: float, links: tuple[Link, ...]) -> None:
-        if task.ready_at is None:
-            task.ready_at = now
-            running_age = 0.0 if task.running_at is None else task.running_at - task.created_at
-            self._rhythm.finished(now - task.created_at, running_age)
+        if task.attempt.ready_at is None:
+            task.attempt.ready_at = now
+            running_age = 0.0 if task.attempt.running_at is None else task.attempt.running_at - task.attempt.created_at
+            self._rhythm.finished(now - task.attempt.created_at, running_age)
             self._plan_first_polls_anew()
-            self._export_ended(task.request, now - task.created_at, True)
-        if len(links) != len(task.links):
+            self._export_ended(task.request, now - task.attempt.created_at, True)
+        if len(links) != len(task.attempt.links):
             task.drop_files()
-        task.links = links
-        task.links_are_fresh = True
+        task.attempt.links = links
+        task.attempt.links_are_fresh = True
         task.needs(Stage.FETCH, now)
 
     def _plan_first_polls_anew(self) -> None:
         for task in self._tasks:
-            never_asked = task.running_at is None and task.ready_at is None
+            never_asked = task.attempt.running_at is None and task.attempt.ready_at is None
             if task.stage is Stage.POLL and never_asked and not task.busy:
-                task.due = min(task.due, task.created_at + self._rhythm.first())
+                task.due = min(task.due, task.attempt.created_at + self._rhythm.first())
 
     def _fetched(self, task: Task[RequestT, VerificationT], now: float, outcome: object) -> None:
         if isinstance(outcome, Delivery):
@@ -282,19 +288,19 @@ class Lifecycle(Generic[RequestT, VerificationT]):
         elif isinstance(outcome, InvalidRowsError):
             self._fail(task, str(outcome))
         elif isinstance(outcome, LinkExpiredError):
-            task.links_refused = task.links_refused + 1 if task.links_are_fresh else 0
-            if task.links_refused < MAX_LINKS_REFUSED:
+            task.attempt.links_refused = task.attempt.links_refused + 1 if task.attempt.links_are_fresh else 0
+            if task.attempt.links_refused < MAX_LINKS_REFUSED:
                 self._log.info("%s: %s; asking for a fresh link", task.request, outcome)
                 task.needs(Stage.POLL, now)
             else:
                 self._export_again(task, now, str(outcome))
         elif isinstance(outcome, CorruptFileError):
             task.drop_files()
-            if task.damaged:
+            if task.attempt.damaged:
                 self._export_again(task, now, str(outcome))
             else:
                 self._log.warning("%s: %s; downloading it again", task.request, outcome)
-                task.damaged = True
+                task.attempt.damaged = True
                 task.needs(Stage.POLL, now)
         else:
             raise TypeError(f"unexpected outcome of a download: {outcome!r}")
@@ -306,9 +312,9 @@ class Lifecycle(Generic[RequestT, VerificationT]):
     ) -> None:
         """Wait and try the same again, unless it has not worked for too long."""
         if self._progressed(task):
-            task.trouble_is_over()
-        task.links_are_fresh = False
-        trouble = task.trouble(error, now)
+            task.attempt.trouble_is_over(task.stage)
+        task.attempt.links_are_fresh = False
+        trouble = task.attempt.trouble(task.stage, error, now)
         lasted = now - trouble.since
         throttled = isinstance(error, RateLimitedError)
         patience = self._limits.throttled_seconds if throttled else self._limits.trouble_seconds
@@ -324,8 +330,8 @@ class Lifecycle(Generic[RequestT, VerificationT]):
     def _progressed(self, task: Task[RequestT, VerificationT]) -> bool:
         """Whether the last attempt brought a good part of the file, so that another one is likely to help."""
         received = sum(transfer.received for transfer in task.transfers)
-        progressed = received >= task.most_received + PROGRESS_BYTES
-        task.most_received = max(task.most_received, received)
+        progressed = received >= task.attempt.most_received + PROGRESS_BYTES
+        task.attempt.most_received = max(task.attempt.most_received, received)
         return progressed
 
     def _remaining_patience(self, stage: Stage) -> float:
@@ -346,8 +352,8 @@ class Lifecycle(Generic[RequestT, VerificationT]):
                     self._fail(other, f"skipped: {MAX_LOST_IN_A_ROW} exports in a row failed the same way: {reason}")
 
     def _export_again(self, task: Task[RequestT, VerificationT], now: float, reason: str) -> None:
-        if task.ready_at is None:
-            self._export_ended(task.request, now - task.created_at, False)
+        if task.attempt.ready_at is None:
+            self._export_ended(task.request, now - task.attempt.created_at, False)
         task.drop_files()
         if task.exports >= MAX_EXPORTS_PER_REQUEST:
             self._fail(task, f"{reason} (export {task.exports} of {MAX_EXPORTS_PER_REQUEST})")

@@ -155,7 +155,7 @@ class Pipeline(Generic[RequestT, VerificationT]):
         now = self._clock.now()
         if waiting := sum(task.stage is Stage.CREATE and not task.busy for task in self._tasks):
             return self._vendor.create_limit.seconds_for(waiting, now)
-        return max((task.created_at for task in self._tasks), default=now) - now
+        return max((task.attempt.created_at for task in self._tasks), default=now) - now
 
     def interrupt(self, error: BaseException) -> None:
         """Make the consumer's wait end with ``error``. May be called from a signal handler."""
@@ -243,27 +243,27 @@ class Pipeline(Generic[RequestT, VerificationT]):
         return self._vendor.create(task.request)
 
     def _poll(self, task: Task[RequestT, VerificationT]) -> JobStatus:
-        return self._vendor.status(task.job)
+        return self._vendor.status(task.attempt.job)
 
     def _fetch(self, task: Task[RequestT, VerificationT]) -> Delivery[RequestT, VerificationT]:
-        while len(task.transfers) < len(task.links):
+        while len(task.transfers) < len(task.attempt.links):
             task.transfers.append(Transfer(self._session, now=self._clock.now, read_seconds=self._limits.read_seconds))
         with contextlib.ExitStack() as stack:
             arriving = [
                 stack.enter_context(transfer.arriving(link))
-                for transfer, link in zip(task.transfers, task.links, strict=True)
+                for transfer, link in zip(task.transfers, task.attempt.links, strict=True)
             ]
             verification = self._verify(task.request, tuple(arriving))
             for file in arriving:
                 file.seek(0, os.SEEK_END)  # whatever the verification needed of it, all of it must have arrived
         return Delivery(
             request=task.request,
-            job=task.job,
+            job=task.attempt.job,
             files=tuple(transfer.file for transfer in task.transfers),
             verification=verification,
             file_bytes=sum(transfer.received for transfer in task.transfers),
-            created_at=task.created_at,
-            ready_at=task.ready_at or task.created_at,
+            created_at=task.attempt.created_at,
+            ready_at=task.attempt.ready_at or task.attempt.created_at,
         )
 
     def _hand_over(self) -> None:
