@@ -7,6 +7,7 @@ stages   where the time goes: download, decompress, check, encode, write
 growth   from one row to ten millions
 tricks   what each trick of the fast path is worth
 startup  --version, --discover and --about, beside the import of the SDK
+formats  a CSV file and one large JSON object to messages, each beside an ordinary tap
 pipes    whole pipelines into PostgreSQL and DuckDB, beside an ordinary tap
 """
 
@@ -22,7 +23,7 @@ import subprocess
 import sys
 from typing import Final
 
-PARTS: Final = ("records", "stages", "tricks", "growth", "startup", "pipes")
+PARTS: Final = ("records", "stages", "tricks", "growth", "startup", "pipes", "formats")
 
 
 def main() -> int:
@@ -43,6 +44,7 @@ def main() -> int:
         "tricks": {"--rows": chosen.rows, "--rounds": chosen.rounds},
         "growth": {"--most": chosen.most},
         "startup": {"--rounds": chosen.rounds},
+        "formats": {"--rows": chosen.rows, "--rounds": chosen.rounds},
         "pipes": {"--rows": chosen.pipe_rows, "--rounds": chosen.rounds},
     }
     print(

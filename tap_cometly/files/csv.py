@@ -2,7 +2,7 @@
 
 Python's own `csv` reads the cells; what it is fed is cut so that one row, be it broken or endless, cannot fill the
 memory. The rows of a piece of the file are turned into columns, each column is read at once, and the columns become
-lines of JSON: of the 6.7 us that a row of 20 cells takes, 3 are those of `csv`.
+lines of JSON. Where a piece has no quote at all, its lines need not even be read by `csv`, but only be split.
 
 Quotes, commas and line breaks in cells, any line ends, and a byte order mark are as the RFC and life have them. A row
 that has not as many cells as the header fails the file: nobody can know which cell is the odd one. A file that does not
@@ -17,6 +17,7 @@ import csv
 import dataclasses
 import io
 import itertools
+import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timezone, tzinfo
@@ -44,6 +45,7 @@ Table = Mapping[str, Sequence[Any]]
 
 _KIND: Final = Kind("CSV", lambda head: not head.startswith((b"<", b"{", b"[")))
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
+_HAS_QUOTE: Final = operator.methodcaller("__contains__", '"')
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
 
 
@@ -114,30 +116,43 @@ class CsvFile:
     def blocks(self) -> Generator[bytes]:
         """Yield the rows as lines of JSON; see `Reading.blocks`."""
         csv.field_size_limit(MAX_ROW_BYTES)  # of this process; the usual one is less than a cell may have elsewhere
-        reader = csv.reader(itertools.chain.from_iterable(self._lines()), delimiter=self._rules.delimiter, strict=True)
+        pieces = self._lines()
         try:
-            while not self._header:
-                if (header := next(reader, None)) is None:
-                    return
-                self._header = header
-            self._take_header()
-            self._lines_before = reader.line_num
-            rows: list[list[str]] = []
+            for lines in pieces:
+                rows = self._split(lines) or self._read_quoted(lines, pieces)
+                self._bytes_since_row = 0
+                if rows and not self._header:
+                    self._take_header(rows)
+                self._rows = rows
+                if block := self._block():
+                    yield block
+                self._rows_before += sum(map(bool, rows))
+                self._lines_before = self._lines_handed
+        finally:
+            self._chunks.close()
+
+    def _split(self, lines: list[str]) -> list[list[str]]:
+        """Return the rows of lines without a quote, which takes a third of the time; none if there is one."""
+        if any(map(_HAS_QUOTE, lines)):
+            return []
+        delimiter = self._rules.delimiter
+        return [text.split(delimiter) if (text := line.rstrip("\r\n")) else [] for line in lines]
+
+    def _read_quoted(self, lines: list[str], pieces: Iterator[list[str]]) -> list[list[str]]:
+        """Return the rows of lines, and of those that follow if the last row goes on in them."""
+        following = itertools.chain(lines, itertools.chain.from_iterable(pieces))
+        reader = csv.reader(following, delimiter=self._rules.delimiter, strict=True)
+        rows = []
+        try:
             for row in reader:
                 rows.append(row)
-                if reader.line_num >= self._lines_handed:
-                    self._rows, rows = rows, []
-                    self._bytes_since_row = 0
-                    if block := self._block():
-                        yield block
-                    self._rows_before += sum(map(bool, self._rows))
-                    self._lines_before = reader.line_num
+                if self._lines_before + reader.line_num >= self._lines_handed:
+                    break
         except csv.Error as error:
             if self._at_end:
                 raise CorruptFileError("the file is cut short: the quotes of its last cell are not closed") from None
-            self._refuse(f"line {reader.line_num} is not CSV ({error})")
-        finally:
-            self._chunks.close()
+            self._refuse(f"line {self._lines_before + reader.line_num} is not CSV ({error})")
+        return rows
 
     def place(self, row: int) -> str:
         """Return the line in which a row begins; see `Reading.place`."""
@@ -150,13 +165,19 @@ class CsvFile:
             line += 1 + sum(len(_LINE_END.findall(cell)) for cell in cells)
         return f"line {line}"
 
-    def _take_header(self) -> None:
-        """Take the names of the columns."""
-        rules, names = self._rules, [name.strip() for name in self._header]
+    def _take_header(self, rows: list[list[str]]) -> None:
+        """Take the names of the columns from the first row that is not blank, and leave a blank one in its place."""
+        place = next((place for place, row in enumerate(rows) if row), None)
+        if place is None:
+            return
+        rules, names = self._rules, [name.strip() for name in rows[place]]
         repeated = sorted(name for name, count in collections.Counter(names).items() if count > 1)
         if repeated and rules.repeated == "refuse":
             self._refuse(f"the header has these columns more than once: {', '.join(repeated)}")
         self._header = names
+        # Where rows stand is reckoned from here on, and the header may have line breaks of its own.
+        self._lines_before += sum(len(_LINE_END.findall(name)) for name in rows[place])
+        rows[place] = []
         # By going backwards, the first one of several comes last and counts.
         self._positions = {name: position for position, name in reversed(list(enumerate(names)))}
         made = rules.derive(dict.fromkeys(self._positions, ())) if rules.derive else self._positions
@@ -169,6 +190,8 @@ class CsvFile:
 
     def _block(self) -> bytes:
         """Return the rows at hand as lines of JSON."""
+        if not self._header:
+            return b""
         rows, width = self._rows, len(self._header)
         if set(map(len, rows)) != {width} and not (rows := self._of_width(width)):
             return b""

@@ -3,7 +3,7 @@
 Python's own scanner of JSON takes a value from wherever it begins in a text and tells where it ends
 (`json.JSONDecoder.raw_decode`). So a value that is in memory whole is read at once, however much there is in it: a
 profile with all its events, say. Only a value that is too large for that is entered, and its members are read one by
-one. That is four times as fast as a parser that hands over every token (`ijson`), and it is as exact: each bracket,
+one. That is three times as fast as to build values from the tokens of `ijson`, and it is as exact: each bracket,
 comma and colon between the values that are read at once is looked at here, everything within them by the scanner.
 """
 
