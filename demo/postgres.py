@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 
 _NOBODY: Final = "65534"
 
+_ROOT_WITHOUT_RIGHTS: Final = (
+    "PostgreSQL does not run as root, so it runs as nobody, with root's right to pass through folders. Where this root "
+    "may not give that right away (in some containers), use another user, or a folder that everybody may enter."
+)
+
 
 class PostgresError(Exception):
     """PostgreSQL does not start; the message says why and what helps."""
@@ -117,7 +122,8 @@ class Postgres:
             if result.returncode:
                 said.seek(0)
                 reason = said.read().decode(errors="replace").strip()
-                raise PostgresError(f"PostgreSQL's {program} failed; its data are in {self.data}.\n{reason}")
+                words = f"PostgreSQL's {program} failed; its data are in {self.data}.\n{reason}"
+                raise PostgresError(f"{words}\n{_ROOT_WITHOUT_RIGHTS}" if self._as_user else words)
 
 
 def _programs() -> Path:
@@ -140,4 +146,7 @@ def _not_as_root() -> list[str]:
         raise PostgresError("PostgreSQL does not run as root, and there is no `setpriv` to help: use another user.")
     rights = "+dac_override"
     identity = [f"--reuid={_NOBODY}", f"--regid={_NOBODY}", "--clear-groups"]
-    return [setpriv, *identity, f"--inh-caps={rights}", f"--ambient-caps={rights}"]
+    # initdb asks access(2) whether it may enter, which forgets such a right for a real user who is not root, unless
+    # this bit says that rights and users have nothing to do with each other.
+    kept = "--securebits=+no_setuid_fixup"
+    return [setpriv, *identity, f"--inh-caps={rights}", f"--ambient-caps={rights}", kept]

@@ -55,7 +55,7 @@ def writer_to(stdout: TextIO) -> Callable[[bytes], None]:
         pipe = _Pipe(descriptor)
         room, write = pipe.room, pipe.write
     else:
-        room, write = None, functools.partial(_write, descriptor)
+        room, write = None, functools.partial(os.write, descriptor)
 
     def write_all(lines: bytes) -> None:
         start = 0
@@ -65,34 +65,28 @@ def writer_to(stdout: TextIO) -> Callable[[bytes], None]:
             if end < len(lines):
                 # Back to the end of a line, or on to it where the line is longer than that.
                 end = lines.rfind(b"\n", start, end) + 1 or lines.find(b"\n", end) + 1 or len(lines)
-            start += _or_told(write, view[start:end])
+            start += _written(write, view[start:end], descriptor)
 
     return write_all
 
 
-def _or_told(write: Callable[[Buffer], int], content: Buffer) -> int:
+def _written(write: Callable[[Buffer], int], content: Buffer, descriptor: int) -> int:
+    """Write, and return how much was written: nothing where it had to be waited for room."""
     try:
         return write(content)
     except BrokenPipeError:
         raise
     except OSError as error:
+        if isinstance(error, BlockingIOError) and sys.platform != "win32":
+            # The other side has set the descriptor to refuse rather than to wait. So we wait here.
+            room = select.poll()
+            room.register(descriptor, select.POLLOUT)
+            room.poll()
+            return 0
         raise OutputError(
             f"cannot write to stdout: {error.strerror or error}. What was written so far may end within a line; the "
             "next run goes on after the last STATE in it"
         ) from None
-
-
-def _write(descriptor: int, content: Buffer) -> int:
-    """Write, and wait for room where the other side has set the descriptor to refuse instead."""
-    while True:
-        try:
-            return os.write(descriptor, content)
-        except BlockingIOError:
-            if sys.platform == "win32":
-                raise
-            room = select.poll()
-            room.register(descriptor, select.POLLOUT)
-            room.poll()
 
 
 class _Pipe:
@@ -127,7 +121,7 @@ class _Pipe:
 
     def write(self, content: Buffer) -> int:
         """Write, and return how much was written."""
-        count = _write(self._descriptor, content)
+        count = os.write(self._descriptor, content)
         if self._pages:
             self._written.append(count)
             self._waiting += count

@@ -33,7 +33,7 @@ BASE: Final = "/public-api/v1"
 
 KeyState = Literal["active", "forbidden"]
 
-_ROUTE: Final = re.compile(BASE + r"/(events|contacts|companies)/exports(?:/(\d+))?")
+_ROUTE: Final = re.compile(BASE + r"/(events|contacts|companies)/exports(?:/([0-9]{1,18}))?")
 _READERS: Final[dict[str, Callable[..., Query]]] = {
     "events": validation.event_query,
     "contacts": validation.contact_query,

@@ -17,9 +17,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import decimal
 import json
 import re
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from tap_cometly.sandbox import spelling
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
 PREFIX: Final = "/sandbox/"
 
+_NUMBERS: Final = decimal.Context(
+    prec=100, Emax=99, Emin=-99, traps=[decimal.Overflow, decimal.Subnormal, decimal.Clamped, decimal.InvalidOperation]
+)
 _LISTS: Final = ("fields", "sources", "event_names")
 
 
@@ -70,7 +73,7 @@ class Control:
             r"POST events/(\d+)/reattribute": lambda request, event_id: self._history.reattribute(
                 event_id, **_body(request)
             ),
-            r"POST contacts/merge": lambda request: self._history.merge_contacts(**_body(request)),
+            r"POST contacts/merge": lambda request: self._history.merge_contacts(**_whole_numbers(_body(request))),
             r"PUT custom-events/(\d+)": lambda request, slot: self._history.rename_custom_event(slot, **_body(request)),
         }
 
@@ -84,8 +87,10 @@ class Control:
                     reply = act(request, *map(int, match.groups()))
                 except LookupError as trouble:
                     return error(404, str(trouble.args[0]) if trouble.args else "Not found.")
-                except (TypeError, ValueError) as trouble:
-                    return error(422, str(trouble))
+                except RecursionError:
+                    return error(422, "The body is nested too deep.")
+                except (TypeError, ValueError, ArithmeticError, AttributeError) as trouble:
+                    return error(422, str(trouble) or type(trouble).__name__)
                 return reply if isinstance(reply, Reply) else Reply(204)
         return error(404, "No such control; see the documentation of tap_cometly.sandbox.control.")
 
@@ -97,6 +102,8 @@ class Control:
             day = dt.date.fromisoformat(query.pop("date", ""))
             for name in _LISTS:
                 query[name] = tuple(filter(None, query.get(name, "").split(",")))
+            if "at" in query:
+                query["at"] = float(query["at"])
             if "attribution_window" in query:
                 query["attribution_window"] = int(query["attribution_window"])
             rows = self._truth(day, **query)
@@ -122,10 +129,17 @@ class Control:
 
 
 def _body(request: Request) -> dict[str, Any]:
-    value = json.loads(request.body or b"{}", parse_float=Decimal)
+    value = json.loads(request.body or b"{}", parse_float=_NUMBERS.create_decimal)
     if not isinstance(value, dict):
         raise ValueError("The body must be a JSON object.")  # noqa: TRY004 - it becomes a 422
     return value
+
+
+def _whole_numbers(body: dict[str, Any]) -> dict[str, Any]:
+    for name, value in body.items():
+        if type(value) is not int:
+            raise ValueError(f"{name} must be a whole number.")
+    return body
 
 
 def _time(value: Any) -> dt.datetime | float:

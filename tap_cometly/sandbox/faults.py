@@ -7,6 +7,7 @@ import datetime as dt
 import difflib
 import json
 import threading
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ OBJECT: Final[dict[str, frozenset[str]]] = {
 }
 """Kinds of files, at ``file`` only."""
 
+_NUMBERS: Final = frozenset({"times", "after", "at", "status", "bytes_per_second", "shift"})
 _ONLY_RANGED: Final = frozenset({"ignore_range", "wrong_content_range"})
 
 
@@ -178,6 +180,9 @@ class Fault:
         values = dict(given)
         if values.get("day") is not None:
             values["day"] = dt.date.fromisoformat(values["day"])
+        for name in _NUMBERS & values.keys():
+            if type(values[name]) not in {int, float, Decimal} and (name, values[name]) != ("times", None):
+                raise ValueError(f"{name} must be a number.")
         try:
             return cls(**values)
         except TypeError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.server
+import ipaddress
 import os
 import socket
 import socketserver
@@ -29,6 +30,10 @@ _PIECE: Final = 64 * 1024
 _TICK: Final = 0.05
 _LONGEST_WAIT: Final = 1.0
 _LINGER: Final = "hh" if os.name == "nt" else "ii"
+
+MAX_BODY_BYTES: Final = 1024 * 1024
+_NAMES_OF_THIS_MACHINE: Final = ("localhost", "127.0.0.1", "[::1]")
+_EVERY_ADDRESS: Final = ("0.0.0.0", "::")  # noqa: S104 - it is compared, not listened on
 
 Answer = Callable[[Request], Reply]
 
@@ -79,6 +84,17 @@ class _Server(socketserver.ThreadingTCPServer):
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
         super().__init__(address, _Handler)
+
+    def is_its_name(self, host: str) -> bool:
+        """Tell whether a client that means this server may call it so: by its address, or by the machine's own name."""
+        name, _, port = host.rpartition(":")
+        address, own_port = self.server_address[:2]
+        names = {str(address), *_NAMES_OF_THIS_MACHINE}
+        if str(address) in _EVERY_ADDRESS and ("." not in name or _is_address(name)):
+            # The user has opened it to others, who may call it by any address or by a name of their own network.
+            # Names with a dot are what anybody on the internet can have.
+            names.add(name)
+        return name in names and port == str(own_port)
 
     def hang_up(self) -> None:
         """End every connection."""
@@ -137,11 +153,17 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         pass
 
     def _respond(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         headers = {name.lower(): value for name, value in self.headers.items()}
+        if refusal := self._refusal(headers):
+            self.close_connection = True  # a body that was not read would pass for the next request
+            self._send(refusal)
+            return
+        body = self.rfile.read(int(headers.get("content-length") or 0))
         request = Request(self.command, self.path, headers, body)
         try:
             reply = self._origin.answer(request)
+        except RecursionError:  # of a body nested without an end
+            reply = error(400, "The body is nested too deep.")
         except Exception as trouble:  # noqa: BLE001 - a mistake of the sandbox must not look like a fault of the network
             if self._origin.stopping.is_set():
                 return
@@ -152,6 +174,27 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         finally:
             if isinstance(reply.body, FileSlice):
                 reply.body.file.close()
+
+    def _refusal(self, headers: dict[str, str]) -> Reply | None:
+        """Return the answer to a request that no client of a sandbox sends, or whose body cannot be read.
+
+        A page in a browser on this machine can send requests here too, and after some games with DNS read the answers.
+        It cannot hide the name of the host that it believes to talk to, nor where it came from.
+        """
+        host = headers.get("host", "")
+        if not self._origin.is_its_name(host):
+            return error(421, "The sandbox answers to its own address only.")
+        if "origin" in headers and not self._origin.is_its_name(headers["origin"].removeprefix("http://")):
+            return error(403, "The sandbox answers no pages of other sites.")
+        if "transfer-encoding" in headers:
+            return error(411, "The body needs a Content-Length.")
+        length = headers.get("content-length") or "0"
+        if not (length.isascii() and length.isdigit()):
+            return error(400, "The Content-Length is no number.")
+        # Python reads no integer of very many digits.
+        if len(length) > len(str(MAX_BODY_BYTES)) or int(length) > MAX_BODY_BYTES:
+            return error(413, f"The body is larger than {MAX_BODY_BYTES:,} bytes.")
+        return None
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _respond  # noqa: N815 - the base class wants these names
 
@@ -219,6 +262,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack(_LINGER, 1, 0))
         # Detached, so that no orderly shutdown is sent first.
         socket.close(self.connection.detach())
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name.strip("[]"))
+    except ValueError:
+        return False
+    return True
 
 
 def _pieces(body: bytes | FileSlice) -> Iterator[bytes]:

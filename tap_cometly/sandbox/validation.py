@@ -42,7 +42,7 @@ class _Form:
     def __init__(self, body: bytes) -> None:
         try:
             values = json.loads(body)
-        except ValueError:
+        except (ValueError, RecursionError):
             values = None  # Laravel takes a body that it cannot read for an empty one
         self.values: dict[str, Any] = values if isinstance(values, dict) else {}
         self.errors: dict[str, list[str]] = {}
