@@ -103,7 +103,7 @@ def shown(rows):
 
 
 def truth(cometly, days):
-    return shown(row for day in days for row in cometly.truth(day))
+    return shown(row for day in days for row in cometly.truth(day, fields=["amount"]))
 
 
 @pytest.fixture
