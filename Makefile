@@ -49,7 +49,7 @@ bench-backfill: .venv/dev ## Measure a backfill against the rate limit, beside o
 	@.venv/bin/python -m benchmarks.backfill
 
 bench-lookback: .venv/dev ## Measure what looking back costs, beside writing every row again (ten minutes), and STATE
-	@.venv/bin/python -m benchmarks.state_size
+	@.venv/bin/python -m simulation.state_size
 	@.venv/bin/python -m benchmarks.digest
 	@.venv/bin/python -m benchmarks.lookback
 

@@ -4,7 +4,7 @@ Real time, side by side, each on a Cometly of its own at the documented limits (
 20 seconds): 12 days one export at a time, as most taps do it, and by the installed tap. Then virtual time: 365 days,
 jobs of 90 seconds, alone and beside a rival that wants half of both budgets, with one job in a thousand failing.
 
-The law is the time of the last create that the limit permits, plus one job; see `tests.backfill.law`.
+The law is the time of the last create that the limit permits, plus one job; see `simulation.backfill.law`.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from typing import IO, TYPE_CHECKING, Final
 
 import requests
 
+from simulation.backfill import backfill, law
 from tap_cometly.sandbox import Sandbox
-from tests.backfill import backfill, law
 
 if TYPE_CHECKING:
     from datetime import date

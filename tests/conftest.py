@@ -7,11 +7,11 @@ import os
 import pytest
 from hypothesis import settings
 
+from simulation.tapping import tap_class
+from simulation.virtual_time import VirtualClock
 from tap_cometly.sandbox import Sandbox
 from tests import moments
 from tests.examples import usual
-from tests.tapping import tap_class
-from tests.virtual_time import VirtualClock
 
 settings.register_profile("default", usual)
 settings.load_profile("default")

@@ -21,7 +21,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, Final
 
-from tests.patience import HANG_SECONDS
+from simulation.patience import HANG_SECONDS
 
 ROOT: Final = Path(__file__).parent.parent
 PROGRAM: Final = shutil.which("tap-cometly", path=str(Path(sys.executable).parent))

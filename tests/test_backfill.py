@@ -1,10 +1,10 @@
-"""The law of the limit: a backfill takes as long as the rate limit says, and no longer; see `tests.backfill.law`."""
+"""The law of the limit: a backfill takes as long as the rate limit says, and no longer (`simulation.backfill`)."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.backfill import backfill, law
+from simulation.backfill import backfill, law
 from tests.examples import SOAK
 
 

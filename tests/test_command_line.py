@@ -13,13 +13,13 @@ from datetime import timedelta
 
 import pytest
 
+from simulation.patience import HANG_SECONDS
+from simulation.tapping import parse
 from tap_cometly.config_schema import CONFIG_JSONSCHEMA
 from tap_cometly.sandbox import Fault, Sandbox
 from tests import long_ago
 from tests.long_ago import LAST_DAY
-from tests.patience import HANG_SECONDS
 from tests.programs import PROGRAM, run, start
-from tests.tapping import parse
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from decimal import Decimal
 import pytest
 import yaml
 
+from simulation.tapping import days_before, sync
 from tap_cometly.config_schema import CONFIG_JSONSCHEMA
 from tap_cometly.errors import TapError
 from tap_cometly.reconcile.ledger import change
@@ -17,7 +18,6 @@ from tap_cometly.records.summary import DaySummary
 from tap_cometly.windows.bookmark import Bookmark, DaySnapshot
 from tests.documents import PAGES, ROOT, block, blocks, section, text_of
 from tests.programs import run
-from tests.tapping import days_before, sync
 
 SETTINGS = CONFIG_JSONSCHEMA["properties"]
 

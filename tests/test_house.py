@@ -141,3 +141,13 @@ def test_the_tap_needs_no_sandbox():
 def test_the_sandbox_shares_nothing_but_words_with_the_tap():
     used = {room for path in sources("sandbox") for room in rooms_used(path)}
     assert used <= {"vocabulary", "sandbox"}
+
+
+@pytest.mark.parametrize(
+    ("room", "others"), [("tests", {"benchmarks"}), ("benchmarks", {"tests"}), ("simulation", {"tests", "benchmarks"})]
+)
+def test_tests_and_benchmarks_do_not_need_each_other(room, others):
+    """What both need, the tap in virtual time, is a room of its own."""
+    paths = sorted((ROOT / room).rglob("*.py"))
+    assert paths
+    assert not [path for path in paths if others & {name.split(".")[0] for name in imported(path)}]

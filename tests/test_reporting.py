@@ -15,11 +15,11 @@ from fcntl import ioctl
 
 import pytest
 
+from simulation.backfill import SharedTime, backfill
+from simulation.patience import HANG_SECONDS
+from simulation.tapping import days_before, sync
 from tap_cometly.run import UndeliveredDaysError
 from tap_cometly.sandbox import Fault, Sandbox
-from tests.backfill import SharedTime, backfill
-from tests.patience import HANG_SECONDS
-from tests.tapping import days_before, sync
 
 
 def lines(caplog, words):

@@ -6,8 +6,8 @@ import importlib.util
 
 import pytest
 
+from simulation.tapping import days_before
 from tests.airbyte.speaking import Speaker
-from tests.tapping import days_before
 
 collect_ignore = [] if importlib.util.find_spec("airbyte_cdk") else ["official"]
 

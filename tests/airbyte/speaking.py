@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from simulation.virtual_time import VirtualClock
     from tap_cometly.engine import Limits
-    from tests.virtual_time import VirtualClock
 
 PAIR = ("events", "event_days")
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from simulation.patience import HANG_SECONDS
 from tap_cometly.sandbox import Sandbox
 from tests import long_ago
 from tests.airbyte.speaking import PAIR, check_order, parsed, state_after
-from tests.patience import HANG_SECONDS
 
 PROGRAM = shutil.which("source-cometly", path=str(Path(sys.executable).parent))
 DAYS = long_ago.last_days(4)

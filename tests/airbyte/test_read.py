@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from simulation.tapping import sync
 from tap_cometly.sandbox import Fault
-from tests.tapping import sync
 from tests.warehouses import sorted_rows, truth
 
 FIELDS = ["profile_id", "company_id", "space_id", "event_name", "configured_name", "amount", "is_upsell"]

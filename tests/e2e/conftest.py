@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from simulation.patience import HANG_SECONDS
 from tap_cometly.sandbox import Sandbox
 from tests import long_ago
-from tests.patience import HANG_SECONDS
 
 TIMEZONE = "America/New_York"
 KEY = "key-that-nobody-may-see"

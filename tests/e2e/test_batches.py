@@ -9,9 +9,9 @@ import subprocess
 
 import pytest
 
+from simulation.patience import HANG_SECONDS
 from tests.e2e.conftest import KEY, TIMEZONE
 from tests.e2e.test_warehouses import REQUESTS, PostgresTable, comparable, truth
-from tests.patience import HANG_SECONDS
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ import threading
 
 import pytest
 
+from simulation.patience import HANG_SECONDS
 from tap_cometly.sandbox import Sandbox
 from tests import long_ago
 from tests.e2e.conftest import KEY, TIMEZONE
 from tests.e2e.test_warehouses import REQUESTS, PostgresTable, between, comparable, truth
-from tests.patience import HANG_SECONDS
 
 DAYS = 20
 QUICK_DAYS = 12

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from simulation.patience import HANG_SECONDS
 from tests.e2e.conftest import KEY, TIMEZONE
-from tests.patience import HANG_SECONDS
 
 
 @pytest.fixture

@@ -16,6 +16,8 @@ import requests_mock as rm
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simulation.patience import HANG_SECONDS
+from simulation.virtual_time import VirtualClock
 from tap_cometly.engine import Delivery, Failure, Limits, Pipeline
 from tap_cometly.engine.errors import (
     CorruptFileError,
@@ -29,8 +31,6 @@ from tap_cometly.engine.errors import (
 from tap_cometly.engine.vendor import JobState, JobStatus, Link
 from tap_cometly.files.ndjson import lines
 from tests.examples import examples
-from tests.patience import HANG_SECONDS
-from tests.virtual_time import VirtualClock
 
 LOG = logging.getLogger("test")
 READY, RUNNING, FAILED = JobState.READY, JobState.RUNNING, JobState.FAILED

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simulation.patience import HANG_SECONDS
 from tap_cometly.engine.threads import prefetch
-from tests.patience import HANG_SECONDS
 
 
 @given(st.lists(st.binary()))

@@ -20,11 +20,11 @@ import threading
 
 import pytest
 
+from simulation.patience import HANG_SECONDS
+from simulation.tapping import parse
+from simulation.virtual_time import VirtualClock
 from tests.faults.world import World, by_id
-from tests.patience import HANG_SECONDS
 from tests.programs import PROGRAM
-from tests.tapping import parse
-from tests.virtual_time import VirtualClock
 
 KILL, TERM, INT = signal.SIGKILL, signal.SIGTERM, signal.SIGINT
 ROWS_A_DAY = 2500

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from simulation.tapping import days_before
 from tap_cometly.run import UndeliveredDaysError
 from tap_cometly.sandbox import Fault
 from tests.faults.world import Case, by_id
-from tests.tapping import days_before
 
 STEPS = ["create", "status", "link", "file"]
 A_YEAR = 365

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from simulation.tapping import Output, days_before, sync, tap_class
+from simulation.virtual_time import VirtualClock
 from tap_cometly.engine import Limits
 from tap_cometly.engine.errors import ExportError
 from tap_cometly.environment import Environment
@@ -20,8 +22,6 @@ from tap_cometly.sandbox import Fault, Quirks, Sandbox
 from tap_cometly.tap import TapCometly
 from tap_cometly.vocabulary import HIERARCHY_NAMES, REQUESTABLE_NAMES
 from tests import long_ago
-from tests.tapping import Output, days_before, sync, tap_class
-from tests.virtual_time import VirtualClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -21,10 +21,10 @@ from hypothesis import strategies as st
 from singer_sdk.contrib.msgspec import MsgSpecWriter
 from singer_sdk.singerlib import RecordMessage, StateMessage
 
+from simulation.tapping import parse
 from tap_cometly.outputs.pipe import PIPE_BYTES, _Pipe
 from tap_cometly.outputs.singer import MessageWriter
 from tap_cometly.records.encode import Records
-from tests.tapping import parse
 
 RECORD = {"id": 1, "amount": Decimal("1.50"), "name": "Müller ☕", "missing": None}
 

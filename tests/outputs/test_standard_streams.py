@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -29,9 +30,10 @@ def test_a_pipe_that_refuses_to_wait_is_waited_for():
 
 
 def test_a_full_disk_is_told():
-    with open("/dev/full", "w", encoding="utf-8") as full, contextlib.redirect_stdout(full):  # noqa: PTH123
-        with pytest.raises(OutputError, match="cannot write to stdout: No space left on device"):
-            MessageWriter().write_lines(b"{}\n")
+    full_device = Path("/dev/full").open("w", encoding="utf-8")  # noqa: SIM115
+    refused = pytest.raises(OutputError, match="cannot write to stdout: No space left on device")
+    with full_device as full, contextlib.redirect_stdout(full), refused:
+        MessageWriter().write_lines(b"{}\n")
 
 
 PROGRAM = """if True:

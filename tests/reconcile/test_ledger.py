@@ -7,10 +7,10 @@ from decimal import Decimal
 
 import pytest
 
+from simulation.tapping import days_before, sync
 from tap_cometly.reconcile.ledger import change
 from tap_cometly.records.summary import DaySummary
 from tap_cometly.windows.bookmark import DaySnapshot
-from tests.tapping import days_before, sync
 
 DAY = date(2025, 3, 2)
 MEMORY = DaySnapshot(

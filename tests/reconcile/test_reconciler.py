@@ -6,10 +6,10 @@ from datetime import date, datetime, timedelta, timezone
 
 import pytest
 
+from simulation.tapping import sync, tap_class
+from simulation.virtual_time import VirtualClock
 from tap_cometly.reconcile.timezone_check import WrongTimezoneError
 from tap_cometly.sandbox import Quirks, Sandbox
-from tests.tapping import sync, tap_class
-from tests.virtual_time import VirtualClock
 from tests.warehouses import Warehouse, truth
 
 ODD_ZONES = {

@@ -8,11 +8,11 @@ from datetime import datetime, timezone
 
 import pytest
 
+from simulation.tapping import catalog_of, days_before, sync
+from simulation.virtual_time import VirtualClock
 from tap_cometly.run import DeselectedColumnError
 from tap_cometly.sandbox import Quirks, Sandbox
 from tests.reconcile.space import ATTRIBUTED, ORDERS, Space
-from tests.tapping import catalog_of, days_before, sync
-from tests.virtual_time import VirtualClock
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ import logging
 
 import pytest
 
+from simulation.tapping import catalog_of, days_before, sync
 from tap_cometly.sandbox import Fault, Quirks, Sandbox
 from tap_cometly.singer.streams import SingerExportStream
-from tests.tapping import catalog_of, days_before, sync
 
 ATTRIBUTED = {"sources": ["google_ads", "email"], "attribution_model": "linear", "attribution_window": 30}
 QUIRKS = {

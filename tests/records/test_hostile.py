@@ -10,9 +10,9 @@ import zlib
 
 import pytest
 
+from simulation.patience import HANG_SECONDS
 from tap_cometly.fields import Measures
 from tap_cometly.records.columns import Columns
-from tests.patience import HANG_SECONDS
 
 TYPES = {
     "id": {"type": "integer"},

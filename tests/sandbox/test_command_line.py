@@ -10,8 +10,8 @@ import sys
 import pytest
 import requests
 
+from simulation.patience import HANG_SECONDS
 from tap_cometly.sandbox.__main__ import _parser, _sandbox, main
-from tests.patience import HANG_SECONDS
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
-from tests.patience import HANG_SECONDS
+from simulation.patience import HANG_SECONDS
 
 from .conftest import DAY, Client
 

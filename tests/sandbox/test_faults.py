@@ -15,8 +15,8 @@ import zlib
 import pytest
 import requests
 
+from simulation.patience import HANG_SECONDS
 from tap_cometly.sandbox import Fault
-from tests.patience import HANG_SECONDS
 
 from .conftest import DAY, Client, parse
 

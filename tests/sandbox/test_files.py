@@ -7,8 +7,8 @@ import gzip
 import pytest
 import requests
 
+from simulation.patience import HANG_SECONDS
 from tap_cometly.sandbox import Quirks
-from tests.patience import HANG_SECONDS
 
 from .conftest import Client, parse
 

@@ -9,8 +9,8 @@ from decimal import Decimal
 
 import pytest
 
+from simulation.patience import HANG_SECONDS
 from tap_cometly.sandbox import Quirks
-from tests.patience import HANG_SECONDS
 
 from .conftest import DAY, Client
 

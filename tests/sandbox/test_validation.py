@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import requests
 
+from simulation.patience import HANG_SECONDS
 from tap_cometly import vocabulary
 from tap_cometly.sandbox import Quirks
-from tests.patience import HANG_SECONDS
 
 from .conftest import DAY, Client
 

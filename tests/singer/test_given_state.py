@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simulation.tapping import days_before, sync
 from tap_cometly.singer.given_state import UnusableStateError, unwrapped
 from tap_cometly.tap import TapCometly
-from tests.tapping import days_before, sync
 
 BOOKMARK = {"replication_key": "event_date", "replication_key_value": "2025-03-10"}
 OURS = {"bookmarks": {"events": BOOKMARK, "event_days": {}}}

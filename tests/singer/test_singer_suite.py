@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from singer_sdk.testing import get_tap_test_class
 
+from simulation.tapping import sync
 from tap_cometly.sandbox import Sandbox
 from tap_cometly.tap import TapCometly
 from tests import long_ago
-from tests.tapping import sync
 
 # The address must be known when the tests are collected; the fixture below starts to answer on it.
 COMETLY = Sandbox(**long_ago.space(events_per_day=30))

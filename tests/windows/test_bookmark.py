@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.state_size import bookmark_after, size
+from simulation.state_size import bookmark_after, size
 from tap_cometly.windows.bookmark import Bookmark, DaySnapshot
 from tap_cometly.windows.delivered import DeliveredDays, MalformedStateError
 

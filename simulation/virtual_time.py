@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 
-from tests.patience import HANG_SECONDS
+from simulation.patience import HANG_SECONDS
 
 
 class VirtualClock:

@@ -18,8 +18,8 @@ from tap_cometly.tap import TapCometly
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from simulation.virtual_time import VirtualClock
     from tap_cometly.engine import Limits
-    from tests.virtual_time import VirtualClock
 
 
 @dataclasses.dataclass

@@ -1,4 +1,4 @@
-"""How large STATE becomes: ``python -m benchmarks.state_size``. Three years of daily runs, a day in fifty changing."""
+"""How large STATE becomes: ``python -m simulation.state_size``. Three years of daily runs, a day in fifty changing."""
 
 from __future__ import annotations
 

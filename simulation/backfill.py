@@ -10,10 +10,10 @@ import math
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
+from simulation.patience import HANG_SECONDS
+from simulation.tapping import Output, days_before, sync, tap_class
+from simulation.virtual_time import VirtualClock
 from tap_cometly.sandbox import Fault, Sandbox
-from tests.patience import HANG_SECONDS
-from tests.tapping import Output, days_before, sync, tap_class
-from tests.virtual_time import VirtualClock
 
 if TYPE_CHECKING:
     import queue
