@@ -32,7 +32,7 @@ PROGRAMS: Final = {
     "bin/target-postgres": "target-postgres",
     "bin/tap-cometly ": "tap-cometly",
     "-m fleet ": "loader, for all Spaces",
-    "execute_run": "run worker",
+    "spawn_main": "run worker",
     "api grpc": "code server",
     "dagster-daemon": "daemon",
     "dagster-webserver": "web page",

@@ -20,7 +20,7 @@ from fleet import ledger
 from fleet.loading import BusyError, load
 from fleet.spaces import Space, spaces
 from tap_cometly.sandbox import Fault
-from tests.fleet.conftest import DAYS, KEY
+from tests.fleet.conftest import DAYS, EXAMPLES, KEY
 
 
 @contextlib.contextmanager
@@ -172,3 +172,12 @@ def test_no_key_is_on_a_command_line_and_a_run_that_ends_well_says_so(fleet):
 def test_a_name_that_cannot_be_a_schema_is_refused(fleet, name):
     with pytest.raises(ValueError, match="schema"):
         Space(name)
+
+
+def test_the_spaces_of_the_example_can_be_read(monkeypatch):
+    monkeypatch.setenv("ACME_COMETLY_KEY", KEY)
+    acme, bolt = spaces(EXAMPLES / "fleet" / "spaces.yaml").values()
+    assert acme.first_day == "2026-01-01"
+    assert acme.config()["api_key"] == KEY
+    assert "api_key" not in bolt.config()  # no such variable: the tap says what is missing
+    assert {acme.machine, bolt.machine} == {"east", "west"}
