@@ -77,6 +77,8 @@ image: .venv/dev ## Build the image and try it against a local Cometly (needs do
 
 clean: ## Remove everything that was made here, your state in .meltano and your .env excepted
 	@rm -rf .venv build dist demo-data .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@test ! -d .meltano || find .meltano -mindepth 1 -maxdepth 1 ! -name 'meltano.db*' ! -name 'state*' -exec rm -rf {} +
+	@test ! -d .meltano || rmdir .meltano 2>/dev/null || true
 
 # What each environment was last made from; all live in .venv.
 .venv/demo: pyproject.toml uv.lock | $(UV) python
@@ -100,6 +102,8 @@ NEW_ENOUGH := -c "import sys; sys.exit(sys.version_info < (3, 10))"
 python:
 	@command -v $(PYTHON) >/dev/null \
 		|| { echo "There is no $(PYTHON) here. Install Python 3.10 or newer, or name yours: make demo PYTHON=..."; exit 1; }
+	@$(PYTHON) -c "" \
+		|| { echo "$(PYTHON) does not run (a shim of pyenv whose version is not active?). Name another one: make demo PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) $(NEW_ENOUGH) \
 		|| { echo "$$($(PYTHON) --version 2>&1) is too old; tap-cometly needs 3.10 or newer. Name another one: make demo PYTHON=python3.12"; exit 1; }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import datetime as dt
+import re
 import shutil
 import signal
 import sys
@@ -134,7 +135,7 @@ def _load(meltano: Meltano, postgres: Postgres) -> None:
     _say("meltano run tap-cometly target-postgres")
     start = dt.datetime.now(dt.timezone.utc).replace(tzinfo=None, microsecond=0)
     began = time.monotonic()
-    meltano("run", "tap-cometly", "target-postgres")
+    meltano("run", "tap-cometly", "target-postgres", tell=_show_day)
     seconds = time.monotonic() - began
     with postgres.connect() as connection:
         days, first, last, changed = _row(connection, LOOKED_AT, start=start)
@@ -142,6 +143,12 @@ def _load(meltano: Meltano, postgres: Postgres) -> None:
         rows, distinct = _row(connection, TOTAL)
     print(f"    {days} days ({first} to {last}), {changed} of them new or changed, in {seconds:.1f} seconds.")
     print(f"    {events:,} events written; the table now has {rows:,} rows, {distinct:,} different events.")
+
+
+def _show_day(line: str) -> None:
+    """Show of Meltano's log what the tap says of a day."""
+    if day := re.search(r"\d{4}-\d\d-\d\d (?:delivered|unchanged|changed) .*", line):
+        print(f"    {day.group()}", flush=True)
 
 
 def _row(connection: psycopg.Connection, sql: Any, **values: object) -> tuple[Any, ...]:

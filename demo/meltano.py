@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 PROJECT: Final = Path(__file__).parent.parent
 _OTHERS: Final = ("MELTANO_", "PG", "TAP_COMETLY_", "TARGET_")
@@ -42,11 +42,12 @@ class Meltano:
         self.env_file.touch(mode=0o600)
         self.env_file.write_text("".join(lines), encoding="utf-8")
 
-    def __call__(self, *arguments: str, **settings: str) -> str:
+    def __call__(self, *arguments: str, tell: Callable[[str], None] = lambda _line: None, **settings: str) -> str:
         """Run one command to its end, and return what it logged.
 
         Args:
             arguments: Such as ``"run", "tap-cometly", "target-postgres"``.
+            tell: Gets each line of the log as it comes.
             settings: Environment variables for this command only.
 
         Raises:
@@ -55,7 +56,10 @@ class Meltano:
         command = [str(Path(sys.executable).parent / "meltano"), f"--env-file={self.env_file}", *arguments]
         environment = {name: value for name, value in os.environ.items() if not name.startswith(_OTHERS)}
         begin = self.log.stat().st_size if self.log.exists() else 0
-        with self.log.open("ab") as log, _started(command, {**environment, **settings}, log.fileno()) as process:
+        with self.log.open("ab", buffering=0) as log, _started(command, {**environment, **settings}) as process:
+            for line in process.stdout or ():
+                log.write(line)
+                tell(line.decode(errors="replace").rstrip())
             code = process.wait()
         said = self.log.read_bytes()[begin:].decode(errors="replace")
         if code:
@@ -65,15 +69,15 @@ class Meltano:
 
 
 @contextlib.contextmanager
-def _started(command: list[str], environment: Mapping[str, str], log: int) -> Iterator[subprocess.Popen[bytes]]:
+def _started(command: list[str], environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     """Start a process group, and end all of it with the block, however the block ends."""
     process = subprocess.Popen(
         command,
         cwd=PROJECT,
         env=environment,
         stdin=subprocess.DEVNULL,
-        stdout=log,
-        stderr=log,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         start_new_session=True,
     )
     try:
@@ -86,3 +90,5 @@ def _started(command: list[str], environment: Mapping[str, str], log: int) -> It
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        if process.stdout:
+            process.stdout.close()

@@ -22,6 +22,7 @@ from tap_cometly.records.columns import Columns
 from tap_cometly.records.encode import record_blocks, record_rows
 from tap_cometly.reporting import Report
 from tap_cometly.spec import ExportRequest
+from tap_cometly.windows.delivered import DeliveredDays
 from tap_cometly.windows.plan import Plan
 from tap_cometly.wording import foreign
 
@@ -52,9 +53,17 @@ class UndeliveredDaysError(TapError):
     is_passing: ClassVar[bool] = True
 
     def __init__(self, failures: Sequence[Failure[ExportRequest[Any]]]) -> None:
-        days = "; ".join(f"{failure.request}: {failure.reason}" for failure in failures)
+        # An outage gives many days one reason: it is told once.
+        reasons = {failure.reason: DeliveredDays() for failure in failures}
+        for failure in failures:
+            reasons[failure.reason] = reasons[failure.reason].with_delivered(failure.request.day)
+        days = "; ".join(f"{_stretches(days)}: {reason}" for reason, days in reasons.items())
         count = f"{len(failures)} days were" if len(failures) > 1 else "1 day was"
         super().__init__(f"{count} not delivered and will be tried again by the next run. {days}")
+
+
+def _stretches(days: DeliveredDays) -> str:
+    return ", ".join(f"{first}" if first == last else f"{first} to {last}" for first, last in days.intervals)
 
 
 class DeselectedColumnError(TapError):

@@ -165,6 +165,18 @@ def test_what_went_wrong_is_told_when_it_happens_and_again_at_the_end(clock, com
     assert "unhandled" not in caplog.text
 
 
+def test_a_reason_that_many_days_have_is_told_once(clock, cometly, config, tap):
+    days = days_before(clock, 4)
+    for day in days[:3]:
+        cometly.inject(Fault("create", "failed", day=day, message="out of memory", times=None))
+    output = sync({**config, "start_date": days[0].isoformat()}, tap=tap, catch=UndeliveredDaysError)
+    assert (
+        f"3 days were not delivered and will be tried again by the next run. {days[0]} to {days[2]}: the export"
+        in str(output.error)
+    )
+    assert str(output.error).count("out of memory") == 1
+
+
 def test_on_a_terminal_there_is_a_bar_instead_of_lines(tmp_path):
     with Sandbox(events_per_day=5, creates_per_minute=600, polls_per_minute=600, job_seconds=0) as cometly:
         config = tmp_path / "config.json"

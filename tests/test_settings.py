@@ -141,7 +141,7 @@ class TestARule:
             ({"api_key": "abcd\x07fgh"}, "api_key: | plain ASCII | Copy it alone"),
             # dates
             ({"start_date": "banana"}, "start_date: | 'banana' is not a day such as 2026-01-31 | YYYY-MM-DD"),
-            ({"start_date": "2026-02-30"}, "start_date: | '2026-02-30' | no calendar has it | YYYY-MM-DD"),
+            ({"start_date": "2026-02-30"}, "start_date: | '2026-02-30' | is not a valid date | YYYY-MM-DD"),
             ({"end_date": "31/12/2026"}, "end_date: | '31/12/2026' is not a day | YYYY-MM-DD"),
             ({"end_date": 20260131}, "end_date: | 20260131 is not a day | YYYY-MM-DD"),
             (

@@ -45,7 +45,7 @@ def parse_day(text: object) -> date:
     checked, then they play no part. The date counts as it is written.
 
     Raises:
-        ValueError: If ``text`` is anything else, or names a day that no calendar has.
+        ValueError: If ``text`` is anything else, or no valid date.
     """
     match = _DAY.fullmatch(text) if isinstance(text, str) else None
     if match is None:
@@ -53,7 +53,7 @@ def parse_day(text: object) -> date:
     try:
         return date.fromisoformat(match["day"])
     except ValueError:
-        raise ValueError(f"{text!r} is written like a day, but no calendar has it.") from None
+        raise ValueError(f"{text!r} is not a valid date.") from None
 
 
 def zone(name: str) -> zoneinfo.ZoneInfo:
