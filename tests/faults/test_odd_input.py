@@ -17,11 +17,11 @@ import traceback
 import click
 import pytest
 
+from simulation.tapping import days_before, sync, tap_class
+from simulation.virtual_time import VirtualClock
 from tap_cometly.errors import TapError
 from tap_cometly.sandbox import Fault, Sandbox
 from tap_cometly.singer.given import checked_file
-from tests.tapping import days_before, sync, tap_class
-from tests.virtual_time import VirtualClock
 
 MEGABYTES = 200
 RUNS = 100
