@@ -8,10 +8,10 @@ Pages of the vendor's documentation are named relative to ``https://docs.cometly
 
 from __future__ import annotations
 
-import email.utils
 import json
 import threading
-from datetime import datetime, timedelta, timezone
+import zlib
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import requests
@@ -28,7 +28,7 @@ from tap_cometly.engine.errors import (
     UnknownJobError,
     WrongClockError,
 )
-from tap_cometly.engine.rate_limit import RateLimit, seconds_to_wait, whole_number
+from tap_cometly.engine.rate_limit import RateLimit, http_date, seconds_to_wait, whole_number
 from tap_cometly.engine.spool import is_file_limit, too_many_files
 from tap_cometly.engine.vendor import JobState, JobStatus, Link
 from tap_cometly.environment import utc_now
@@ -54,7 +54,12 @@ MAX_CLOCK_DIFFERENCE: Final = timedelta(hours=12)
 """With clocks further apart than this nobody knows which days have ended."""
 _CHUNK_BYTES: Final = 8 * 1024
 
-_STATES: Final = {"completed": JobState.READY, "failed": JobState.FAILED}
+_STATES: Final = {
+    "queued": JobState.RUNNING,
+    "processing": JobState.RUNNING,
+    "completed": JobState.READY,
+    "failed": JobState.FAILED,
+}
 _WHAT_TO_CHECK: Final = {
     401: "Check the setting `api_key`. Keys are made in the Cometly app under Integrations > Cometly API",
     403: "The key may lack the permission for events, or the Cometly subscription is inactive",
@@ -157,7 +162,7 @@ class CometlyClient:
         if _export_id(answer) not in {None, job}:
             raise UnavailableError("Cometly answered about another export")
         word = self._words(answer.get("status"))
-        state = _STATES.get(word, JobState.RUNNING)
+        state = _STATES.get(word, JobState.UNKNOWN)
         links: tuple[Link, ...] = ()
         if state is JobState.READY:
             url = answer.get("download_url")
@@ -201,13 +206,14 @@ class CometlyClient:
         """Read the answer; one that trickles in is as good as none."""
         deadline = self._now() + self._timeout[1]
         content = bytearray()
-        while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
+        # Not unpacked by the library, which takes what is packed many times over, and may unpack without measure.
+        while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=False):
             content += chunk
             if self._now() > deadline:
                 raise requests.Timeout
             if len(content) > MAX_ANSWER_BYTES:
                 raise requests.exceptions.ContentDecodingError
-        return bytes(content)
+        return _unpacked(bytes(content), response.headers.get("Content-Encoding", ""))
 
     def _words(self, words: object) -> str:
         """Return words of the server as they may be shown."""
@@ -270,6 +276,20 @@ def _bearer(api_key: str) -> Callable[[requests.PreparedRequest], requests.Prepa
     return authenticate
 
 
+def _unpacked(content: bytes, encoding: str) -> bytes:
+    """Return an answer as it was before it was compressed, which nobody asked for but a proxy may do all the same."""
+    if encoding.strip().lower() in {"", "identity"}:
+        return content
+    unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # gzip or zlib, whichever it is
+    try:
+        plain = unpacker.decompress(content, MAX_ANSWER_BYTES)
+    except zlib.error:
+        raise requests.exceptions.ContentDecodingError from None
+    if not unpacker.eof:
+        raise requests.exceptions.ContentDecodingError
+    return plain
+
+
 def _kind(error: Exception) -> str:
     """Name a network error without its text, which may quote addresses."""
     if isinstance(error, requests.exceptions.SSLError):
@@ -286,18 +306,13 @@ def _kind(error: Exception) -> str:
 
 def _date(response: requests.Response) -> datetime | None:
     """Return what the server's clock shows, if it says so."""
-    try:
-        return email.utils.parsedate_to_datetime(response.headers["Date"]).astimezone(timezone.utc)
-    except (KeyError, ValueError, TypeError, OverflowError):
-        return None
+    return http_date(response.headers.get("Date"))
 
 
 def _export_id(answer: dict[str, Any]) -> int | None:
     """Return the number of the export that an answer names, in digits or in text; None if it names none."""
     found = answer.get("export_id")
-    if isinstance(found, str) and found.isascii() and found.isdecimal() and len(found) < 20:
-        return int(found)
-    return found if isinstance(found, int) and not isinstance(found, bool) and found >= 0 else None
+    return whole_number(str(found)) if isinstance(found, (int, str)) and not isinstance(found, bool) else None
 
 
 def _json_object(content: bytes) -> dict[str, Any]:

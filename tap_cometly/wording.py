@@ -17,9 +17,13 @@ if TYPE_CHECKING:
 MAX_LENGTH: Final = 300
 """Of what is shown; an explanation needs no more."""
 _MAX_READ: Final = 20 * MAX_LENGTH
+"""What follows is not looked at. A secret that this cuts in two is not recognised, so its beginning goes too."""
 _REMOVED: Final = "[removed]"
-_ADDRESS: Final = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?//\S+|\S*[?&]\S*=\S*", re.IGNORECASE)
-"""What has a host, or what has a query: with its signature a link is a secret."""
+# Each looks at a character a bounded number of times: nothing that is said may make this take long.
+_WORD: Final = re.compile(r"\S+")
+_HOST: Final = re.compile(r"(?:[a-z][a-z0-9+.-]{0,20}(?::|%3a))?(?:\\?/|%2f){2}.+", re.IGNORECASE | re.DOTALL)
+_QUERY: Final = re.compile(r"[?&]|%3f|%26", re.IGNORECASE)
+_VALUE: Final = re.compile(r"=|%3d", re.IGNORECASE)
 
 
 def foreign(words: object, secrets: Iterable[str] = ()) -> str:
@@ -29,13 +33,25 @@ def foreign(words: object, secrets: Iterable[str] = ()) -> str:
         words: What was said.
         secrets: What must not be shown, in any of the forms in which it may have been sent.
     """
-    text = str(words)[:_MAX_READ] if not isinstance(words, str) else words[:_MAX_READ]
-    for form in _forms(secrets):
-        text = text.replace(form, _REMOVED)
-    text = _ADDRESS.sub("[address]", text)
+    whole = words if isinstance(words, str) else str(words)
+    text, forms = whole[:_MAX_READ], _forms(secrets)
+    for form in forms:
+        # However it is written: percent-encoding has two ways to write its digits.
+        text = re.sub(re.escape(form), _REMOVED, text, flags=re.IGNORECASE)
+    if len(whole) > _MAX_READ and forms:
+        text = text[: -len(forms[0])]
+    text = _WORD.sub(_without_address, text)
     # Control characters, those that turn the direction of writing, and others that cannot be seen are not shown.
     text = " ".join("".join(character if character.isprintable() else " " for character in text).split())
     return text if len(text) <= MAX_LENGTH else f"{text[: MAX_LENGTH - 1]}…"
+
+
+def _without_address(word: re.Match[str]) -> str:
+    """Remove what has a host, or what has a query: with its signature a link is a secret."""
+    query = _QUERY.search(word[0])
+    if query and _VALUE.search(word[0], query.end()):
+        return "[address]"
+    return _HOST.sub("[address]", word[0])
 
 
 def _forms(secrets: Iterable[str]) -> list[str]:

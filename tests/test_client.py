@@ -52,8 +52,8 @@ def test_a_netrc_entry_for_the_host_does_not_replace_the_key(client, requests_mo
     [
         ({"status": "queued", "message": "in line"}, JobState.RUNNING),
         ({"status": "processing"}, JobState.RUNNING),
-        ({"status": "reticulating"}, JobState.RUNNING),
-        ({}, JobState.RUNNING),
+        ({"status": "reticulating"}, JobState.UNKNOWN),
+        ({}, JobState.UNKNOWN),
         ({"status": "failed", "message": "out of memory"}, JobState.FAILED),
         ({"status": "completed", "download_url": "https://files.test/x?sig=1"}, JobState.READY),
     ],

@@ -42,6 +42,11 @@ READ_SECONDS: Final = 30.0
 MIN_BYTES_PER_SECOND: Final = 1024
 """Slower than this over `READ_SECONDS` is as good as dead: a fresh connection may do better."""
 
+MAX_WAIT_SECONDS: Final = 6 * 60 * 60.0
+"""For so long a file may keep us waiting, all connections together: a store that always has a little more has no end.
+
+A file of a gigabyte arrives in time at 50 kB/s.
+"""
 MAX_REDIRECTS: Final = 5
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _CONTENT_RANGE: Final = re.compile(r"bytes (?:(\d+)-\d+|\*)/(?:(\d+)|\*)")
@@ -81,6 +86,7 @@ class Transfer:
         self._read_seconds = read_seconds
         self._etag: str | None = None
         self._length: int | None = None
+        self._waited = 0.0
         self.file = spool_file()
         self.received = 0
         self.complete = False
@@ -223,9 +229,15 @@ class Transfer:
             deadline.renew()
             began = self._now()  # what a reader does with a piece is not the store's fault
             piece = response.raw.read1(PIECE_BYTES, decode_content=False)
-            waited += self._now() - began
+            took = self._now() - began
+            waited += took
+            self._waited += took
             if not piece:
                 break
+            if self._waited > MAX_WAIT_SECONDS:
+                raise InvalidAnswerError(
+                    f"the file does not end: it has been arriving for {self._waited / 3600:.0f} hours"
+                )
             with disk("an export"):
                 self.file.write(piece)
             self.received += len(piece)

@@ -40,6 +40,8 @@ MAX_LOST_IN_A_ROW: Final = 8
 """Requests given up at one endpoint, without a success of anybody in between, before it counts as down for all."""
 PATIENCE_WITH_UNKNOWN_SECONDS: Final = 60.0
 """For so long the vendor's own status endpoint may not know a job, or know it finished without its link."""
+PATIENCE_WITH_UNKNOWN_WORDS_SECONDS: Final = 10 * 60.0
+"""For so long the vendor may say nothing about a job but words that nobody knows; another export would not help."""
 MAX_BACKOFF_SECONDS: Final = 60.0
 PROGRESS_BYTES: Final = 1024 * 1024
 """A download that broke off is making progress if it brought so much more of the file."""
@@ -106,6 +108,7 @@ class Attempt:
         links_are_fresh: Whether nobody has tried them yet.
         links_refused: How often in a row fresh ones were refused.
         unknown_since: Since when the vendor does not know the export, or not where its files are.
+        unknown_words_since: Since when it has said nothing about the export but words that nobody knows.
         most_received: The most bytes that had arrived when a download broke off.
         damaged: Whether its files were fetched before, in vain.
     """
@@ -119,6 +122,7 @@ class Attempt:
         self.links_are_fresh = False
         self.links_refused = 0
         self.unknown_since: float | None = None
+        self.unknown_words_since: float | None = None
         self.most_received = 0
         self.damaged = False
         self._troubles: dict[tuple[Stage, type[ExportError]], Trouble] = {}
@@ -218,7 +222,8 @@ class Lifecycle(Generic[RequestT, VerificationT]):
             return
         if not isinstance(outcome, LinkExpiredError):  # which may be trouble's doing
             task.attempt.trouble_is_over(task.stage)
-        self._lost_in_a_row[task.stage] = 0
+        if not (isinstance(outcome, JobStatus) and outcome.state is JobState.UNKNOWN):
+            self._lost_in_a_row[task.stage] = 0
         if task.stage is Stage.CREATE:
             self._created(task, now, outcome)
         elif task.stage is Stage.POLL:
@@ -242,6 +247,10 @@ class Lifecycle(Generic[RequestT, VerificationT]):
         task.attempt.unknown_since = None
         if not isinstance(outcome, JobStatus):
             raise TypeError(f"unexpected answer about a job: {outcome!r}")
+        if outcome.state is JobState.UNKNOWN:
+            self._not_understood(task, now, outcome.word)
+            return
+        task.attempt.unknown_words_since = None
         if outcome.state is JobState.FAILED:
             self._export_again(task, now, f"the export ended as '{outcome.word}': {outcome.message}")
         elif outcome.state is JobState.READY:
@@ -250,9 +259,31 @@ class Lifecycle(Generic[RequestT, VerificationT]):
             # How long it really took to find out: the machine may have slept since it was last asked for.
             self._export_again(task, now, f"the export was still '{outcome.word}' after {_minutes(age)}")
         else:
-            task.attempt.running_at = now
-            deadline = task.attempt.created_at + self._limits.export_seconds
-            task.needs(Stage.POLL, min(now + self._rhythm.gap(age), deadline))
+            self._poll_again(task, now)
+
+    def _poll_again(self, task: Task[RequestT, VerificationT], now: float) -> None:
+        attempt = task.attempt
+        attempt.running_at = now
+        deadline = attempt.created_at + self._limits.export_seconds
+        task.needs(Stage.POLL, min(now + self._rhythm.gap(now - attempt.created_at), deadline))
+
+    def _not_understood(self, task: Task[RequestT, VerificationT], now: float, word: str) -> None:
+        """Ask again for a while: what the word means shows in what follows it, if anything does."""
+        attempt = task.attempt
+        if attempt.unknown_words_since is None:
+            attempt.unknown_words_since = now
+            self._log.warning("%s: the export is '%s', a status that is not known; asking again", task.request, word)
+        lasted = now - attempt.unknown_words_since
+        patience = min(PATIENCE_WITH_UNKNOWN_WORDS_SECONDS, self._limits.export_seconds)
+        if lasted < patience * self._remaining_patience(task.stage):
+            self._poll_again(task, now)
+            return
+        self._export_ended(task.request, now - attempt.created_at, False)
+        self._give_up(
+            task,
+            f"the export is '{word}', a status that is not known, and has been for {_minutes(lasted)}. "
+            "See whether a newer version of the tap knows it",
+        )
 
     def _missing(self, task: Task[RequestT, VerificationT], now: float, reason: str) -> None:
         """Ask again for a while: a new job may not have got about, and an answer may be a slip."""
@@ -337,7 +368,8 @@ class Lifecycle(Generic[RequestT, VerificationT]):
     def _remaining_patience(self, stage: Stage) -> float:
         """Return the part of its patience that a request has left: less with every request that was lost before it.
 
-        So an endpoint that is down does not cost the full patience for each of many orders.
+        So an endpoint that is down does not cost the full patience for each of many requests. Where budgets let only
+        one of them ask at a time, as when each is refused, they would wait one after the other: eight hours, not two.
         """
         lost = self._lost_in_a_row[stage]
         return 0.5**lost if lost < MAX_LOST_IN_A_ROW else 0.0

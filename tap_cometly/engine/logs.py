@@ -16,8 +16,11 @@ from typing_extensions import Self
 if TYPE_CHECKING:
     from types import TracebackType
 
-TRUSTED: Final = ("tap-", "tap_", "singer_sdk", "py.warnings", "root")
-"""Loggers that say only what they are told to, by the beginning of their names."""
+TRUSTED: Final = ("tap-", "tap_", "singer_sdk")
+"""Loggers that say only what they are told to, by the beginning of their names.
+
+Not the root: whoever calls `logging.warning` speaks in its name.
+"""
 
 MAX_WORDS: Final = 100
 _SURE: Final = re.compile(r"[A-Za-z][A-Za-z'-]{0,30}[.,:;!]?|[0-9]{1,4}[.,:;]?|-")

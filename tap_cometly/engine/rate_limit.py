@@ -175,10 +175,17 @@ def seconds_to_wait(retry_after: str | None, now: datetime) -> float | None:
     text = retry_after.strip()
     if text.isdecimal():
         return float(text)
+    moment = http_date(text)
+    return None if moment is None else (moment - now).total_seconds()
+
+
+def http_date(text: str | None) -> datetime | None:
+    """Read a date of a header; None when there is none or it makes no sense. One without a zone is in UTC, as all are.
+
+    (To Python it would be in the zone of this machine.)
+    """
     try:
-        moment = email.utils.parsedate_to_datetime(text)
+        moment = email.utils.parsedate_to_datetime(text or "")
+        return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
     except (ValueError, TypeError, OverflowError):
         return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=timezone.utc)
-    return (moment - now).total_seconds()

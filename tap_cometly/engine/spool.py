@@ -9,6 +9,7 @@ import contextlib
 import errno
 import os
 import pathlib
+import socket
 import tempfile
 from typing import IO, TYPE_CHECKING
 
@@ -63,8 +64,20 @@ def is_file_limit(error: BaseException | None) -> bool:
             continue
         if isinstance(each, OSError) and each.errno in {errno.EMFILE, errno.ENFILE}:
             return True
+        if isinstance(each, socket.gaierror) and _none_can_be_opened():
+            return True  # to find out an address takes files too, but the system says only that it is not known
         seen.add(id(each))
         waiting += [each.__cause__, each.__context__, getattr(each, "reason", None), *each.args]
+    return False
+
+
+def _none_can_be_opened() -> bool:
+    try:
+        pair = socket.socketpair()
+    except OSError as error:
+        return error.errno in {errno.EMFILE, errno.ENFILE}
+    for each in pair:
+        each.close()
     return False
 
 

@@ -25,7 +25,9 @@ class JobState(enum.Enum):
     """Where a job stands at the vendor."""
 
     RUNNING = "running"
-    """Not finished. An unknown word of the vendor counts as this, until the deadline."""
+    """Not finished."""
+    UNKNOWN = "unknown"
+    """The vendor's word is none that it has documented: perhaps not finished, perhaps never to be."""
     READY = "ready"
     FAILED = "failed"
 

@@ -448,3 +448,29 @@ def test_whatever_goes_wrong_each_order_has_one_result_in_order(data, count, in_
     for result in results:
         if isinstance(result, Delivery):
             assert result.verification == [b'{"request":"%s"}' % result.request.encode()]
+
+
+def test_words_that_nobody_knows_are_given_up_after_minutes_by_all():
+    clock = VirtualClock()
+    vendor = ScriptedVendor(clock)
+    count = 100
+    for request in range(count):
+        vendor.script["status", request] = [JobStatus(JobState.UNKNOWN, "reticulating")] * 1000
+    began = clock.now()
+    with Pipeline(vendor, list(range(count)), verify=lambda *_: None, log=LOG, clock=clock) as results:
+        reasons = [result.reason for result in results]
+    assert len(reasons) == count
+    assert all("'reticulating', a status that is not known" in reason for reason in reasons)
+    assert clock.now() - began < 20 * 60
+    assert len(vendor.jobs) <= 2 * Limits().in_flight
+
+
+def test_a_word_that_nobody_knows_is_forgiven_once_a_known_one_follows():
+    clock = VirtualClock()
+    vendor = ScriptedVendor(clock, seconds=900.0)
+    unknown, known = JobStatus(JobState.UNKNOWN, "resting"), JobStatus(RUNNING, "processing")
+    vendor.script["status", "a"] = ([unknown] * 10 + [known]) * 5
+    with Pipeline(vendor, ["a"], verify=lambda *_: None, log=LOG, clock=clock) as results, rm.Mocker() as store:
+        store.get(rm.ANY, content=b"")
+        assert [type(result) for result in results] == [Delivery]
+    assert len(vendor.jobs) == 1

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import itertools
 import json
 import logging
+import re
 import socket
+import subprocess
+import sys
 import threading
 import time
 import zlib
@@ -28,12 +32,27 @@ from tap_cometly.engine.logs import LinksKeptOut
 from tap_cometly.engine.vendor import Link
 from tap_cometly.events import EventQuery
 from tap_cometly.spec import ExportRequest
+from tests.patience import HANG_SECONDS
 
 KEY = "a-key-that-nobody-may-see"
 REQUEST = ExportRequest(date(2025, 3, 1), EventQuery())
 NOW = datetime(2025, 3, 2, 12, tzinfo=timezone.utc)
 PATIENCE = 0.3
 """So long may a server be silent, in seconds: these tests wait for real."""
+
+
+def _whole_request(connection):
+    """Read a request to its end: a connection that is closed before is reset, and its answer may be lost."""
+    request = b""
+    while b"\r\n\r\n" not in request and (more := connection.recv(65536)):
+        request += more
+    head, _, body = request.partition(b"\r\n\r\n")
+    length = re.search(rb"(?i)content-length: *(\d+)", head)
+    missing = int(length[1]) - len(body) if length else 0
+    while missing > 0 and (more := connection.recv(65536)):
+        request += more
+        missing -= len(more)
+    return request
 
 
 class RawServer:
@@ -62,7 +81,7 @@ class RawServer:
 
     def _answer(self, connection):
         with contextlib.suppress(OSError), connection:
-            self.asked.append(connection.recv(65536))
+            self.asked.append(_whole_request(connection))
             answer = self._answers[min(len(self.asked), len(self._answers)) - 1]
             for piece in [answer] if isinstance(answer, bytes) else answer:
                 connection.sendall(piece)
@@ -150,12 +169,26 @@ def compressed(count):
 
 @pytest.mark.parametrize(
     ("content", "headers"),
-    [(b" " * (MAX_ANSWER_BYTES + 1), ()), (compressed(400), ("Content-Encoding: gzip",))],
-    ids=["long", "a bomb"],
+    [
+        (b" " * (MAX_ANSWER_BYTES + 1), ()),
+        (compressed(400), ("Content-Encoding: gzip",)),
+        (gzip.compress(compressed(400)), ("Content-Encoding: gzip, gzip",)),
+        (b"not compressed at all", ("Content-Encoding: gzip",)),
+        (gzip.compress(b'{"export_id": 7}')[:-9], ("Content-Encoding: gzip",)),
+    ],
+    ids=["long", "a bomb", "a bomb in a bomb", "not compressed", "cut"],
 )
 def test_an_answer_is_read_up_to_a_bound(content, headers):
     with RawServer(answer(content, *headers)) as server, client(server) as asking, pytest.raises(UnavailableError):
         asking.create(REQUEST)
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "GZIP", "deflate", "x-gzip"])
+def test_an_answer_that_a_proxy_has_compressed_is_read(encoding):
+    pack = zlib.compress if encoding == "deflate" else gzip.compress
+    content = pack(b'{"export_id": 7}')
+    with RawServer(answer(content, f"Content-Encoding: {encoding}")) as server, client(server) as asking:
+        assert asking.create(REQUEST) == 7
 
 
 @pytest.mark.parametrize(
@@ -186,7 +219,7 @@ def test_answers_that_make_no_sense_are_told_in_words(content, status):
         asking.create(REQUEST)
 
 
-@pytest.mark.parametrize("export_id", [True, False, "", "12a", "٣", -1, 1.5, None, [], "9" * 50])
+@pytest.mark.parametrize("export_id", [True, False, "", "12a", "٣", -1, 1.5, None, [], "9" * 50, int("9" * 4000)])
 def test_what_is_no_number_of_an_export_is_none(export_id):
     with (
         RawServer(said({"export_id": export_id})) as server,
@@ -229,6 +262,20 @@ def test_a_clock_that_is_wrong_is_told_and_one_that_is_far_off_stops_the_run(hou
         else:
             asking.create(REQUEST)
     assert ("set the clock" in caplog.text) == (abs(hours) == 2)
+
+
+@pytest.mark.parametrize("zone", ["", " -0000", " GMT", " +0000"])
+def test_a_date_without_a_zone_is_in_utc_wherever_the_machine_stands(zone, monkeypatch, caplog):
+    monkeypatch.setenv("TZ", "Pacific/Auckland")
+    time.tzset()
+    try:
+        there = f"Date: {NOW:%a, %d %b %Y %H:%M:%S}{zone}"
+        with RawServer(said({"export_id": 7}, there)) as server, client(server) as asking:
+            assert asking.create(REQUEST) == 7
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert "clock" not in caplog.text
 
 
 def test_words_of_the_server_are_shown_in_one_short_line_without_the_key():
@@ -345,6 +392,43 @@ def test_too_few_open_files_are_named_as_what_they_are(monkeypatch):
             list(made.fetch(Link(f"http://{server.address}/")))
 
 
+OUT_OF_FILES = """
+import logging, resource, socket, time
+from datetime import date
+from tap_cometly.client import CometlyClient
+from tap_cometly.engine.errors import LocalLimitError
+from tap_cometly.events import EventQuery
+from tap_cometly.spec import ExportRequest
+
+asking = CometlyClient(
+    api_url="https://api.cometly.invalid", api_key="k", user_agent="t", now=time.monotonic, log=logging.getLogger("t")
+)
+asking.create_limit.spend()
+resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
+try:
+    asking.create(ExportRequest(date(2025, 3, 1), EventQuery()))
+except LocalLimitError as error:
+    print(error)
+"""
+
+
+def test_too_few_open_files_to_look_a_host_up_are_no_trouble_of_the_network():
+    done = subprocess.run(
+        [sys.executable, "-c", OUT_OF_FILES], capture_output=True, check=True, text=True, timeout=HANG_SECONDS
+    )
+    assert done.stderr == ""
+    assert "may open no more files" in done.stdout
+
+
+def test_a_file_that_always_has_a_little_more_has_an_end(monkeypatch):
+    monkeypatch.setattr("tap_cometly.engine.download.MAX_WAIT_SECONDS", 3.0)
+    clock = itertools.count()  # a second later each time one looks: each piece takes one
+    pieces = for_ever(b"10000\r\n" + bytes(65536) + b"\r\n", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    made = Transfer(bare_session(), now=lambda: float(next(clock)), read_seconds=10)
+    with RawServer(pieces) as server, pytest.raises(InvalidAnswerError, match="does not end"):
+        fetched(server, made)
+
+
 # Logs of other libraries
 
 
@@ -355,7 +439,7 @@ def test_no_library_prints_a_link_whatever_it_says(caplog):
     with LinksKeptOut(logging.getLogger("tap-cometly")), RawServer(malformed) as server:
         with contextlib.suppress(ExportError):
             fetched(server, path="/cometly-exports/b0a7?X-Amz-Signature=s3cret")
-        for name in ("urllib3.connection", "urllib3.connectionpool", "some.library", "requests"):
+        for name in ("urllib3.connection", "urllib3.connectionpool", "some.library", "requests", "py.warnings", None):
             logging.getLogger(name).warning("Failed to parse headers (url=%s): %r", link, ValueError(link))
             logging.getLogger(name).error("while asking %(link)s", {"link": link}, exc_info=ValueError(link))
             logging.getLogger(name).warning("%s %d", *[link])

@@ -175,8 +175,7 @@ WRONG_JOBS = [
     Case(
         "a word nobody knows, for ever",
         (Fault("create", "unknown_status", times=FOR_EVER, word="reticulating"),),
-        exports=3,
-        fails="still 'reticulating' after 30 minutes",
+        fails="the export is 'reticulating', a status that is not known, and has been for 10 minutes",
     ),
     Case("404 right after create", (Fault("status", "not_found", times=2),)),
     Case("404 when it is finished", (Fault("link", "not_found", times=2),)),
