@@ -152,10 +152,11 @@ WRONG_LINES |= {
     "an integer without an end": '{"id": 1e9999999}',
     "not UTF-8": b'{"id": "\xff"}',
 }
+OF_ANOTHER_YEAR = '{"id": 1, "event_time_utc": "2024-07-01T12:00:00Z"}'
 OTHER_DAYS = [
     Case(
         "a row of another year",
-        (Fault("file", "rows", rows=['{"id": 1, "event_time_utc": "2024-07-01T12:00:00Z"}'], times=FOR_EVER),),
+        (Fault("file", "rows", rows=[OF_ANOTHER_YEAR], replace=True, times=FOR_EVER),),
         downloads=1,
         fails="not that day in any time zone",
     ),
