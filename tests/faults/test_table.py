@@ -148,10 +148,23 @@ WRONG_LINES = {
     "a key of null": f'{{"id": null, "event_name": "{SECRET_VALUE}"}}',
     "a value that does not fit": f'{{"id": 1, "event_time_utc": "2025-02-17T12:00:00Z", "amount": "{SECRET_VALUE}"}}',
 }
+WRONG_LINES |= {
+    "an integer without an end": '{"id": 1e9999999}',
+    "not UTF-8": b'{"id": "\xff"}',
+}
+OF_ANOTHER_YEAR = '{"id": 1, "event_time_utc": "2024-07-01T12:00:00Z"}'
+OTHER_DAYS = [
+    Case(
+        "a row of another year",
+        (Fault("file", "rows", rows=[OF_ANOTHER_YEAR], replace=True, times=FOR_EVER),),
+        downloads=1,
+        fails="not that day in any time zone",
+    ),
+]
 WRONG_ROWS = [
     Case(name, (Fault("file", "rows", rows=[line], times=FOR_EVER),), downloads=1, fails="line {after_the_last}")
     for name, line in WRONG_LINES.items()
-]
+] + OTHER_DAYS
 """The day fails with the line's number, never its content."""
 
 WRONG_JOBS = [
