@@ -93,7 +93,8 @@ clean: ## Remove everything that was made here, your state in .meltano and your 
 
 .venv/fleet: pyproject.toml uv.lock | $(UV) python
 	@echo "Installing into .venv"
-	@$(UV) sync --quiet --locked --inexact --no-default-groups --group fleet --python "$$($(PYTHON) $(WHICH))"
+	@# Dagster's GraphQL client asks for `backoff`, whose module python-backoff provides already.
+	@$(UV) sync --quiet --locked --inexact --no-default-groups --group fleet --no-install-package backoff --python "$$($(PYTHON) $(WHICH))"
 	@touch $@
 
 WHICH := -c "import sys; print(sys.executable)"

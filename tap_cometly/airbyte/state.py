@@ -97,8 +97,10 @@ class Remembered:
         if not isinstance(run, int):
             raise MalformedStateError(_RUN, run, "must be a number, or be left out")
         touched = {"delivered": state.get(_TOUCHED, [])}
+        of_this_door = {_RUN, _TOUCHED, _GENERATION, replication_key}
+        bookmark = {key: value for key, value in state.items() if key not in of_this_door}
         return cls(
-            Bookmark.from_state(state, start=start, replication_key=replication_key),
+            Bookmark.from_state(bookmark, start=start, replication_key=replication_key),
             run,
             DeliveredDays.from_state(touched, start=start, replication_key=replication_key),
         )

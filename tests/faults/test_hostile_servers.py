@@ -18,6 +18,7 @@ from datetime import date, datetime, timedelta, timezone
 
 import pytest
 
+from simulation.patience import HANG_SECONDS
 from tap_cometly.client import MAX_ANSWER_BYTES, CometlyClient
 from tap_cometly.engine.download import Transfer, bare_session
 from tap_cometly.engine.errors import (
@@ -32,7 +33,6 @@ from tap_cometly.engine.logs import LinksKeptOut
 from tap_cometly.engine.vendor import Link
 from tap_cometly.events import EventQuery
 from tap_cometly.spec import ExportRequest
-from tests.patience import HANG_SECONDS
 
 KEY = "a-key-that-nobody-may-see"
 REQUEST = ExportRequest(date(2025, 3, 1), EventQuery())

@@ -7,6 +7,7 @@ short; what it wrote ends with a whole line, unless it was killed or its reader 
 from __future__ import annotations
 
 import contextlib
+import email.utils
 import fcntl
 import json
 import logging
@@ -23,6 +24,7 @@ import pytest
 from simulation.patience import HANG_SECONDS
 from simulation.tapping import parse
 from simulation.virtual_time import VirtualClock
+from tap_cometly.sandbox import server
 from tests.faults.world import World, by_id
 from tests.programs import PROGRAM
 
@@ -259,6 +261,8 @@ def test_two_runs_on_one_space_at_once_share_its_budget_and_both_finish(monkeypa
         """Let the minute be nearly over once it has begun, and over once somebody has to wait for its end."""
         clock.advance(2 if entry.status == 429 else next(nearly_a_minute, 0))
 
+    # The programs hold the server's clock against that of this machine.
+    monkeypatch.setattr(server._Handler, "date_time_string", lambda *_: email.utils.formatdate(usegmt=True))
     quick = {"job_seconds": 0, "creates_per_minute": 4, "polls_per_minute": 6000}
     world = World(clock, monkeypatch, events_per_day=50, on_request=move_on, **quick)
     world.config["end_date"] = world.days[-1].isoformat()  # the programs live in real time

@@ -13,6 +13,7 @@ import random
 import resource
 import sys
 import traceback
+from pathlib import Path
 
 import click
 import pytest
@@ -95,7 +96,15 @@ def _play(kind: str, answer) -> None:
             if isinstance(play, bytes):
                 cometly.inject(Fault("file", "rows", rows=play.split(b"\n"), replace=True, times=None))
             answer.send(told(play, config, tap_class(clock)))
-    answer.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    answer.send(_peak())
+
+
+def _peak() -> int:
+    """Return the most memory that this process had, in units of the system; Linux counts what its parent had, too."""
+    if sys.platform == "linux":
+        status = Path("/proc/self/status").read_text(encoding="utf-8")
+        return int(status.partition("VmHWM:")[2].split()[0])
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 @pytest.mark.slow
