@@ -48,6 +48,12 @@ class LinksKeptOut:
         if logging.getLogRecordFactory() is self:
             logging.setLogRecordFactory(self._make)
 
+    def trust(self, log: logging.Logger) -> None:
+        """Let another logger say what it says."""
+        beginning = log.name.partition(".")[0]
+        if not beginning.startswith(self._trusted):
+            self._trusted = (*self._trusted, beginning)
+
     def __call__(self, name: str, *args: Any, **kwargs: Any) -> logging.LogRecord:
         """Make a record, as the factory before did, of which only what is surely no link is left."""
         record: logging.LogRecord = self._make(name, *args, **kwargs)
@@ -63,3 +69,16 @@ class LinksKeptOut:
                 record.msg += f" ({record.exc_info[0].__name__})"
             record.exc_info = record.exc_text = record.stack_info = None
         return record
+
+
+def keep_links_out(log: logging.Logger) -> None:
+    """Let no logger of the process print a link from now on: a request may be under way when its run has ended.
+
+    Args:
+        log: A logger that is trusted, too.
+    """
+    make = logging.getLogRecordFactory()
+    if isinstance(make, LinksKeptOut):
+        make.trust(log)
+    else:
+        LinksKeptOut(log).__enter__()

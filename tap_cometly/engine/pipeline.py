@@ -21,7 +21,7 @@ import backoff
 from tap_cometly.engine.clock import SystemClock
 from tap_cometly.engine.download import Transfer, bare_session
 from tap_cometly.engine.lifecycle import Lifecycle, Limits, Stage, Task
-from tap_cometly.engine.logs import LinksKeptOut
+from tap_cometly.engine.logs import keep_links_out
 from tap_cometly.engine.threads import signals_blocked
 from tap_cometly.engine.vendor import Delivery, Failure, JobStatus, RequestT, Vendor, VerificationT
 
@@ -93,7 +93,7 @@ class Pipeline(Generic[RequestT, VerificationT]):
         self._verify = verify
         self._limits = limits
         self._clock = clock or SystemClock()
-        self._links_kept_out = LinksKeptOut(log)
+        keep_links_out(log)
         self._session = bare_session()
         self._tasks = [Task[RequestT, VerificationT](request) for request in requests]
         self._lifecycle = Lifecycle(
@@ -116,7 +116,6 @@ class Pipeline(Generic[RequestT, VerificationT]):
     # What the consumer sees
 
     def __enter__(self) -> Pipeline[RequestT, VerificationT]:
-        self._links_kept_out.__enter__()
         with signals_blocked():
             self._coordinator.start()
         return self
@@ -135,7 +134,6 @@ class Pipeline(Generic[RequestT, VerificationT]):
             if not task.busy:  # a worker that is still busy cleans up after itself
                 task.drop_files()
         self._session.close()
-        self._links_kept_out.__exit__(kind, error, trace)
 
     def __iter__(self) -> Iterator[Delivery[RequestT, VerificationT] | Failure[RequestT]]:
         for task in self._tasks:

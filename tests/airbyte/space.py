@@ -52,7 +52,11 @@ class AirbyteSpace(Space):
         """The days of which both streams say that they are delivered."""
         states = {_name(each): each["stream"]["stream_state"] for each in self.state}
         events, ledger = (
-            DeliveredDays.from_state(states.get(stream, {}), start=self.start, replication_key="event_date")
+            DeliveredDays.from_state(
+                {"delivered": states.get(stream, {}).get("delivered", [])},
+                start=self.start,
+                replication_key="event_date",
+            )
             for stream in PAIR
         )
         return events & ledger
