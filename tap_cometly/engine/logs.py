@@ -34,7 +34,7 @@ class LinksKeptOut:
     """
 
     def __init__(self, log: logging.Logger) -> None:
-        self._trusted = (*TRUSTED, log.name.partition(".")[0])
+        self._trusted: tuple[str, ...] = (*TRUSTED, log.name.partition(".")[0])
         self._make: Any = None
 
     def __enter__(self) -> Self:
