@@ -12,10 +12,10 @@ from __future__ import annotations
 import codecs
 import json
 import re
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
 from tap_cometly.engine.errors import CorruptFileError
+from tap_cometly.exact_numbers import MAX_DIGITS, read_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -82,7 +82,7 @@ class JsonStream:
         self._at = 0
         self._before = 0
         self._at_end = False
-        self._scanner = json.JSONDecoder(parse_float=Decimal, parse_constant=_refuse_constant)
+        self._scanner = json.JSONDecoder(parse_float=read_number, parse_constant=_refuse_constant)
 
     def parts(self, start: Crossing) -> Iterator[Part]:
         """Yield the parts that are wanted, in their order.
@@ -197,6 +197,8 @@ class JsonStream:
                 value, end = self._scanner.raw_decode(self._text, self._at)
             except RecursionError:
                 self._refuse(_TOO_DEEP)
+            except ArithmeticError:  # with the digits that follow, it is longer still
+                self._refuse(f"a number of more than {MAX_DIGITS:,} digits")
             except ValueError:
                 if length >= most or self._at_end:
                     return False, None

@@ -165,6 +165,8 @@ def model(text):
         (b"{1:2}", InvalidRowsError, "something malformed"),
         (b'{"a":[1}', InvalidRowsError, "something malformed"),
         (b'{"a":NaN}', InvalidRowsError, "something malformed"),
+        (b'{"a":1e9999999}', InvalidRowsError, "a number of more than 1,000 digits"),
+        (b'{"a":1e99999999999999999999}', InvalidRowsError, "a number of more than 1,000 digits"),
         (b'{"a":"\xff"}', InvalidRowsError, "not UTF-8"),
         (b'{"a":' + b"[" * 100_000, InvalidRowsError, "more than 500 levels"),
         (b'{"p":{"sections":{"1":{"events":["\\ud800"]}}}}', InvalidRowsError, "lone surrogate"),
