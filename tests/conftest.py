@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 
 import pytest
@@ -37,6 +38,14 @@ def _environment():
             if name.startswith("TAP_COMETLY"):
                 patch.delenv(name)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_they_are():
+    """A run keeps links out of the logs of its process for good; the next test is another process, so to speak."""
+    make = logging.getLogRecordFactory()
+    yield
+    logging.setLogRecordFactory(make)
 
 
 @pytest.fixture
