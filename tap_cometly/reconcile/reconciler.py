@@ -106,6 +106,7 @@ class Reconciler:
         self._unseen = set(plan.bookmark.snapshots)
         self._still_due = [day.day for day in plan.due]
         self._written: set[date] = set()
+        self._has_told = False
         self._overlaps = KeyOverlaps()
         remembers = settings.lookback_days > 0 or bool(plan.bookmark.snapshots)
         self._compares_keys = remembers and len(plan.due) > 1
@@ -170,6 +171,7 @@ class Reconciler:
                 outcome.event_date, outcome.snapshot, lookback_days=self._lookback_days, wanted_last=self._wanted_last
             )
         self._done(outcome.event_date)
+        self._has_told = True
         return self._bookmark.to_state()
 
     def _day(
@@ -181,27 +183,41 @@ class Reconciler:
             summary=summary,
             snapshot=snapshot,
             changed=changed,
-            doubt=self._doubt_before_writing(event_date) if changed and summary.rows else None,
+            doubt=self._doubt_before_writing(event_date, any_rows=bool(summary.rows)) if changed else None,
             is_open=is_open,
             ledger_row=ledger_row(
                 self._stream, event_date, summary, snapshot, self._asked, checked_at=now, is_open=is_open
             ),
         )
 
-    def _doubt_before_writing(self, event_date: date) -> dict[str, object] | None:
-        """Take note that rows of a day are about to be written; return the new STATE of the stream, if that changes it.
+    def _doubt_before_writing(self, event_date: date, *, any_rows: bool) -> dict[str, object] | None:
+        """Take note that a day is about to be written; return the new STATE of the stream, if one must be told.
 
         From here on the day itself is neither what it was nor what it is going to be; a day that this run has not
         looked at may lose rows to it; and of those that it has looked at, the days that hold an event of this one do.
+        A day without rows takes none.
+
+        Nothing is written before the run has told a STATE: a run that begins anew (`--full-refresh`, `resync`) has none
+        of the days in doubt, but whoever comes after it must not believe what STATE said before.
         """
-        self._written.add(event_date)
-        seen = self._bookmark.snapshots.keys() - self._unseen
-        return self._doubt({event_date} | self._unseen | self._overlaps.sharing(event_date, seen))
+        in_doubt = {event_date}
+        if any_rows:
+            self._written.add(event_date)
+            seen = self._bookmark.snapshots.keys() - self._unseen
+            in_doubt |= self._unseen | self._overlaps.sharing(event_date, seen)
+        doubt = self._doubt(in_doubt)
+        if doubt is None and not self._has_told:
+            self._has_told = True
+            return self._bookmark.to_state()
+        return doubt
 
     def _doubt(self, days: AbstractSet[date]) -> dict[str, object] | None:
         """Have the next run write these days again, those of them that are delivered."""
         before, self._bookmark = self._bookmark, self._bookmark.with_rewrite(days)
-        return None if self._bookmark == before else self._bookmark.to_state()
+        if self._bookmark == before:
+            return None
+        self._has_told = True
+        return self._bookmark.to_state()
 
     def _done(self, event_date: date) -> None:
         """Forget what no day to come will be compared with."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
@@ -82,6 +82,37 @@ def test_a_full_refresh_that_is_killed_before_its_state_leaves_every_day_in_the_
     assert space.warehouse.state is old
     space.run(lookback_days=1)
     assert space.view_is_true()
+
+
+@pytest.mark.parametrize(
+    "anew", [{"state": None}, {"resync": True, "event_names": ["purchase", "view_content"]}], ids=["refresh", "resync"]
+)
+def test_a_run_that_begins_anew_tells_a_state_before_its_first_row_lest_the_old_one_be_believed(space, anew):
+    space.config["lookback_days"] = 12
+    space.run()
+    first = space.days[0]
+    event = space.event(first, 0)
+    amount = space.cometly.history.find(event).amount
+    space.cometly.history.edit(event, amount="77.70")
+    output = space.run(taken=0, **anew)
+    space.warehouse.take(upto(output, rows_of(first)))
+    space.cometly.history.edit(event, amount=amount)
+    space.run(resync=True)
+    assert space.view_is_true()
+
+
+def test_a_run_that_looks_further_back_and_is_killed_after_it_found_a_day_empty_owes_that_day_to_the_next_run():
+    with Space(lookback_days=1, max_exports_in_flight=1, events_per_day=1) as space:
+        space.run()
+        old, new = space.days[0], space.days[-1]
+        event = space.event(old, 0)
+        space.move(event, new + timedelta(days=1))
+        output = space.run(taken=0, lookback_days=12)
+        space.warehouse.take(upto(output, rows_of(old)))
+        assert space.warehouse.days[old.isoformat()]["row_count"] == 0
+        space.put_back(event)
+        space.run()
+        assert space.view_is_true()
 
 
 def test_a_backfill_with_a_state_of_its_own_may_overlap_the_daily_loads(space):
