@@ -49,6 +49,13 @@ class Warehouse:
         )
 
 
+def merged(state, before):
+    """Return a STATE as Meltano keeps it after `--full-refresh`: merged into the one before it, object by object."""
+    if not (isinstance(state, dict) and isinstance(before, dict)):
+        return state
+    return {**before, **{key: merged(value, before.get(key)) for key, value in state.items()}}
+
+
 def truth(cometly, days, **asked):
     """Return what the view should show of these days."""
     rows = [{"event_date": day.isoformat(), **row} for day in days for row in cometly.truth(day, **asked)]

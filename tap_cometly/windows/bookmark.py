@@ -5,12 +5,13 @@
     {"replication_key": "event_date", "replication_key_value": "2025-03-10",
      "delivered": [["2025-01-01", "2025-03-10"]], "since": "2025-01-01",
      "request": {"query_mode": "profile", "fields": ["amount", "event_name"], ...},
-     "snapshots": {"2025-03-10": {"export_id": 40718, "digest": "9f...", "lines_digest": "07...", "row_count": 412,
-                             "amount_total": "18230.50", "exported_at": "2025-03-11T06:00:04Z", "revision": 1}, ...},
+     "snapshots": [{"event_date": "2025-03-10", "export_id": 40718, "digest": "9f...", "lines_digest": "07...",
+                    "row_count": 412, "amount_total": "18230.50", "exported_at": "2025-03-11T06:00:04Z",
+                    "revision": 1}, ...],
      "rewrite": ["2025-03-09"]}
 
 The first three keys are the days (`tap_cometly.windows.delivered`). ``snapshots`` remembers only those that a lookback
-still reaches, so that STATE stays small for ever. ``rewrite`` is missing after a run in which all went well: it names
+still reaches, so that STATE stays small for ever. ``rewrite`` is empty after a run in which all went well: it names
 the delivered days of which the target may hold something else than ``snapshots`` says, because a run was stopped while
 it rewrote them, or could not look at them after it had rewritten others.
 """
@@ -98,7 +99,7 @@ class Bookmark:
         replication_key: The stream's column of days.
         delivered: The delivered days.
         since: First day of the range that was wanted when the stream began; None before the first delivery.
-        request: What the vendor was asked for; None where an older version wrote the STATE.
+        request: What the vendor was asked for; None where STATE does not say so.
         snapshots: What the latest days held.
         rewrite: Delivered days that must be exported and written again, whatever they hold.
     """
@@ -122,35 +123,36 @@ class Bookmark:
         if request is not None and not isinstance(request, Mapping):
             raise MalformedStateError("request", request, "must be an object, or be left out")
         _refuse_unless_names((request or {}).get("fields"), "request.fields")
-        if snapshots is not None and not isinstance(snapshots, Mapping):
-            raise MalformedStateError("snapshots", snapshots, "must be an object, or be left out")
+        if snapshots is not None and not isinstance(snapshots, (list, tuple)):
+            raise MalformedStateError("snapshots", snapshots, "must be a list of objects, or be left out")
         if rewrite is not None and not isinstance(rewrite, (list, tuple)):
             raise MalformedStateError("rewrite", rewrite, "must be a list of days, or be left out")
-        found_snapshots = {
-            _day(day, "snapshots"): DaySnapshot.from_state(found, f"snapshots.{day}")
-            for day, found in (snapshots or {}).items()
-        }
+        found_snapshots = {}
+        for place, found in enumerate(snapshots or ()):
+            key = f"snapshots[{place}]"
+            snapshot = DaySnapshot.from_state(found, key)
+            found_snapshots[_day(found.get(replication_key), key)] = snapshot
         return cls(
             replication_key,
             delivered,
             delivered.first if since is None else _day(since, "since"),
-            request,
+            request or None,
             {day: snapshot for day, snapshot in found_snapshots.items() if day in delivered},
             frozenset(day for text in rewrite or () if (day := _day(text, "rewrite")) in delivered),
         )
 
     def to_state(self) -> dict[str, object]:
-        """Return the bookmark as it is written to STATE."""
-        state = self.delivered.to_state(replication_key=self.replication_key)
-        if self.since is not None:
-            state["since"] = self.since.isoformat()
-        if self.request is not None:
-            state["request"] = dict(self.request)
-        if self.snapshots:
-            state["snapshots"] = {day.isoformat(): self.snapshots[day].to_state() for day in sorted(self.snapshots)}
-        if self.rewrite:
-            state["rewrite"] = [day.isoformat() for day in sorted(self.rewrite)]
-        return state
+        """Return the bookmark as it is written to STATE: every key, so that no older STATE shows through a merge."""
+        return {
+            **self.delivered.to_state(replication_key=self.replication_key),
+            "since": self.since.isoformat() if self.since else None,
+            "request": dict(self.request or {}),
+            "snapshots": [
+                {self.replication_key: day.isoformat(), **self.snapshots[day].to_state()}
+                for day in sorted(self.snapshots)
+            ],
+            "rewrite": [day.isoformat() for day in sorted(self.rewrite)],
+        }
 
     def with_delivered(
         self, day: date, snapshot: DaySnapshot, *, lookback_days: int, wanted_last: date | None = None

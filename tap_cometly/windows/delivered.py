@@ -6,6 +6,10 @@ The set is kept as intervals beside the usual Singer bookmark::
      "delivered": [["2025-01-01", "2025-02-11"], ["2025-02-13", "2025-03-10"]]}
 
 so that one idea covers resuming, days that failed, and a start date that is moved back.
+
+Nothing is left out of STATE because it is empty, and what can shrink is a list: whoever keeps STATE may merge a new one
+deeply into the one before it (Meltano does so after `--full-refresh`), and whatever a merge let survive of the old one
+would be believed.
 """
 
 from __future__ import annotations
@@ -104,28 +108,27 @@ class DeliveredDays:
         if (key := state.get("replication_key", replication_key)) != replication_key:
             raise MalformedStateError("replication_key", key, f"must be {replication_key!r}")
         _refuse_misspelt(state, replication_key)
-        bookmark = _day(state[_BOOKMARK], _BOOKMARK) if _BOOKMARK in state else None
         if _DELIVERED in state:
             progress = cls(_intervals(state[_DELIVERED]))
-            if bookmark is not None and bookmark != progress.last:
+            told = state.get(_BOOKMARK)
+            if (told is not None or progress.last) and _BOOKMARK in state and _day(told, _BOOKMARK) != progress.last:
                 rule = f"must be the last day in `{_DELIVERED}` ({progress.last or 'which is empty'})"
-                raise MalformedStateError(_BOOKMARK, str(bookmark), rule)
+                raise MalformedStateError(_BOOKMARK, told, rule)
             return progress
-        if bookmark is not None:
+        if _BOOKMARK in state:
+            bookmark = _day(state[_BOOKMARK], _BOOKMARK)
             return cls(((min(start, bookmark), bookmark),))
         return cls()
 
     def to_state(self, *, replication_key: str) -> dict[str, object]:
-        """Return the set as it is written to STATE; empty when no day is delivered.
+        """Return the set as it is written to STATE, also when no day is delivered.
 
         Args:
             replication_key: The stream's column of days.
         """
-        if self.last is None:
-            return {}
         return {
             "replication_key": replication_key,
-            _BOOKMARK: self.last.isoformat(),
+            _BOOKMARK: self.last.isoformat() if self.last else None,
             _DELIVERED: self.as_json(),
         }
 

@@ -83,7 +83,11 @@ class BatchingWarehouse(Warehouse):
         """
         bookmark = told.state["bookmarks"].get("events", {}) if told else {}
         rewrite = bookmark.get("rewrite", [])
-        held = {day: each["digest"] for day, each in bookmark.get("snapshots", {}).items() if day not in rewrite}
+        held = {
+            each["event_date"]: each["digest"]
+            for each in bookmark.get("snapshots", [])
+            if each["event_date"] not in rewrite
+        }
         owner: dict[tuple[Any, ...], dict[str, Any]] = {}
         overwritten = set()
         for number, (key, record) in enumerate(self.log):

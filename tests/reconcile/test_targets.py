@@ -17,7 +17,7 @@ from tests.examples import examples
 from tests.reconcile.batching import BatchingWarehouse
 from tests.reconcile.histories import LONGEST, OF_ONE_DAY, Change, change, races
 from tests.reconcile.space import ORDERS, Space
-from tests.warehouses import truth
+from tests.warehouses import merged, truth
 
 SUBSET = ["purchase", "view_content"]
 
@@ -73,10 +73,11 @@ runs = st.builds(
 
 
 class Play:
-    """A history: several lineages of STATE, one warehouse."""
+    """A history: several lineages of STATE, one warehouse; whoever keeps STATE may merge a new one into the last."""
 
-    def __init__(self, space: Space) -> None:
+    def __init__(self, space: Space, *, merges: bool) -> None:
         self.space = space
+        self.merges = merges
         self.warehouse = space.warehouse
         self.told = {0: [None], 1: [None]}
         self.excused: set[str] = set()
@@ -115,7 +116,10 @@ class Play:
             killed=run.taken is not None,
         )
         if warehouse.told is not before:
-            told.append(warehouse.told)
+            last = warehouse.told
+            if self.merges and told[-1]:
+                last = dataclasses.replace(last, state=merged(last.state, told[-1].state))
+            told.append(last)
 
     def wrong_days(self) -> set[str]:
         """Return the days of which the view is not what Cometly says."""
@@ -146,13 +150,13 @@ LAST = Run(
 
 
 @examples(20)
-@given(history=st.lists(runs, min_size=1, max_size=5), last=runs)
-def test_after_a_run_that_ended_well_the_view_is_exact_or_the_check_finds_the_day(history, last):
+@given(history=st.lists(runs, min_size=1, max_size=5), last=runs, merges=st.booleans())
+def test_after_a_run_that_ended_well_the_view_is_exact_or_the_check_finds_the_day(history, last, merges):
     last = dataclasses.replace(
         last, lookback=LONGEST, until=None, taken=None, failing=[], racing=[], state="last", open_day=False
     )
     with Space(warehouse=BatchingWarehouse(), max_exports_in_flight=1, events_per_day=3, job_seconds=1) as space:
-        play = Play(space)
+        play = Play(space, merges=merges)
         for run in history:
             play.run(run)
         play.run(last)

@@ -13,6 +13,7 @@ from simulation.virtual_time import VirtualClock
 from tap_cometly.run import DeselectedColumnError
 from tap_cometly.sandbox import Quirks, Sandbox
 from tests.reconcile.space import ATTRIBUTED, ORDERS, Space
+from tests.warehouses import merged
 
 
 @pytest.fixture
@@ -84,18 +85,21 @@ def test_a_full_refresh_that_is_killed_before_its_state_leaves_every_day_in_the_
     assert space.view_is_true()
 
 
+@pytest.mark.parametrize("merges", [False, True], ids=["", "merged into the old one"])
 @pytest.mark.parametrize(
     "anew", [{"state": None}, {"resync": True, "event_names": ["purchase", "view_content"]}], ids=["refresh", "resync"]
 )
-def test_a_run_that_begins_anew_tells_a_state_before_its_first_row_lest_the_old_one_be_believed(space, anew):
+def test_a_run_that_begins_anew_tells_a_state_before_its_first_row_lest_the_old_one_be_believed(space, anew, merges):
     space.config["lookback_days"] = 12
     space.run()
     first = space.days[0]
     event = space.event(first, 0)
     amount = space.cometly.history.find(event).amount
     space.cometly.history.edit(event, amount="77.70")
-    output = space.run(taken=0, **anew)
+    output, before = space.run(taken=0, **anew), space.warehouse.state
     space.warehouse.take(upto(output, rows_of(first)))
+    if merges:
+        space.warehouse.state = merged(space.warehouse.state, before)
     space.cometly.history.edit(event, amount=amount)
     space.run(resync=True)
     assert space.view_is_true()
@@ -160,7 +164,7 @@ def test_with_the_open_day_included_only_the_open_day_is_written_again(order, ev
         space.run()
         rows_today = count(space, today)
         assert [written_by(space) for _ in range(3)] == [rows_today] * 3
-        assert "rewrite" not in space.warehouse.bookmark
+        assert space.warehouse.bookmark["rewrite"] == []
 
 
 @pytest.mark.parametrize("order", ORDERS)
@@ -169,7 +173,7 @@ def test_a_hole_that_heals_makes_no_looked_back_day_be_written_again(order):
         hole = space.days[0]
         space.run(failing=[hole])
         assert written_by(space) == count(space, hole)
-        assert "rewrite" not in space.warehouse.bookmark
+        assert space.warehouse.bookmark["rewrite"] == []
 
 
 @pytest.mark.parametrize("order", ORDERS)
@@ -178,7 +182,7 @@ def test_new_days_make_no_looked_back_day_be_written_again(order):
         space.run()
         space.sleep(2)
         assert written_by(space) == count(space, *space.days[-2:])
-        assert "rewrite" not in space.warehouse.bookmark
+        assert space.warehouse.bookmark["rewrite"] == []
 
 
 def test_looked_back_days_before_an_earlier_end_date_are_remembered_like_any_others(space):
@@ -197,8 +201,8 @@ def test_a_smaller_lookback_puts_no_day_in_doubt(space):
     space.run()
     space.sleep(1)
     space.run(lookback_days=0)
-    assert "rewrite" not in space.warehouse.bookmark
-    assert "snapshots" not in space.warehouse.bookmark
+    assert space.warehouse.bookmark["rewrite"] == []
+    assert space.warehouse.bookmark["snapshots"] == []
 
 
 SPELLINGS = {

@@ -139,7 +139,11 @@ def test_decimals_stay_exact_to_the_digit(amount):
 
 
 @examples(40)
-@given(st.dictionaries(st.text(), st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists)))
+@given(
+    st.dictionaries(
+        st.text(max_size=100), st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists)
+    )
+)
 def test_any_object_becomes_a_row_with_exactly_the_declared_columns(row):
     columns = Columns(dict.fromkeys(["id", "name"], STRING))
     (fitted,) = read_rows([io.BytesIO(json.dumps(row).encode())], columns)

@@ -53,7 +53,7 @@ class TestWhatTheStandardSuiteCannotSee:
     def test_final_state_holds_no_progress_markers(self, settings):
         output = sync({**CONFIG, **settings})
         progress = {"replication_key", "replication_key_value", "delivered", "since"}
-        assert set(output.bookmark) == progress | {"request", "snapshots"}
+        assert set(output.bookmark) == progress | {"request", "snapshots", "rewrite"}
         assert not any(output.state["bookmarks"]["event_days"])
 
     def test_replaying_the_final_state_emits_nothing_and_changes_nothing(self, settings):

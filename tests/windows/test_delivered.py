@@ -190,8 +190,12 @@ class TestStateIsWritten:
             "delivered": [["2025-01-01", "2025-01-04"], ["2025-01-06", "2025-01-09"]],
         }
 
-    def test_as_nothing_when_nothing_is_delivered(self):
-        assert DeliveredDays().to_state(replication_key=KEY) == {}
+    def test_whole_also_when_nothing_is_delivered(self):
+        assert DeliveredDays().to_state(replication_key=KEY) == {
+            "replication_key": "event_date",
+            "replication_key_value": None,
+            "delivered": [],
+        }
 
     @given(day_sets)
     def test_and_read_back_the_same(self, all_days):

@@ -70,7 +70,7 @@ def test_a_resync_that_is_stopped_goes_on_where_it_was(clock, cometly, two_days,
     again = {**two_days, **ATTRIBUTED, "resync": True, "lookback_days": 0}
     states = sync(again, state=first.state, tap=tap).states
     attributed = [each for each in states if each["bookmarks"]["events"]["request"]["attribution_model"] == "linear"]
-    after_the_first_day = next(each for each in attributed if "delivered" in each["bookmarks"]["events"])
+    after_the_first_day = next(each for each in attributed if each["bookmarks"]["events"]["delivered"])
     third = sync(again, state=after_the_first_day, tap=tap)
     assert third.days == [days_before(clock, 1)[0].isoformat()]
 
