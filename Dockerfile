@@ -15,7 +15,8 @@ RUN pip install --no-cache-dir --disable-pip-version-check "uv==0.13.8"
 
 WORKDIR /src
 COPY pyproject.toml uv.lock ./
-RUN uv sync --quiet --locked --no-default-groups --no-install-project
+COPY packages ./packages
+RUN uv sync --quiet --locked --no-default-groups --no-install-workspace
 COPY README.md LICENSE ./
 COPY tap_cometly ./tap_cometly
 RUN uv sync --quiet --locked --no-default-groups --no-editable

@@ -17,8 +17,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from bulk_exports.shutdown import GRACE_SECONDS
 from tap_cometly.sandbox import Sandbox
-from tap_cometly.shutdown import GRACE_SECONDS
 
 if TYPE_CHECKING:
     from tap_cometly.sandbox.journal import LoggedRequest

@@ -1,4 +1,4 @@
-"""Builds wheel and sdist, installs each into a fresh environment, and runs what needs no settings and no network."""
+"""Builds all wheels and sdists, and tries them in fresh environments: what needs no settings and no network."""
 
 from __future__ import annotations
 
@@ -33,12 +33,13 @@ def main() -> int:
     if ENTRY_POINTS.keys() != {each.name for each in distribution("tap-cometly").entry_points}:
         sys.exit("The package has other programs than are tried here")
     shutil.rmtree(DIST, ignore_errors=True)
-    _run(UV, "build", "--quiet", f"--out-dir={DIST}", str(ROOT))
+    _run(UV, "build", "--quiet", "--all-packages", f"--out-dir={DIST}", str(ROOT))
     with tempfile.TemporaryDirectory(prefix="tap-cometly-") as folder:
         for package in sorted(DIST.glob("tap_cometly-*")):
             environment = Path(folder) / package.suffix.strip(".")
             _run(UV, "venv", "--quiet", f"--python={sys.executable}", str(environment))
-            _run(UV, "pip", "install", "--quiet", f"--python={environment}", str(package))
+            kit = next(DIST.glob(f"singer_bulk_exports-*{package.suffix}"))
+            _run(UV, "pip", "install", "--quiet", f"--python={environment}", str(kit), str(package))
             for name, arguments in ENTRY_POINTS.items():
                 _run(str(environment / "bin" / name), *arguments, cwd=folder, **NO_NETWORK)
             tap = str(environment / "bin" / "tap-cometly")
@@ -52,7 +53,7 @@ def main() -> int:
         wheel = next(DIST.glob("tap_cometly-*.whl"))
         with_uvx = {**NO_NETWORK, "UV_OFFLINE": "1"}  # what was just installed is in its cache
         for name, arguments in ENTRY_POINTS.items():
-            _run(UV, "tool", "run", f"--from={wheel}", name, *arguments, cwd=folder, **with_uvx)
+            _run(UV, "tool", "run", f"--find-links={DIST}", f"--from={wheel}", name, *arguments, cwd=folder, **with_uvx)
         print(f"`uvx --from` starts {', '.join(ENTRY_POINTS)}")
     return 0
 

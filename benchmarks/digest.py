@@ -17,15 +17,15 @@ from unittest import mock
 from benchmarks.day import make_file
 from benchmarks.measuring import command, paired
 from benchmarks.taps import event_columns
-from tap_cometly.records.digest import LinesDigest
-from tap_cometly.records.verify import verify
-from tap_cometly.windows.bookmark import DaySnapshot
+from bulk_exports.records.digest import LinesDigest
+from bulk_exports.records.verify import verify
+from bulk_exports.windows.bookmark import DaySnapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tap_cometly.records.columns import Columns
-    from tap_cometly.records.summary import DaySummary
+    from bulk_exports.records.columns import Columns
+    from bulk_exports.records.summary import DaySummary
 
 ROWS: Final = 200_000
 ROUNDS: Final = 11

@@ -24,17 +24,17 @@ from benchmarks.day import DAY, make_file
 from benchmarks.measuring import WC, Table, command, progress
 from benchmarks.server import FILE, FileServer
 from benchmarks.taps import event_columns
-from tap_cometly.engine.download import Transfer
-from tap_cometly.engine.vendor import Link
-from tap_cometly.files.ndjson import line_blocks
-from tap_cometly.outputs.singer import MessageWriter
-from tap_cometly.records.encode import record_blocks
-from tap_cometly.records.verify import verify
+from bulk_exports.engine.download import Transfer
+from bulk_exports.engine.vendor import Link
+from bulk_exports.files.ndjson import line_blocks
+from bulk_exports.outputs.singer import MessageWriter
+from bulk_exports.records.encode import record_blocks
+from bulk_exports.records.verify import verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from tap_cometly.records.encode import Records
+    from bulk_exports.records.encode import Records
 
 ROWS: Final = 200_000
 ROUNDS: Final = 3

@@ -8,9 +8,9 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.day import DAY, FIELDS
-from tap_cometly.environment import utc_now
+from bulk_exports.environment import utc_now
+from bulk_exports.records.columns import Columns
 from tap_cometly.events import events
-from tap_cometly.records.columns import Columns
 from tap_cometly.settings import Settings
 
 if TYPE_CHECKING:

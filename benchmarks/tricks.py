@@ -16,24 +16,25 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import tap_cometly.__main__ as program
 from benchmarks.day import make_file
 from benchmarks.measuring import Table, command, paired, pipe, progress
 from benchmarks.records import DESELECTED
 from benchmarks.server import FileServer
 from benchmarks.taps import OURS, Taps
-from tap_cometly import interpreter
-from tap_cometly.engine import download
-from tap_cometly.files import content, ndjson
-from tap_cometly.outputs import pipe as output
-from tap_cometly.records import decoder, encode
+from bulk_exports import interpreter
+from bulk_exports.engine import download
+from bulk_exports.files import content, ndjson
+from bulk_exports.outputs import pipe as output
+from bulk_exports.records import decoder, encode
+from bulk_exports.singer import command as program
+from tap_cometly.tap import TapCometly
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from typing import IO
 
-    from tap_cometly.engine.vendor import Link
-    from tap_cometly.records.encode import Records
+    from bulk_exports.engine.vendor import Link
+    from bulk_exports.records.encode import Records
 
 ROWS: Final = 1_000_000
 ROUNDS: Final = 5
@@ -135,7 +136,7 @@ def main() -> None:
         return
     TRICKS[options.without]()
     sys.argv[1:] = options.arguments
-    program.main()
+    program.run_command(TapCometly)
 
 
 if __name__ == "__main__":

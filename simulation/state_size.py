@@ -6,7 +6,7 @@ import json
 from datetime import date, timedelta
 from decimal import Decimal
 
-from tap_cometly.windows.bookmark import Bookmark, DaySnapshot
+from bulk_exports.windows.bookmark import Bookmark, DaySnapshot
 
 YEARS = 3
 

@@ -12,14 +12,14 @@ from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from tap_cometly.environment import Environment
+from bulk_exports.environment import Environment
 from tap_cometly.tap import TapCometly
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from bulk_exports.engine import Limits
     from simulation.virtual_time import VirtualClock
-    from tap_cometly.engine import Limits
 
 
 @dataclasses.dataclass

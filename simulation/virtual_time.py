@@ -9,7 +9,7 @@ from simulation.patience import HANG_SECONDS
 
 
 class VirtualClock:
-    """Implements `tap_cometly.engine.clock.Clock`; `time` is the same moment for a server's side."""
+    """Implements `bulk_exports.engine.clock.Clock`; `time` is the same moment for a server's side."""
 
     def __init__(self, start: float = 1_740_000_000.0) -> None:
         self._now = start

@@ -1,6 +1,6 @@
 """The Cometly API: one method per endpoint, authentication, budgets, and what its answers mean.
 
-`CometlyClient` is the vendor of the export engine (`tap_cometly.engine.vendor.Vendor`). It sends each request once and
+`CometlyClient` is the vendor of the export engine (`bulk_exports.engine.vendor.Vendor`). It sends each request once and
 says what came of it; when to send, and whether again, is the engine's business. It waits for nothing but the network.
 
 Pages of the vendor's documentation are named relative to ``https://docs.cometly.com/api-reference``.
@@ -18,9 +18,9 @@ import requests
 import urllib3
 from typing_extensions import Self
 
-from tap_cometly.engine.deadline import Deadline, watched
-from tap_cometly.engine.download import READ_SECONDS
-from tap_cometly.engine.errors import (
+from bulk_exports.engine.deadline import Deadline, watched
+from bulk_exports.engine.download import READ_SECONDS
+from bulk_exports.engine.errors import (
     InvalidAnswerError,
     RateLimitedError,
     RequestRejectedError,
@@ -28,21 +28,21 @@ from tap_cometly.engine.errors import (
     UnknownJobError,
     WrongClockError,
 )
-from tap_cometly.engine.rate_limit import RateLimit, http_date, seconds_to_wait, whole_number
-from tap_cometly.engine.spool import is_file_limit, too_many_files
-from tap_cometly.engine.vendor import JobState, JobStatus, Link
-from tap_cometly.environment import utc_now
+from bulk_exports.engine.rate_limit import RateLimit, http_date, seconds_to_wait, whole_number
+from bulk_exports.engine.spool import is_file_limit, too_many_files
+from bulk_exports.engine.vendor import JobState, JobStatus, Link
+from bulk_exports.environment import utc_now
+from bulk_exports.wording import foreign
 from tap_cometly.events import CREATES_PER_MINUTE
-from tap_cometly.wording import foreign
 
 if TYPE_CHECKING:
     import logging
     from collections.abc import Callable, Hashable
 
-    from tap_cometly.engine import Clock, Limits
+    from bulk_exports.engine import Clock, Limits
+    from bulk_exports.spec import ExportRequest
     from tap_cometly.events import EventQuery
     from tap_cometly.settings import Settings
-    from tap_cometly.spec import ExportRequest
 
 POLLS_PER_MINUTE: Final = 30
 """Documented limit of ``GET /events/exports/{id}`` (endpoint/get-event-export)."""

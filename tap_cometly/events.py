@@ -6,9 +6,9 @@ import dataclasses
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from bulk_exports.fields import Field, Measures
+from bulk_exports.spec import ExportStream, Ledger
 from tap_cometly import vocabulary as cometly
-from tap_cometly.fields import Field, Measures
-from tap_cometly.spec import ExportStream, Ledger
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -12,18 +12,18 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
-from tap_cometly import reading
+from bulk_exports import reading
+from bulk_exports.export_settings import ExportSettings
+from bulk_exports.reading import RuleError, SettingsError, listed, suggestion
+from bulk_exports.windows import dates
 from tap_cometly import vocabulary as cometly
 from tap_cometly.config_schema import BUILT_IN_SETTINGS, CONFIG_JSONSCHEMA
-from tap_cometly.export_settings import ExportSettings
-from tap_cometly.reading import RuleError, SettingsError, listed, suggestion
-from tap_cometly.windows import dates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime
 
-    from tap_cometly.reading import Reader, Schema
+    from bulk_exports.reading import Reader, Schema
 
 _OURS: Final[Mapping[str, Schema]] = dict(CONFIG_JSONSCHEMA["properties"])
 _AUTOMATIC_COLUMNS: Final = {

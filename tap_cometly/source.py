@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Final
 
-from tap_cometly import interpreter
+from bulk_exports import interpreter
+from bulk_exports.airbyte.command import run_command
+from bulk_exports.airbyte.form import Choice, Option
+from bulk_exports.airbyte.source import Source
 from tap_cometly import vocabulary as cometly
-from tap_cometly.airbyte.command import run_command
-from tap_cometly.airbyte.form import Choice, Option
-from tap_cometly.airbyte.source import Source
 from tap_cometly.config_schema import BUILT_IN_SETTINGS, CONFIG_JSONSCHEMA
 from tap_cometly.events import events
 from tap_cometly.settings import Settings
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from bulk_exports.engine import Clock, Limits
     from tap_cometly.client import CometlyClient
-    from tap_cometly.engine import Clock, Limits
 
 
 def connect(

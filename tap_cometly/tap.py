@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from singer_sdk.exceptions import ConfigValidationError
 from typing_extensions import override
 
+from bulk_exports.reading import SettingsError
+from bulk_exports.singer.tap import ExportTap
 from tap_cometly.config_schema import CONFIG_JSONSCHEMA
 from tap_cometly.events import events
-from tap_cometly.reading import SettingsError
 from tap_cometly.settings import Settings
-from tap_cometly.singer.tap import ExportTap
 
 if TYPE_CHECKING:
     import logging
     from collections.abc import Mapping, Sequence
 
+    from bulk_exports.engine import Clock, Limits
+    from bulk_exports.spec import ExportStream
     from tap_cometly.client import CometlyClient
-    from tap_cometly.engine import Clock, Limits
-    from tap_cometly.spec import ExportStream
 
 
 class TapCometly(ExportTap):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Final
 
-from tap_cometly.fields import Field
+from bulk_exports.fields import Field
 
 
 @dataclasses.dataclass(frozen=True)

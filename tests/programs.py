@@ -87,7 +87,8 @@ _loaded = functools.cache(_Loaded)
 
 def serve() -> None:
     """Fork a run for each line on stdin, and answer with how it ended; a child goes on as the program."""
-    from tap_cometly import __main__, client, run  # noqa: F401, PLC0415 - what a run needs, once
+    from bulk_exports import run  # noqa: F401, PLC0415 - what a run needs, once
+    from tap_cometly import __main__, client  # noqa: F401, PLC0415 - what a run needs, once
 
     for line in sys.stdin:
         if not os.fork():

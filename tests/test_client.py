@@ -8,11 +8,11 @@ from datetime import date
 import pytest
 import requests
 
+from bulk_exports.engine.errors import RateLimitedError, RequestRejectedError, UnavailableError, UnknownJobError
+from bulk_exports.engine.vendor import JobState
+from bulk_exports.spec import ExportRequest
 from tap_cometly.client import CometlyClient
-from tap_cometly.engine.errors import RateLimitedError, RequestRejectedError, UnavailableError, UnknownJobError
-from tap_cometly.engine.vendor import JobState
 from tap_cometly.events import EventQuery
-from tap_cometly.spec import ExportRequest
 
 API = "https://cometly.test/public-api/v1"
 KEY = "recognisable-key"

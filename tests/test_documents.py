@@ -10,12 +10,12 @@ from decimal import Decimal
 import pytest
 import yaml
 
+from bulk_exports.errors import TapError
+from bulk_exports.reconcile.ledger import change
+from bulk_exports.records.summary import DaySummary
+from bulk_exports.windows.bookmark import Bookmark, DaySnapshot
 from simulation.tapping import days_before, sync
 from tap_cometly.config_schema import CONFIG_JSONSCHEMA
-from tap_cometly.errors import TapError
-from tap_cometly.reconcile.ledger import change
-from tap_cometly.records.summary import DaySummary
-from tap_cometly.windows.bookmark import Bookmark, DaySnapshot
 from tests.documents import PAGES, ROOT, block, blocks, section, text_of
 from tests.programs import run
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PACKAGE = ROOT / "tap_cometly"
+KIT = ROOT / "packages" / "bulk-exports" / "bulk_exports"
+TAP = ROOT / "tap_cometly"
 
 GROUND = {"errors", "exact_numbers", "fields", "wording"}
 """What every room may use."""
@@ -33,7 +34,17 @@ ROOMS = {
         "reporting",
         "shutdown",
     },
-    "singer": {"run", "reconcile", "outputs", "engine", "spec", "export_settings", "environment", "shutdown"},
+    "singer": {
+        "run",
+        "reconcile",
+        "outputs",
+        "engine",
+        "spec",
+        "export_settings",
+        "environment",
+        "shutdown",
+        "interpreter",
+    },
     "airbyte": {
         "run",
         "reconcile",
@@ -55,34 +66,32 @@ ROOMS = {
 }
 """The neutral rooms, and what each may use besides the ground and itself."""
 
-VENDORS = {
+COMETLY = {
     "vocabulary": set(),
     "config_schema": {"vocabulary"},
-    "settings": {"vocabulary", "config_schema", "windows", "export_settings", "reading"},
-    "events": {"vocabulary", "settings", "spec"},
-    "client": {"events", "settings", "engine", "environment", "spec"},
-    "tap": {"reading", "config_schema", "events", "settings", "client", "singer", "engine", "spec"},
-    "source": {"vocabulary", "config_schema", "settings", "events", "client", "airbyte", "engine", "interpreter"},
-    "__main__": {"tap", "singer", "outputs", "interpreter"},
+    "settings": {"vocabulary", "config_schema"},
+    "events": {"vocabulary", "settings"},
+    "client": {"events", "settings"},
+    "tap": {"config_schema", "events", "settings", "client"},
+    "source": {"vocabulary", "config_schema", "settings", "events", "client"},
+    "__main__": {"tap"},
+    "sandbox": {"vocabulary"},
 }
-"""The rooms of the vendor."""
+"""The rooms of the tap, and what each may use of it besides itself."""
 
-ARROWS = {**ROOMS, **VENDORS}
-
-
-def room_of(path: Path) -> str:
-    first, *_ = path.relative_to(PACKAGE).parts
-    return first.removesuffix(".py")
+PACKAGES = {KIT: {**ROOMS, **dict.fromkeys(GROUND, GROUND)}, TAP: COMETLY}
+EVERY_ROOM = [(package, room) for package, rooms in PACKAGES.items() for room in sorted(rooms)]
 
 
-def sources(*names: str) -> list[Path]:
-    return sorted(path for name in names for path in (*PACKAGE.glob(f"{name}.py"), *PACKAGE.glob(f"{name}/**/*.py")))
+def sources(package: Path, *rooms: str) -> list[Path]:
+    return sorted(path for room in rooms for path in (*package.glob(f"{room}.py"), *package.glob(f"{room}/**/*.py")))
 
 
-def imported(path: Path) -> set[str]:
-    """Return the modules that a file names in its imports, those for types included."""
+def imported(path: Path, *, top_only: bool = False) -> set[str]:
+    """Return the modules that a file names in its imports, those for types included unless only the top is wanted."""
     names = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in tree.body if top_only else ast.walk(tree):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -90,57 +99,52 @@ def imported(path: Path) -> set[str]:
     return names
 
 
-def rooms_used(path: Path) -> set[str]:
-    parts = [name.split(".") for name in imported(path) if name.startswith("tap_cometly.")]
-    return {name[1] for name in parts if (PACKAGE / name[1]).is_dir() or (PACKAGE / f"{name[1]}.py").is_file()}
+def rooms_used(path: Path, package: Path, *, top_only: bool = False) -> set[str]:
+    names = [name.split(".") for name in imported(path, top_only=top_only) if name.startswith(f"{package.name}.")]
+    return {name[1] for name in names if (package / name[1]).is_dir() or (package / f"{name[1]}.py").is_file()}
 
 
-@pytest.mark.parametrize("room", ARROWS)
-def test_a_room_uses_those_below_it_only(room):
-    files = sources(room)
+def named(path: Path | str) -> str:
+    return path.name if isinstance(path, Path) else path
+
+
+@pytest.mark.parametrize(("package", "room"), EVERY_ROOM, ids=named)
+def test_a_room_uses_those_below_it_only(package, room):
+    files = sources(package, room)
     assert files
-    used = {path: rooms_used(path) - ARROWS[room] - GROUND - {room} for path in files}
+    allowed = PACKAGES[package][room] | {room} | (GROUND if package == KIT else set())
+    used = {path: rooms_used(path, package) - allowed for path in files}
     assert not {str(path.relative_to(ROOT)): sorted(rooms) for path, rooms in used.items() if rooms}
 
 
-def test_every_file_is_in_a_room():
-    rooms = {room_of(path) for path in PACKAGE.rglob("*.py")} - {"__init__", "sandbox"}
-    assert rooms == {*ARROWS, *GROUND}
+@pytest.mark.parametrize("package", PACKAGES, ids=named)
+def test_every_file_is_in_a_room(package):
+    rooms = {path.relative_to(package).parts[0].removesuffix(".py") for path in package.rglob("*.py")}
+    assert rooms - {"__init__"} == set(PACKAGES[package])
 
 
-def test_no_arrow_goes_round_in_a_circle():
+@pytest.mark.parametrize("package", PACKAGES, ids=named)
+def test_no_arrow_goes_round_in_a_circle(package):
     """At run time; what only a type checker sees may look back."""
-    needs = {room: {used for path in sources(room) for used in rooms_at_run_time(path)} - {room} for room in ARROWS}
+    needs = {
+        room: {used for path in sources(package, room) for used in rooms_used(path, package, top_only=True)} - {room}
+        for room in PACKAGES[package]
+    }
     while leaves := {room for room, used in needs.items() if not used & needs.keys()}:
         needs = {room: used for room, used in needs.items() if room not in leaves}
     assert not needs
 
 
-def rooms_at_run_time(path: Path) -> set[str]:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    top = [
-        node
-        for node in tree.body
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tap_cometly.")
-    ]
-    return {node.module.split(".")[1] for node in top}
+@pytest.mark.parametrize("path", sorted(KIT.rglob("*.py")), ids=lambda path: str(path.relative_to(KIT)))
+def test_no_vendor_is_named_in_the_kit(path):
+    assert not re.findall(r"(?i)cometly|pardot|apsis", path.read_text(encoding="utf-8"))
+    assert not [name for name in imported(path) if name.startswith("tap_")]
 
 
-@pytest.mark.parametrize("path", sources(*ROOMS, *GROUND), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_no_vendor_is_named_in_a_neutral_room(path):
-    text = path.read_text(encoding="utf-8").replace("tap_cometly", "")
-    assert not re.findall(r"(?i)cometly|pardot|apsis", text)
-    assert not rooms_used(path) & VENDORS.keys()
-
-
-def test_the_tap_needs_no_sandbox():
-    tap = [path for path in PACKAGE.rglob("*.py") if room_of(path) != "sandbox"]
-    assert not [path for path in tap if any(name.startswith("tap_cometly.sandbox") for name in imported(path))]
-
-
-def test_the_sandbox_shares_nothing_but_words_with_the_tap():
-    used = {room for path in sources("sandbox") for room in rooms_used(path)}
-    assert used <= {"vocabulary", "sandbox"}
+@pytest.mark.parametrize("package", PACKAGES, ids=named)
+def test_nothing_but_the_sandbox_needs_the_sandbox(package):
+    outside = [path for path in package.rglob("*.py") if path.relative_to(package).parts[0] != "sandbox"]
+    assert not [path for path in outside if any(".sandbox" in name for name in imported(path))]
 
 
 @pytest.mark.parametrize(

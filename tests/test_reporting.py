@@ -15,10 +15,10 @@ from fcntl import ioctl
 
 import pytest
 
+from bulk_exports.run import UndeliveredDaysError
 from simulation.backfill import SharedTime, backfill
 from simulation.patience import HANG_SECONDS
 from simulation.tapping import days_before, sync
-from tap_cometly.run import UndeliveredDaysError
 from tap_cometly.sandbox import Fault, Sandbox
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_cometly.wording import MAX_LENGTH, foreign
+from bulk_exports.wording import MAX_LENGTH, foreign
 
 KEY = "cmt_live_9f8e7d6c5b4a/3+2=="
 

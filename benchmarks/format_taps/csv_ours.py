@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
+from bulk_exports.files.csv import Csv
 from tap_cometly.events import events
-from tap_cometly.files.csv import Csv
 from tap_cometly.tap import TapCometly
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from bulk_exports.spec import ExportStream
     from tap_cometly.settings import Settings
-    from tap_cometly.spec import ExportStream
 
 
 class CsvTap(TapCometly):

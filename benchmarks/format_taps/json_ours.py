@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Final
 from typing_extensions import override
 
 from benchmarks.format_files import rows_of
+from bulk_exports.fields import Field, Measures
+from bulk_exports.files.json_object import JsonObject
 from tap_cometly.events import DAY_DIGEST, EVENT_DATE, events
-from tap_cometly.fields import Field, Measures
-from tap_cometly.files.json_object import JsonObject
 from tap_cometly.tap import TapCometly
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from tap_cometly.files.json_parts import Part
+    from bulk_exports.files.json_parts import Part
+    from bulk_exports.spec import ExportStream
     from tap_cometly.settings import Settings
-    from tap_cometly.spec import ExportStream
 
 FIELDS: Final = (
     Field("id", "string", "", nullable=False),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from tap_cometly.windows.delivered import DeliveredDays
+from bulk_exports.windows.delivered import DeliveredDays
 from tests.airbyte.speaking import PAIR, Speaker, state_after
 from tests.reconcile.space import Space
 from tests.warehouses import Warehouse

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 from airbyte_protocol.models import AirbyteMessage
 
-from tap_cometly.airbyte.command import run_command
-from tap_cometly.environment import Environment
+from bulk_exports.airbyte.command import run_command
+from bulk_exports.environment import Environment
 from tap_cometly.source import SOURCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from bulk_exports.engine import Limits
     from simulation.virtual_time import VirtualClock
-    from tap_cometly.engine import Limits
 
 PAIR = ("events", "event_days")
 

@@ -7,9 +7,9 @@ import json
 import jsonschema
 import pytest
 
-from tap_cometly.airbyte.form import form, settings_of
+from bulk_exports.airbyte.form import form, settings_of
+from bulk_exports.reading import SettingsError
 from tap_cometly.config_schema import CONFIG_JSONSCHEMA
-from tap_cometly.reading import SettingsError
 from tap_cometly.source import SOURCE
 
 ATTRIBUTION = {"sources": ["email"], "attribution_model": "linear", "attribution_window": 0}

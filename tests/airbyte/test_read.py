@@ -149,7 +149,7 @@ def test_a_catalog_that_makes_no_sense_is_a_config_error(source, cometly, catalo
 
 
 def test_what_nobody_expected_is_a_system_error_with_a_stack(source, monkeypatch):
-    monkeypatch.setattr("tap_cometly.airbyte.read.chosen_columns", lambda *_: 1 / 0)
+    monkeypatch.setattr("bulk_exports.airbyte.read.chosen_columns", lambda *_: 1 / 0)
     said = source.read()
     assert said.status == 1
     assert said.error["failure_type"] == "system_error"

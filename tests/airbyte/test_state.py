@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tap_cometly.airbyte.state import StateError, states_by_stream
+from bulk_exports.airbyte.state import StateError, states_by_stream
 
 
 def message(name="events", state=None):

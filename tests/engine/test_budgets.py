@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_cometly.engine.budgets import MARGIN_SECONDS, MAX_HOLD_SECONDS, MIN_HOLD_SECONDS, AllOf, DailyQuota, JobCap
-from tap_cometly.engine.rate_limit import WINDOW_SECONDS, RateLimit
+from bulk_exports.engine.budgets import MARGIN_SECONDS, MAX_HOLD_SECONDS, MIN_HOLD_SECONDS, AllOf, DailyQuota, JobCap
+from bulk_exports.engine.rate_limit import WINDOW_SECONDS, RateLimit
 
 EPOCH = datetime(2026, 3, 27, 22, 0, tzinfo=timezone.utc)
 DAY = 86_400.0

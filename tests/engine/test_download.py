@@ -9,9 +9,9 @@ import pytest
 import requests
 import requests_mock as rm
 
-from tap_cometly.engine.download import PIECE_BYTES, Transfer
-from tap_cometly.engine.errors import UnavailableError
-from tap_cometly.engine.vendor import Link
+from bulk_exports.engine.download import PIECE_BYTES, Transfer
+from bulk_exports.engine.errors import UnavailableError
+from bulk_exports.engine.vendor import Link
 
 LINK = Link("https://files.test/a")
 OLD, NEW = b"0123456789", b"abcdefghij"

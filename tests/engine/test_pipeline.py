@@ -16,10 +16,8 @@ import requests_mock as rm
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulation.patience import HANG_SECONDS
-from simulation.virtual_time import VirtualClock
-from tap_cometly.engine import Delivery, Failure, Limits, Pipeline
-from tap_cometly.engine.errors import (
+from bulk_exports.engine import Delivery, Failure, Limits, Pipeline
+from bulk_exports.engine.errors import (
     CorruptFileError,
     InvalidRowsError,
     RateLimitedError,
@@ -28,8 +26,10 @@ from tap_cometly.engine.errors import (
     UnavailableError,
     UnknownJobError,
 )
-from tap_cometly.engine.vendor import JobState, JobStatus, Link
-from tap_cometly.files.ndjson import lines
+from bulk_exports.engine.vendor import JobState, JobStatus, Link
+from bulk_exports.files.ndjson import lines
+from simulation.patience import HANG_SECONDS
+from simulation.virtual_time import VirtualClock
 from tests.examples import examples
 
 LOG = logging.getLogger("test")

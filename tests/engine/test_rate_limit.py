@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_cometly.engine.rate_limit import MAX_PAUSE_SECONDS, WINDOW_SECONDS, RateLimit, seconds_to_wait, whole_number
+from bulk_exports.engine.rate_limit import MAX_PAUSE_SECONDS, WINDOW_SECONDS, RateLimit, seconds_to_wait, whole_number
 
 
 class Vendor:

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bulk_exports.engine.threads import prefetch
 from simulation.patience import HANG_SECONDS
-from tap_cometly.engine.threads import prefetch
 
 
 @given(st.lists(st.binary()))
@@ -55,7 +55,7 @@ def test_whoever_stops_looking_leaves_nobody_at_work():
 def test_a_program_ends_even_where_a_piece_never_comes():
     program = """if True:
         import threading
-        from tap_cometly.engine.threads import prefetch
+        from bulk_exports.engine.threads import prefetch
         asked = threading.Event()
         def pieces():
             asked.set()

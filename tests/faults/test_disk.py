@@ -8,8 +8,8 @@ import tempfile
 
 import pytest
 
-from tap_cometly.engine import download
-from tap_cometly.engine.errors import SpoolError
+from bulk_exports.engine import download
+from bulk_exports.engine.errors import SpoolError
 from tests.faults.world import by_id
 
 ROOM = 2500

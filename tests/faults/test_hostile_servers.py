@@ -18,10 +18,8 @@ from datetime import date, datetime, timedelta, timezone
 
 import pytest
 
-from simulation.patience import HANG_SECONDS
-from tap_cometly.client import MAX_ANSWER_BYTES, CometlyClient
-from tap_cometly.engine.download import Transfer, bare_session
-from tap_cometly.engine.errors import (
+from bulk_exports.engine.download import Transfer, bare_session
+from bulk_exports.engine.errors import (
     ExportError,
     InvalidAnswerError,
     LocalLimitError,
@@ -29,10 +27,12 @@ from tap_cometly.engine.errors import (
     UnavailableError,
     WrongClockError,
 )
-from tap_cometly.engine.logs import LinksKeptOut
-from tap_cometly.engine.vendor import Link
+from bulk_exports.engine.logs import LinksKeptOut
+from bulk_exports.engine.vendor import Link
+from bulk_exports.spec import ExportRequest
+from simulation.patience import HANG_SECONDS
+from tap_cometly.client import MAX_ANSWER_BYTES, CometlyClient
 from tap_cometly.events import EventQuery
-from tap_cometly.spec import ExportRequest
 
 KEY = "a-key-that-nobody-may-see"
 REQUEST = ExportRequest(date(2025, 3, 1), EventQuery())
@@ -396,9 +396,9 @@ OUT_OF_FILES = """
 import logging, resource, socket, time
 from datetime import date
 from tap_cometly.client import CometlyClient
-from tap_cometly.engine.errors import LocalLimitError
+from bulk_exports.engine.errors import LocalLimitError
 from tap_cometly.events import EventQuery
-from tap_cometly.spec import ExportRequest
+from bulk_exports.spec import ExportRequest
 
 asking = CometlyClient(
     api_url="https://api.cometly.invalid", api_key="k", user_agent="t", now=time.monotonic, log=logging.getLogger("t")
@@ -421,7 +421,7 @@ def test_too_few_open_files_to_look_a_host_up_are_no_trouble_of_the_network():
 
 
 def test_a_file_that_always_has_a_little_more_has_an_end(monkeypatch):
-    monkeypatch.setattr("tap_cometly.engine.download.MAX_WAIT_SECONDS", 3.0)
+    monkeypatch.setattr("bulk_exports.engine.download.MAX_WAIT_SECONDS", 3.0)
     clock = itertools.count()  # a second later each time one looks: each piece takes one
     pieces = for_ever(b"10000\r\n" + bytes(65536) + b"\r\n", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
     made = Transfer(bare_session(), now=lambda: float(next(clock)), read_seconds=10)

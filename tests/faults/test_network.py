@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from tap_cometly.run import UndeliveredDaysError
+from bulk_exports.run import UndeliveredDaysError
 from tap_cometly.sandbox import Fault
 from tests.faults.world import by_id
 

@@ -18,11 +18,11 @@ from pathlib import Path
 import click
 import pytest
 
+from bulk_exports.errors import TapError
+from bulk_exports.singer.given import checked_file
 from simulation.tapping import days_before, sync, tap_class
 from simulation.virtual_time import VirtualClock
-from tap_cometly.errors import TapError
 from tap_cometly.sandbox import Fault, Sandbox
-from tap_cometly.singer.given import checked_file
 
 MEGABYTES = 200
 RUNS = 100

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from bulk_exports.run import UndeliveredDaysError
 from simulation.tapping import days_before
-from tap_cometly.run import UndeliveredDaysError
 from tap_cometly.sandbox import Fault
 from tests.faults.world import Case, by_id
 
@@ -71,7 +71,7 @@ def test_several_days_that_are_broken_for_good_do_not_take_the_others_with_them(
 
 def test_a_download_that_gets_on_is_never_given_up(world, monkeypatch):
     """Cut a hundred times: a quarter of an hour of trouble, but every connection brings a part."""
-    monkeypatch.setattr("tap_cometly.engine.lifecycle.PROGRESS_BYTES", 20)
+    monkeypatch.setattr("bulk_exports.engine.lifecycle.PROGRESS_BYTES", 20)
     world.inject(Fault("file", "cut", at=25, times=100))
     began = world.clock.now()
     output = world.run()

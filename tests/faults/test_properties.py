@@ -8,9 +8,9 @@ import io
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bulk_exports.run import UndeliveredDaysError
 from simulation.tapping import Output, days_before, parse, tap_class
 from simulation.virtual_time import VirtualClock
-from tap_cometly.run import UndeliveredDaysError
 from tap_cometly.sandbox import Fault, Sandbox
 from tests.examples import examples
 from tests.faults.world import FIELDS, by_id

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import itertools
 
-from tap_cometly.engine.errors import RequestRejectedError
-from tap_cometly.run import UndeliveredDaysError
+from bulk_exports.engine.errors import RequestRejectedError
+from bulk_exports.run import UndeliveredDaysError
 from tap_cometly.sandbox import Fault, Quirks
 from tests.faults.world import Case, World, by_id, cases
 

@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from tap_cometly.run import UndeliveredDaysError
+from bulk_exports.run import UndeliveredDaysError
 from tap_cometly.sandbox import Fault
 from tests.faults.world import Case, by_id
 

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bulk_exports.engine import Limits
+from bulk_exports.engine.errors import ExportError
+from bulk_exports.environment import Environment
+from bulk_exports.run import UndeliveredDaysError
 from simulation.tapping import Output, days_before, sync, tap_class
 from simulation.virtual_time import VirtualClock
-from tap_cometly.engine import Limits
-from tap_cometly.engine.errors import ExportError
-from tap_cometly.environment import Environment
-from tap_cometly.run import UndeliveredDaysError
 from tap_cometly.sandbox import Fault, Quirks, Sandbox
 from tap_cometly.tap import TapCometly
 from tap_cometly.vocabulary import HIERARCHY_NAMES, REQUESTABLE_NAMES

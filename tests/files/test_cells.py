@@ -12,10 +12,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tap_cometly.engine.errors import InvalidRowsError
-from tap_cometly.files import cells
-from tap_cometly.files.cells import converter
-from tap_cometly.records.columns import Columns
+from bulk_exports.engine.errors import InvalidRowsError
+from bulk_exports.files import cells
+from bulk_exports.files.cells import converter
+from bulk_exports.records.columns import Columns
 
 SCHEMAS = {
     "integer": {"type": ["integer", "null"]},

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tap_cometly.engine.errors import CorruptFileError, InvalidRowsError
-from tap_cometly.files import content as archives
-from tap_cometly.files import csv
-from tap_cometly.files.csv import Csv
+from bulk_exports.engine.errors import CorruptFileError, InvalidRowsError
+from bulk_exports.files import content as archives
+from bulk_exports.files import csv
+from bulk_exports.files.csv import Csv
 
 TEXT = {"id": "string", "note": "string"}
 

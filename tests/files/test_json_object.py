@@ -14,11 +14,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tap_cometly.engine.errors import CorruptFileError, InvalidRowsError
-from tap_cometly.files import content as archives
-from tap_cometly.files import json_stream
-from tap_cometly.files.json_object import JsonObject
-from tap_cometly.files.json_parts import Crossing, Part
+from bulk_exports.engine.errors import CorruptFileError, InvalidRowsError
+from bulk_exports.files import content as archives
+from bulk_exports.files import json_stream
+from bulk_exports.files.json_object import JsonObject
+from bulk_exports.files.json_parts import Crossing, Part
 
 EVENTS = (None, "sections", None, "events", None)
 PATHS = {

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tap_cometly.engine.errors import CorruptFileError, InvalidRowsError
-from tap_cometly.files import content as archives
-from tap_cometly.files import ndjson
-from tap_cometly.files.ndjson import BLOCK_BYTES, lines
+from bulk_exports.engine.errors import CorruptFileError, InvalidRowsError
+from bulk_exports.files import content as archives
+from bulk_exports.files import ndjson
+from bulk_exports.files.ndjson import BLOCK_BYTES, lines
 
 ANYTHING = archives.Kind("anything", lambda _head: True)
 ROWS = b'{"id":1}\n{"id":2}\n'

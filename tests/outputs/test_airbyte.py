@@ -12,9 +12,9 @@ import threading
 import msgspec
 import pytest
 
-from tap_cometly.airbyte.messages import LogHandler, logging_to
-from tap_cometly.outputs.airbyte import AirbyteWriter
-from tap_cometly.records.encode import Records
+from bulk_exports.airbyte.messages import LogHandler, logging_to
+from bulk_exports.outputs.airbyte import AirbyteWriter
+from bulk_exports.records.encode import Records
 from tests.airbyte.speaking import parsed
 
 ROW = {"id": 1, "name": "Müller ☕", "missing": None}

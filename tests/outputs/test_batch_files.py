@@ -12,9 +12,9 @@ import pytest
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers._batch import BatchConfig
 
+from bulk_exports.outputs.batch_files import BatchFolder
+from bulk_exports.records.encode import Records
 from simulation.tapping import days_before, sync
-from tap_cometly.outputs.batch_files import BatchFolder
-from tap_cometly.records.encode import Records
 
 ATTRIBUTED = {"sources": ["google_ads", "facebook_ads"], "attribution_model": "linear", "attribution_window": 30}
 

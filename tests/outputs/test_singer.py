@@ -21,10 +21,10 @@ from hypothesis import strategies as st
 from singer_sdk.contrib.msgspec import MsgSpecWriter
 from singer_sdk.singerlib import RecordMessage, StateMessage
 
+from bulk_exports.outputs.pipe import PIPE_BYTES, _Pipe
+from bulk_exports.outputs.singer import MessageWriter
+from bulk_exports.records.encode import Records
 from simulation.tapping import parse
-from tap_cometly.outputs.pipe import PIPE_BYTES, _Pipe
-from tap_cometly.outputs.singer import MessageWriter
-from tap_cometly.records.encode import Records
 
 RECORD = {"id": 1, "amount": Decimal("1.50"), "name": "Müller ☕", "missing": None}
 
@@ -147,7 +147,7 @@ def test_a_pipe_that_others_write_to_as_well_is_not_trusted():
 
 
 def test_where_pages_are_not_known_writes_are_not_remembered_for_ever(monkeypatch):
-    monkeypatch.setattr("tap_cometly.outputs.singer.sys.platform", "darwin")
+    monkeypatch.setattr("bulk_exports.outputs.singer.sys.platform", "darwin")
     with piped() as pipe:
         ours = _Pipe(pipe.stdout.fileno())
         for _ in range(3):
@@ -157,7 +157,7 @@ def test_where_pages_are_not_known_writes_are_not_remembered_for_ever(monkeypatc
 
 def test_a_process_killed_in_a_blocked_write_leaves_whole_lines():
     program = """if True:
-        from tap_cometly.outputs.singer import MessageWriter
+        from bulk_exports.outputs.singer import MessageWriter
         writer = MessageWriter()
         while True:
             writer.write_lines(b"".join(b"x" * (number % 700) + b"\\n" for number in range(3000)))

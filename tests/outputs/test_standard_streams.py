@@ -10,8 +10,8 @@ import threading
 
 import pytest
 
-from tap_cometly.outputs.singer import MessageWriter
-from tap_cometly.outputs.standard_streams import OutputError
+from bulk_exports.outputs.singer import MessageWriter
+from bulk_exports.outputs.standard_streams import OutputError
 
 
 def test_a_pipe_that_refuses_to_wait_is_waited_for():
@@ -40,7 +40,7 @@ def test_what_takes_nothing_is_told():
 
 PROGRAM = """if True:
     import os, sys
-    from tap_cometly.outputs.standard_streams import OutputError, open_all
+    from bulk_exports.outputs.standard_streams import OutputError, open_all
     report = int(sys.argv[1])
     try:
         open_all()

@@ -6,13 +6,13 @@ import contextlib
 from datetime import datetime, time, timedelta, timezone
 from typing import Any
 
+from bulk_exports.run import UndeliveredDaysError
+from bulk_exports.windows import dates
+from bulk_exports.windows.delivered import DeliveredDays
 from simulation.tapping import sync, tap_class
 from simulation.virtual_time import VirtualClock
 from tap_cometly import vocabulary
-from tap_cometly.run import UndeliveredDaysError
 from tap_cometly.sandbox import Fault, Sandbox
-from tap_cometly.windows import dates
-from tap_cometly.windows.delivered import DeliveredDays
 from tests.warehouses import Warehouse, truth
 
 ATTRIBUTED = {

@@ -7,10 +7,10 @@ from decimal import Decimal
 
 import pytest
 
+from bulk_exports.reconcile.ledger import change
+from bulk_exports.records.summary import DaySummary
+from bulk_exports.windows.bookmark import DaySnapshot
 from simulation.tapping import days_before, sync
-from tap_cometly.reconcile.ledger import change
-from tap_cometly.records.summary import DaySummary
-from tap_cometly.windows.bookmark import DaySnapshot
 
 DAY = date(2025, 3, 2)
 MEMORY = DaySnapshot(

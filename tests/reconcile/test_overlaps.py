@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_cometly.engine.errors import SpoolError
-from tap_cometly.reconcile import overlaps as module
-from tap_cometly.reconcile.overlaps import KeyOverlaps
+from bulk_exports.engine.errors import SpoolError
+from bulk_exports.reconcile import overlaps as module
+from bulk_exports.reconcile.overlaps import KeyOverlaps
 
 
 def day(number):

@@ -6,9 +6,9 @@ from datetime import date, datetime, timedelta, timezone
 
 import pytest
 
+from bulk_exports.reconcile.timezone_check import WrongTimezoneError
 from simulation.tapping import sync, tap_class
 from simulation.virtual_time import VirtualClock
-from tap_cometly.reconcile.timezone_check import WrongTimezoneError
 from tap_cometly.sandbox import Quirks, Sandbox
 from tests.warehouses import Warehouse, truth
 

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from tap_cometly.engine.errors import InvalidRowsError
-from tap_cometly.reconcile import timezone_check
+from bulk_exports.engine.errors import InvalidRowsError
+from bulk_exports.reconcile import timezone_check
+from bulk_exports.windows import dates
 from tap_cometly.sandbox.days import Days
 from tap_cometly.sandbox.events import Events
-from tap_cometly.windows import dates
 
 UTC = timezone.utc
 ZONES = sorted(name for name in zoneinfo.available_timezones() if name not in {"Factory", "localtime"})

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
+from bulk_exports.run import DeselectedColumnError
 from simulation.tapping import catalog_of, days_before, sync
 from simulation.virtual_time import VirtualClock
-from tap_cometly.run import DeselectedColumnError
 from tap_cometly.sandbox import Quirks, Sandbox
 from tests.reconcile.space import ATTRIBUTED, ORDERS, Space
 from tests.warehouses import merged

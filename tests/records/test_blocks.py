@@ -13,15 +13,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_cometly.engine.errors import CorruptFileError, InvalidRowsError
-from tap_cometly.fields import Measures
-from tap_cometly.files import content as archives
-from tap_cometly.files import ndjson
-from tap_cometly.records.columns import Columns
-from tap_cometly.records.encode import record_blocks, record_rows
-from tap_cometly.records.rows import MAX_LEVELS, read_rows
-from tap_cometly.records.summary import SummaryBuilder
-from tap_cometly.records.verify import verify
+from bulk_exports.engine.errors import CorruptFileError, InvalidRowsError
+from bulk_exports.fields import Measures
+from bulk_exports.files import content as archives
+from bulk_exports.files import ndjson
+from bulk_exports.records.columns import Columns
+from bulk_exports.records.encode import record_blocks, record_rows
+from bulk_exports.records.rows import MAX_LEVELS, read_rows
+from bulk_exports.records.summary import SummaryBuilder
+from bulk_exports.records.verify import verify
 from tests.examples import examples
 
 TYPES = {

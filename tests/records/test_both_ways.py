@@ -7,9 +7,9 @@ import logging
 
 import pytest
 
+from bulk_exports.singer.streams import SingerExportStream
 from simulation.tapping import catalog_of, days_before, sync
 from tap_cometly.sandbox import Fault, Quirks, Sandbox
-from tap_cometly.singer.streams import SingerExportStream
 
 ATTRIBUTED = {"sources": ["google_ads", "email"], "attribution_model": "linear", "attribution_window": 30}
 QUIRKS = {

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tap_cometly.engine.errors import InvalidRowsError
-from tap_cometly.exact_numbers import EXACT, MAX_DIGITS, read_number
-from tap_cometly.fields import Measures
-from tap_cometly.files.ndjson import MAX_LINE_BYTES
-from tap_cometly.records.columns import MAX_NAME, MAX_UNKNOWN_NAMED, Columns
-from tap_cometly.records.encode import record_blocks
-from tap_cometly.records.verify import verify
+from bulk_exports.engine.errors import InvalidRowsError
+from bulk_exports.exact_numbers import EXACT, MAX_DIGITS, read_number
+from bulk_exports.fields import Measures
+from bulk_exports.files.ndjson import MAX_LINE_BYTES
+from bulk_exports.records.columns import MAX_NAME, MAX_UNKNOWN_NAMED, Columns
+from bulk_exports.records.encode import record_blocks
+from bulk_exports.records.verify import verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable

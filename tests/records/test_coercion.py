@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_cometly.engine.errors import InvalidRowsError
-from tap_cometly.records.columns import Column, Columns
-from tap_cometly.records.rows import read_rows
+from bulk_exports.engine.errors import InvalidRowsError
+from bulk_exports.records.columns import Column, Columns
+from bulk_exports.records.rows import read_rows
 from tests.examples import examples
 
 INTEGER = {"type": ["integer", "null"]}

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tap_cometly.fields import Measures
-from tap_cometly.records.columns import Columns
-from tap_cometly.records.summary import SummaryBuilder
-from tap_cometly.records.verify import verify
-from tap_cometly.windows.bookmark import DaySnapshot
+from bulk_exports.fields import Measures
+from bulk_exports.records.columns import Columns
+from bulk_exports.records.summary import SummaryBuilder
+from bulk_exports.records.verify import verify
+from bulk_exports.windows.bookmark import DaySnapshot
 from tests.examples import examples
 
 TYPES = {

@@ -15,13 +15,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_cometly.engine.errors import CorruptFileError, InvalidRowsError, SpoolError
-from tap_cometly.fields import Measures
-from tap_cometly.files.csv import Csv
-from tap_cometly.files.json_object import JsonObject
-from tap_cometly.records.columns import Columns
-from tap_cometly.records.encode import record_blocks, record_rows
-from tap_cometly.records.verify import verify
+from bulk_exports.engine.errors import CorruptFileError, InvalidRowsError, SpoolError
+from bulk_exports.fields import Measures
+from bulk_exports.files.csv import Csv
+from bulk_exports.files.json_object import JsonObject
+from bulk_exports.records.columns import Columns
+from bulk_exports.records.encode import record_blocks, record_rows
+from bulk_exports.records.verify import verify
 
 TYPES = {
     "id": {"type": "integer"},

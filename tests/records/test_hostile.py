@@ -10,9 +10,9 @@ import zlib
 
 import pytest
 
+from bulk_exports.fields import Measures
+from bulk_exports.records.columns import Columns
 from simulation.patience import HANG_SECONDS
-from tap_cometly.fields import Measures
-from tap_cometly.records.columns import Columns
 
 TYPES = {
     "id": {"type": "integer"},
@@ -50,8 +50,8 @@ def test_a_hostile_file_ends_in_words_within_bounds(content, tmp_path):
         import resource, sys
         resource.setrlimit(resource.RLIMIT_AS, ({ADDRESS_SPACE}, {ADDRESS_SPACE}))
         resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
-        from tap_cometly.engine.errors import ExportError
-        from tap_cometly.records.verify import verify
+        from bulk_exports.engine.errors import ExportError
+        from bulk_exports.records.verify import verify
         from tests.records.test_hostile import columns
         try:
             with open(sys.argv[1], "rb") as file:

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from singer_sdk.helpers._batch import BatchConfig
 from singer_sdk.singerlib import StateMessage
 
-from tap_cometly.fields import Measures
-from tap_cometly.outputs.batch_files import BatchFolder
-from tap_cometly.outputs.singer import MessageWriter
-from tap_cometly.records.columns import Columns
-from tap_cometly.records.encode import record_blocks
-from tap_cometly.records.line_ends import unbroken
-from tap_cometly.records.verify import verify
+from bulk_exports.fields import Measures
+from bulk_exports.outputs.batch_files import BatchFolder
+from bulk_exports.outputs.singer import MessageWriter
+from bulk_exports.records.columns import Columns
+from bulk_exports.records.encode import record_blocks
+from bulk_exports.records.line_ends import unbroken
+from bulk_exports.records.verify import verify
 
 LINE_ENDS = ["\n", "\r", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029"]
 """What some reader or other takes for the end of a line; `str.splitlines` takes all of them."""

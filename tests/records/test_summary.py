@@ -9,9 +9,9 @@ import msgspec
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tap_cometly.fields import Measures
-from tap_cometly.records.columns import Columns
-from tap_cometly.records.summary import SummaryBuilder
+from bulk_exports.fields import Measures
+from bulk_exports.records.columns import Columns
+from bulk_exports.records.summary import SummaryBuilder
 
 amounts = st.none() | st.integers(-(10**20), 10**20) | st.decimals(-(10**9), 10**9, places=6)
 times = st.builds(

@@ -7,12 +7,12 @@ from datetime import timedelta
 
 import pytest
 
+from bulk_exports.engine.errors import RequestRejectedError
+from bulk_exports.run import UndeliveredDaysError
+from bulk_exports.windows.delivered import MalformedStateError
 from simulation.tapping import catalog_of, days_before, sync
 from tap_cometly import vocabulary as cometly_words
-from tap_cometly.engine.errors import RequestRejectedError
-from tap_cometly.run import UndeliveredDaysError
 from tap_cometly.sandbox import Fault, Quirks, Sandbox
-from tap_cometly.windows.delivered import MalformedStateError
 
 ATTRIBUTED = {
     "sources": ["google_ads", "facebook_ads", "email"],

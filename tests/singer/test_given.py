@@ -8,7 +8,7 @@ import json
 import click
 import pytest
 
-from tap_cometly.singer.given import MAX_LEVELS, checked_file, levels
+from bulk_exports.singer.given import MAX_LEVELS, checked_file, levels
 
 DEEP = "[" * 100_000 + "]" * 100_000
 NESTED = "[" * (MAX_LEVELS + 1) + "]" * (MAX_LEVELS + 1)

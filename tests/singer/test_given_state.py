@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bulk_exports.singer.given_state import UnusableStateError, unwrapped
 from simulation.tapping import days_before, sync
-from tap_cometly.singer.given_state import UnusableStateError, unwrapped
 from tap_cometly.tap import TapCometly
 
 BOOKMARK = {"replication_key": "event_date", "replication_key_value": "2025-03-10"}

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bulk_exports.windows.bookmark import Bookmark, DaySnapshot
+from bulk_exports.windows.delivered import DeliveredDays, MalformedStateError
 from simulation.state_size import bookmark_after, size
-from tap_cometly.windows.bookmark import Bookmark, DaySnapshot
-from tap_cometly.windows.delivered import DeliveredDays, MalformedStateError
 from tests.warehouses import merged
 
 KEY = "event_date"

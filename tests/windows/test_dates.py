@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tap_cometly.windows.dates import day_bounds, days, last_closed_day, parse_day, today, zone
+from bulk_exports.windows.dates import day_bounds, days, last_closed_day, parse_day, today, zone
 
 ZONES = sorted(zoneinfo.available_timezones() - {"Factory", "localtime"})
 UTC = timezone.utc

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_cometly.windows.dates import days
-from tap_cometly.windows.delivered import DeliveredDays, DueDay, MalformedStateError
+from bulk_exports.windows.dates import days
+from bulk_exports.windows.delivered import DeliveredDays, DueDay, MalformedStateError
 
 KEY = "event_date"
 START = date(2025, 1, 1)

@@ -6,10 +6,10 @@ from datetime import datetime, timezone
 
 import pytest
 
+from bulk_exports.windows.fingerprint import ChangedRequestError, breaking_changes, harmless_changes
 from simulation.tapping import days_before, sync
 from tap_cometly.events import EventQuery
 from tap_cometly.settings import Settings
-from tap_cometly.windows.fingerprint import ChangedRequestError, breaking_changes, harmless_changes
 
 ATTRIBUTED = {"sources": ["google_ads", "email"], "attribution_model": "linear", "attribution_window": 30}
 CHANGES = {

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bulk_exports.reading import SettingsError
+from bulk_exports.windows.dates import days
+from bulk_exports.windows.plan import Plan
 from simulation.tapping import days_before, sync
 from tap_cometly.events import EventQuery, events
-from tap_cometly.reading import SettingsError
 from tap_cometly.settings import Settings
-from tap_cometly.windows.dates import days
-from tap_cometly.windows.plan import Plan
 from tests.examples import examples
 
 NOW = datetime(2025, 3, 11, 6, tzinfo=timezone.utc)

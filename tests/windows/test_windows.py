@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_cometly.windows.delivered import DeliveredDays, DueDay
-from tap_cometly.windows.windows import Window, delivered_with, replaced, windows
+from bulk_exports.windows.delivered import DeliveredDays, DueDay
+from bulk_exports.windows.windows import Window, delivered_with, replaced, windows
 
 START = date(2025, 1, 1)
 

@@ -1,0 +1,58 @@
+"""The connection test: one export is created, and not waited for.
+
+Airbyte gives a test a few minutes, and an export may take longer.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from typing import TYPE_CHECKING, Any, Final
+
+from bulk_exports.airbyte.form import settings_of
+from bulk_exports.engine import Limits, SystemClock
+from bulk_exports.engine.errors import RateLimitedError, UnknownJobError
+from bulk_exports.errors import TapError
+from bulk_exports.reading import SettingsError
+from bulk_exports.spec import ExportRequest
+from bulk_exports.windows import dates
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Mapping
+
+    from bulk_exports.airbyte.source import Source
+    from bulk_exports.environment import Environment
+
+ANSWER_SECONDS: Final = 20.0
+"""Whoever looks at a form does not wait longer."""
+NO_JOB: Final = 0
+"""Whoever may not ask for any job is told so; whoever may is told that there is no such job."""
+
+
+def problem_with(
+    source: Source, config: Mapping[str, Any], environment: Environment, log: logging.Logger
+) -> str | None:
+    """Return what keeps these settings from working, in words; None if they work.
+
+    Key, permission, address and settings are proven by a single request. Where other exports have used up the budget of
+    creating any, a key that may ask for exports must do.
+    """
+    now = environment.now()
+    try:
+        settings = source.read_settings(settings_of(config, source.choices, source.foreign_settings), now)
+        stream = source.export_streams(settings)[0]
+        wanted = settings.wanted(now)
+        day = wanted[1] if wanted else dates.last_closed_day(now, settings.timezone)
+        request = ExportRequest(day, stream.query(stream.in_order(stream.schema["properties"])))
+        limits = dataclasses.replace(environment.limits or Limits(), read_seconds=ANSWER_SECONDS)
+        clock = environment.clock or SystemClock()
+        with source.connect(settings, clock, limits, log, environment.now) as vendor:
+            try:
+                vendor.create(request)
+            except RateLimitedError:
+                with contextlib.suppress(UnknownJobError):
+                    vendor.status(NO_JOB)
+    except (SettingsError, TapError) as error:
+        return str(error)
+    return None

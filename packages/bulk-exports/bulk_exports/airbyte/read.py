@@ -1,0 +1,177 @@
+"""A sync: each configured stream with its ledger is one run, whose days become RECORD and STATE messages."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from datetime import date
+from typing import TYPE_CHECKING, Any, Final
+
+from bulk_exports.airbyte.catalog import chosen_columns, configured
+from bulk_exports.airbyte.form import settings_of
+from bulk_exports.airbyte.messages import stream_status
+from bulk_exports.airbyte.state import remembered, state_message, states_by_stream
+from bulk_exports.errors import TapError
+from bulk_exports.run import Run, RunContext
+from bulk_exports.windows import dates
+from bulk_exports.windows.delivered import DeliveredDays
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from bulk_exports.airbyte.catalog import ConfiguredStream
+    from bulk_exports.airbyte.messages import Status
+    from bulk_exports.airbyte.source import Source
+    from bulk_exports.environment import Environment
+    from bulk_exports.outputs.airbyte import AirbyteWriter
+    from bulk_exports.run import DayRows
+    from bulk_exports.shutdown import Shutdown
+    from bulk_exports.spec import ExportStream
+
+_NOBODY: Final = logging.getLogger(f"{__name__}.metrics")
+"""Where the metrics go: Airbyte counts by itself."""
+_NOBODY.propagate = False
+_NOBODY.addHandler(logging.NullHandler())
+
+
+@dataclasses.dataclass(frozen=True)
+class Sync:
+    """What one sync is given.
+
+    Attributes:
+        source: The source.
+        config: The filled-in form.
+        catalog: The configured catalog.
+        state: The STATE messages of earlier syncs.
+        environment: Time and patience.
+        shutdown: Tells when to stop.
+        log: Where the log lines go.
+    """
+
+    source: Source
+    config: Mapping[str, Any]
+    catalog: object
+    state: object
+    environment: Environment
+    shutdown: Shutdown
+    log: logging.Logger
+
+    def read(self, writer: AirbyteWriter) -> None:
+        """Write what is new. One stream that fails keeps no other one from being read.
+
+        Raises:
+            SettingsError: The form cannot be used.
+            TapError: What keeps a stream from being read, or from being read completely.
+        """
+        source, now = self.source, self.environment.now()
+        settings = source.read_settings(settings_of(self.config, source.choices, source.foreign_settings), now)
+        for warning in settings.warnings:
+            self.log.warning(warning)
+        streams = source.export_streams(settings)
+        chosen = configured(self.catalog, streams)
+        states = states_by_stream(self.state)
+        errors = []
+        for declared in streams:
+            names = [name for name in (declared.name, declared.ledger.name) if name in chosen]
+            if names:
+                output = _StreamOutput(declared, {name: chosen[name] for name in names}, writer)
+                try:
+                    with output:
+                        self._run(declared, settings, states, output)
+                except TapError as error:
+                    if not error.is_passing:
+                        raise
+                    errors.append(error)
+        if errors:
+            raise errors[0]
+
+    def _run(
+        self, declared: ExportStream, settings: Any, states: Mapping[str, Mapping[str, Any]], output: _StreamOutput
+    ) -> None:
+        wanted = settings.wanted(self.environment.now())
+        start = wanted[0] if wanted else date.max
+        known = remembered(output.chosen, states, start=start, replication_key=declared.window_field.name)
+        output.run = known.run + 1
+        run = Run(
+            RunContext(
+                stream=declared,
+                settings=settings,
+                columns=chosen_columns(declared, output.chosen.get(declared.name)),
+                state=known.bookmark.to_state(),
+                ledger=declared.ledger.name in output.chosen,
+                connect=lambda clock, limits, log: self.source.connect(
+                    settings, clock, limits, log, self.environment.now
+                ),
+                environment=self.environment,
+                shutdown=self.shutdown,
+                log=self.log,
+                metrics_log=_NOBODY,
+            )
+        )
+        output.write_days(run.days(output))
+
+
+class _StreamOutput:
+    """Where the run of a stream tells what it has done. In its context the streams are under way.
+
+    Args:
+        declared: The stream.
+        chosen: What was chosen of it and of its ledger.
+        writer: Where the messages go.
+
+    Attributes:
+        run: Which run this is, for STATE.
+    """
+
+    def __init__(self, declared: ExportStream, chosen: Mapping[str, ConfiguredStream], writer: AirbyteWriter) -> None:
+        self.chosen = chosen
+        self.run = 1
+        self._declared = declared
+        self._writer = writer
+        self._running: set[str] = set()
+        self._touched = DeliveredDays()
+
+    def __enter__(self) -> None:
+        self._tell(list(self.chosen), "STARTED")
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        # After a signal, or where nobody reads any more, nothing is written.
+        if kind is None or (issubclass(kind, Exception) and not issubclass(kind, BrokenPipeError)):
+            self._tell(list(self.chosen), "INCOMPLETE" if kind else "COMPLETE")
+
+    def write_days(self, days: Iterator[DayRows]) -> None:
+        """Write the rows of each day. Where only the ledger was chosen they are proven, and not written."""
+        name = self._declared.name
+        for day in days:
+            if name in self.chosen:
+                for records in day.blocks():
+                    if records.count:
+                        self._runs(name)
+                        self._writer.write_records(name, records)
+
+    def write_ledger(self, row: Mapping[str, Any]) -> None:
+        """Write the ledger row of a day."""
+        self._touched = self._touched.with_delivered(dates.parse_day(row[self._declared.window_field.name]))
+        self._runs(self._declared.ledger.name)
+        self._writer.write_record(self._declared.ledger.name, row)
+
+    def write_state(self, bookmark: Mapping[str, object]) -> None:
+        """Write the STATE of each chosen stream."""
+        for name, stream in self.chosen.items():
+            state = state_message(
+                bookmark,
+                run=self.run,
+                touched=self._touched,
+                cursor=self._declared.window_field.name,
+                generation=stream.generation,
+            )
+            self._writer.write_state(name, state)
+
+    def _runs(self, name: str) -> None:
+        if name not in self._running:
+            self._running.add(name)
+            self._tell([name], "RUNNING")
+
+    def _tell(self, names: Sequence[str], status: Status) -> None:
+        for name in names:
+            self._writer.write_trace(stream_status(name, status))

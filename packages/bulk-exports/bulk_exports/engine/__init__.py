@@ -1,0 +1,12 @@
+"""The export engine: create ahead, poll, download, verify, hand over in order.
+
+In: a vendor, requests, and a function that verifies files. Out: a `Delivery` or a `Failure` for each request, in the
+order of the requests. Knows no Singer and no vendor, and uses no other room.
+"""
+
+from bulk_exports.engine.clock import Clock, SystemClock
+from bulk_exports.engine.lifecycle import Limits
+from bulk_exports.engine.pipeline import Pipeline
+from bulk_exports.engine.vendor import Delivery, Failure
+
+__all__ = ["Clock", "Delivery", "Failure", "Limits", "Pipeline", "SystemClock"]

@@ -1,0 +1,88 @@
+"""What can go wrong with an export, and whose trouble it is.
+
+::
+
+    ExportError
+    ├── of one request: it is tried in another way, or fails, and the others go on
+    │   ├── UnknownJobError        the vendor does not know the job
+    │   ├── LinkExpiredError       the link is not honoured (any more)
+    │   ├── InvalidAnswerError     the vendor contradicts itself
+    │   ├── CorruptFileError       the file is not what the vendor wrote
+    │   └── InvalidRowsError       the file is whole, its rows cannot be taken
+    ├── of the moment: the same is tried again later
+    │   ├── RateLimitedError       the request budget is used up
+    │   └── UnavailableError       network, vendor or file store are in trouble
+    └── of the whole run (StoppingError): it ends
+        ├── RequestRejectedError   key, permission or settings are not accepted
+        ├── WrongClockError        the clocks here and there are hours apart
+        └── LocalLimitError        this machine does not give what is needed
+            └── SpoolError         the local disk is full or not writable
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from bulk_exports.errors import TapError
+
+
+class ExportError(TapError):
+    """Something about an export went wrong; the text is meant for the user."""
+
+    is_passing: ClassVar[bool] = True
+
+
+class StoppingError(ExportError):
+    """No later request of this run can do better: the whole run must stop."""
+
+    is_passing: ClassVar[bool] = False
+
+
+class RequestRejectedError(StoppingError):
+    """The vendor will refuse every further request too."""
+
+    page: ClassVar[str] = "docs/troubleshooting.md#refused-requests"
+
+
+class RateLimitedError(ExportError):
+    """The budget is used up; it is the budget that knows how long to wait."""
+
+
+class UnavailableError(ExportError):
+    """The network, the vendor or its file store is in trouble; worth another attempt."""
+
+
+class UnknownJobError(ExportError):
+    """The vendor does not know the job: not yet, or not any more."""
+
+
+class LinkExpiredError(ExportError):
+    """The file store does not honour the link (any more); a fresh one is needed."""
+
+
+class InvalidAnswerError(ExportError):
+    """The vendor's answer contradicts what it said before: the request fails."""
+
+
+class CorruptFileError(ExportError):
+    """The file is not what the vendor wrote: cut short, altered, or no such file at all."""
+
+
+class InvalidRowsError(ExportError):
+    """The file is whole but its content cannot be taken; fetching it again would not help."""
+
+
+class WrongClockError(StoppingError):
+    """The clocks of this machine and of the vendor are so far apart that nobody knows which days have ended."""
+
+
+class LocalLimitError(StoppingError):
+    """This machine does not give the process what it needs."""
+
+    is_passing: ClassVar[bool] = True
+
+    page: ClassVar[str] = "docs/troubleshooting.md#disk-and-memory"
+
+
+class SpoolError(LocalLimitError):
+    """The local disk does not take the file."""

@@ -1,0 +1,418 @@
+"""The life cycle of a request: the stage it is in, and what every answer means for it.
+
+A request passes through the stages CREATE, POLL and FETCH (which ends with the verification) and is DONE when it is
+delivered or has failed. Whatever goes wrong on the way sends it back to an earlier stage, a bounded number of times.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import enum
+import math
+from typing import TYPE_CHECKING, Final, Generic
+
+import backoff
+
+from bulk_exports.engine.download import READ_SECONDS, Transfer
+from bulk_exports.engine.errors import (
+    CorruptFileError,
+    ExportError,
+    InvalidRowsError,
+    LinkExpiredError,
+    RateLimitedError,
+    StoppingError,
+    UnavailableError,
+    UnknownJobError,
+)
+from bulk_exports.engine.polling import PollRhythm
+from bulk_exports.engine.vendor import Delivery, Failure, JobState, JobStatus, Link, RequestT, VerificationT
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Callable, Hashable, Sequence
+
+MAX_EXPORTS_PER_REQUEST: Final = 3
+"""Jobs created for one request before it counts as failed."""
+MAX_LINKS_REFUSED: Final = 3
+"""Fresh links in a row that the store refused, before another export is tried."""
+MAX_LOST_IN_A_ROW: Final = 8
+"""Requests given up at one endpoint, without a success of anybody in between, before it counts as down for all."""
+PATIENCE_WITH_UNKNOWN_SECONDS: Final = 60.0
+"""For so long the vendor's own status endpoint may not know a job, or know it finished without its link."""
+PATIENCE_WITH_UNKNOWN_WORDS_SECONDS: Final = 10 * 60.0
+"""For so long the vendor may say nothing about a job but words that nobody knows; another export would not help."""
+MAX_BACKOFF_SECONDS: Final = 60.0
+PROGRESS_BYTES: Final = 1024 * 1024
+"""A download that broke off is making progress if it brought so much more of the file."""
+
+_HAS_A_REMEDY: Final = (UnknownJobError, LinkExpiredError, CorruptFileError, InvalidRowsError)
+"""Errors of one request that are looked at by stage; any other that does not stop the run fails its request."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """How much, and how long.
+
+    Attributes:
+        in_flight: Exports created but not yet taken by the consumer; so many files are on disk at most.
+        export_seconds: How long one export may take at the vendor before another one is tried.
+        trouble_seconds: How long an endpoint may be out of reach before requests fail.
+        throttled_seconds: How long a request may meet nothing but refusals for want of budget before it fails.
+        read_seconds: Longest silence of a connection.
+    """
+
+    in_flight: int = 30
+    export_seconds: float = 30 * 60.0
+    trouble_seconds: float = 5 * 60.0
+    throttled_seconds: float = 60 * 60.0
+    read_seconds: float = READ_SECONDS
+
+
+class Stage(enum.IntEnum):
+    """What a request needs next."""
+
+    CREATE = 1
+    POLL = 2
+    FETCH = 3
+    DONE = 4
+
+
+class Trouble:
+    """The same step failing again and again.
+
+    Attributes:
+        since: When it first did.
+        delays: The longest delays before the next attempts.
+    """
+
+    def __init__(self, since: float) -> None:
+        self.since = since
+        self.delays = backoff.expo(max_value=MAX_BACKOFF_SECONDS)
+        self.delays.send(None)  # the generator's protocol: the first value is no delay
+
+
+class Attempt:
+    """One export made for a request, and the trouble with it. A new one has had none, so nothing need be forgotten.
+
+    Args:
+        job: The vendor's name of the export; None while there is none yet.
+        created_at: When it was created.
+
+    Attributes:
+        job: The vendor's name of the export.
+        created_at: When it was created.
+        running_at: When it was last seen unfinished.
+        ready_at: When it was first seen finished.
+        links: Where its files are, as of the last poll.
+        links_are_fresh: Whether nobody has tried them yet.
+        links_refused: How often in a row fresh ones were refused.
+        unknown_since: Since when the vendor does not know the export, or not where its files are.
+        unknown_words_since: Since when it has said nothing about the export but words that nobody knows.
+        most_received: The most bytes that had arrived when a download broke off.
+        damaged: Whether its files were fetched before, in vain.
+    """
+
+    def __init__(self, job: Hashable = None, created_at: float = 0.0) -> None:
+        self.job = job
+        self.created_at = created_at
+        self.running_at: float | None = None
+        self.ready_at: float | None = None
+        self.links: tuple[Link, ...] = ()
+        self.links_are_fresh = False
+        self.links_refused = 0
+        self.unknown_since: float | None = None
+        self.unknown_words_since: float | None = None
+        self.most_received = 0
+        self.damaged = False
+        self._troubles: dict[tuple[Stage, type[ExportError]], Trouble] = {}
+
+    def trouble(self, stage: Stage, error: ExportError, now: float) -> Trouble:
+        """Return the trouble of this kind that there is at a stage, be it old or new."""
+        return self._troubles.setdefault((stage, type(error)), Trouble(now))
+
+    def trouble_is_over(self, stage: Stage) -> None:
+        """Forget the trouble at a stage."""
+        self._troubles = {place: trouble for place, trouble in self._troubles.items() if place[0] is not stage}
+
+
+class Task(Generic[RequestT, VerificationT]):
+    """One request on its way.
+
+    Attributes:
+        request: What was asked for.
+        stage: What it needs next.
+        due: When it needs that, at the earliest.
+        busy: Whether somebody is at work on it.
+        attempt: The export that is followed.
+        exports: How many were created for this request.
+        transfers: The files of the export, as far as they have arrived.
+        result: What became of the request, once it is done.
+    """
+
+    def __init__(self, request: RequestT) -> None:
+        self.request = request
+        self.stage = Stage.CREATE
+        self.due = -math.inf
+        self.busy = False
+        self.attempt = Attempt()
+        self.exports = 0
+        self.transfers: list[Transfer] = []
+        self.result: Delivery[RequestT, VerificationT] | Failure[RequestT] | None = None
+
+    def has_job(self, job: Hashable, now: float) -> None:
+        """Begin to follow a new export."""
+        self.attempt = Attempt(job, now)
+        self.exports += 1
+
+    def needs(self, stage: Stage, due: float) -> None:
+        """Go to a stage; nothing is done before ``due``."""
+        self.stage = stage
+        self.due = due
+
+    def drop_files(self) -> None:
+        """Give the disk space back."""
+        for transfer in self.transfers:
+            transfer.close()
+        self.transfers = []
+
+
+class Lifecycle(Generic[RequestT, VerificationT]):
+    """Decides where an answer sends a request. Used by one thread.
+
+    Args:
+        tasks: All requests of the run.
+        limits: How much, and how long.
+        log: Where to tell what went wrong and is tried again.
+        export_ended: See `bulk_exports.engine.pipeline.Pipeline`.
+        jitter: Turns the longest delay before a retry into the one that is waited.
+        allowed_at: Tells when the rate limits let a request take the step of its stage; infinity if they cannot know.
+    """
+
+    def __init__(
+        self,
+        tasks: Sequence[Task[RequestT, VerificationT]],
+        *,
+        limits: Limits,
+        log: logging.Logger,
+        export_ended: Callable[[RequestT, float, bool], None],
+        jitter: Callable[[float], float],
+        allowed_at: Callable[[Stage, float], float],
+    ) -> None:
+        self._tasks = tasks
+        self._limits = limits
+        self._log = log
+        self._export_ended = export_ended
+        self._jitter = jitter
+        self._allowed_at = allowed_at
+        self._rhythm = PollRhythm()
+        self._lost_in_a_row: collections.Counter[Stage] = collections.Counter()
+
+    def advance(self, task: Task[RequestT, VerificationT], outcome: object, now: float) -> None:
+        """Send a request where the outcome of its last step wants it."""
+        if isinstance(outcome, (RateLimitedError, UnavailableError)):
+            self._try_later(task, now, outcome)
+            return
+        if isinstance(outcome, BaseException) and (
+            isinstance(outcome, StoppingError) or not isinstance(outcome, Exception)
+        ):
+            raise outcome
+        if isinstance(outcome, Exception) and not isinstance(outcome, _HAS_A_REMEDY):
+            self._fail(task, str(outcome) if isinstance(outcome, ExportError) else _unexpected(outcome))
+            return
+        if not isinstance(outcome, LinkExpiredError):  # which may be trouble's doing
+            task.attempt.trouble_is_over(task.stage)
+        if not (isinstance(outcome, JobStatus) and outcome.state is JobState.UNKNOWN):
+            self._lost_in_a_row[task.stage] = 0
+        if task.stage is Stage.CREATE:
+            self._created(task, now, outcome)
+        elif task.stage is Stage.POLL:
+            self._polled(task, now, outcome)
+        else:
+            self._fetched(task, now, outcome)
+
+    # Answers, by stage
+
+    def _created(self, task: Task[RequestT, VerificationT], now: float, job: object) -> None:
+        # Until one job has finished nobody knows how long jobs take: the first finds out for all.
+        first_of_all = self._rhythm.usual is None and all(other.stage is not Stage.POLL for other in self._tasks)
+        task.has_job(job, now)
+        task.needs(Stage.POLL, now + self._rhythm.first(finding_out=first_of_all))
+
+    def _polled(self, task: Task[RequestT, VerificationT], now: float, outcome: object) -> None:
+        age = now - task.attempt.created_at
+        if isinstance(outcome, UnknownJobError):
+            self._missing(task, now, str(outcome))
+            return
+        task.attempt.unknown_since = None
+        if not isinstance(outcome, JobStatus):
+            raise TypeError(f"unexpected answer about a job: {outcome!r}")
+        if outcome.state is JobState.UNKNOWN:
+            self._not_understood(task, now, outcome.word)
+            return
+        task.attempt.unknown_words_since = None
+        if outcome.state is JobState.FAILED:
+            self._export_again(task, now, f"the export ended as '{outcome.word}': {outcome.message}")
+        elif outcome.state is JobState.READY:
+            self._ready(task, now, outcome.links)
+        elif age >= self._limits.export_seconds:
+            # How long it really took to find out: the machine may have slept since it was last asked for.
+            self._export_again(task, now, f"the export was still '{outcome.word}' after {_minutes(age)}")
+        else:
+            self._poll_again(task, now)
+
+    def _poll_again(self, task: Task[RequestT, VerificationT], now: float) -> None:
+        attempt = task.attempt
+        attempt.running_at = now
+        deadline = attempt.created_at + self._limits.export_seconds
+        task.needs(Stage.POLL, min(now + self._rhythm.gap(now - attempt.created_at), deadline))
+
+    def _not_understood(self, task: Task[RequestT, VerificationT], now: float, word: str) -> None:
+        """Ask again for a while: what the word means shows in what follows it, if anything does."""
+        attempt = task.attempt
+        if attempt.unknown_words_since is None:
+            attempt.unknown_words_since = now
+            self._log.warning("%s: the export is '%s', a status that is not known; asking again", task.request, word)
+        lasted = now - attempt.unknown_words_since
+        patience = min(PATIENCE_WITH_UNKNOWN_WORDS_SECONDS, self._limits.export_seconds)
+        if lasted < patience * self._remaining_patience(task.stage):
+            self._poll_again(task, now)
+            return
+        self._export_ended(task.request, now - attempt.created_at, False)
+        self._give_up(
+            task,
+            f"the export is '{word}', a status that is not known, and has been for {_minutes(lasted)}. "
+            "See whether a newer version of the tap knows it",
+        )
+
+    def _missing(self, task: Task[RequestT, VerificationT], now: float, reason: str) -> None:
+        """Ask again for a while: a new job may not have got about, and an answer may be a slip."""
+        if task.attempt.unknown_since is None:
+            task.attempt.unknown_since = now
+        if now - task.attempt.unknown_since < PATIENCE_WITH_UNKNOWN_SECONDS:
+            task.needs(Stage.POLL, now + self._rhythm.gap(now - task.attempt.unknown_since))
+        else:
+            self._export_again(task, now, reason)
+
+    def _ready(self, task: Task[RequestT, VerificationT], now: float, links: tuple[Link, ...]) -> None:
+        if task.attempt.ready_at is None:
+            task.attempt.ready_at = now
+            running_age = 0.0 if task.attempt.running_at is None else task.attempt.running_at - task.attempt.created_at
+            self._rhythm.finished(now - task.attempt.created_at, running_age)
+            self._plan_first_polls_anew()
+            self._export_ended(task.request, now - task.attempt.created_at, True)
+        if len(links) != len(task.attempt.links):
+            task.drop_files()
+        task.attempt.links = links
+        task.attempt.links_are_fresh = True
+        task.needs(Stage.FETCH, now)
+
+    def _plan_first_polls_anew(self) -> None:
+        for task in self._tasks:
+            never_asked = task.attempt.running_at is None and task.attempt.ready_at is None
+            if task.stage is Stage.POLL and never_asked and not task.busy:
+                task.due = min(task.due, task.attempt.created_at + self._rhythm.first())
+
+    def _fetched(self, task: Task[RequestT, VerificationT], now: float, outcome: object) -> None:
+        if isinstance(outcome, Delivery):
+            self._finish(task, outcome)
+        elif isinstance(outcome, InvalidRowsError):
+            self._fail(task, str(outcome))
+        elif isinstance(outcome, LinkExpiredError):
+            task.attempt.links_refused = task.attempt.links_refused + 1 if task.attempt.links_are_fresh else 0
+            if task.attempt.links_refused < MAX_LINKS_REFUSED:
+                self._log.info("%s: %s; asking for a fresh link", task.request, outcome)
+                task.needs(Stage.POLL, now)
+            else:
+                self._export_again(task, now, str(outcome))
+        elif isinstance(outcome, CorruptFileError):
+            task.drop_files()
+            if task.attempt.damaged:
+                self._export_again(task, now, str(outcome))
+            else:
+                self._log.warning("%s: %s; downloading it again", task.request, outcome)
+                task.attempt.damaged = True
+                task.needs(Stage.POLL, now)
+        else:
+            raise TypeError(f"unexpected outcome of a download: {outcome!r}")
+
+    # Trouble
+
+    def _try_later(
+        self, task: Task[RequestT, VerificationT], now: float, error: RateLimitedError | UnavailableError
+    ) -> None:
+        """Wait and try the same again, unless it has not worked for too long."""
+        if self._progressed(task):
+            task.attempt.trouble_is_over(task.stage)
+        task.attempt.links_are_fresh = False
+        trouble = task.attempt.trouble(task.stage, error, now)
+        lasted = now - trouble.since
+        throttled = isinstance(error, RateLimitedError)
+        patience = self._limits.throttled_seconds if throttled else self._limits.trouble_seconds
+        if lasted >= patience * self._remaining_patience(task.stage):
+            self._give_up(task, f"{error} (for {_minutes(lasted)})")
+        elif throttled:
+            task.due = now  # the budget knows how long to wait
+        else:
+            task.due = now + self._jitter(next(trouble.delays))
+            when = _when(max(task.due, self._allowed_at(task.stage, now)) - now)
+            self._log.warning("%s: %s; trying again %s", task.request, error, when)
+
+    def _progressed(self, task: Task[RequestT, VerificationT]) -> bool:
+        """Whether the last attempt brought a good part of the file, so that another one is likely to help."""
+        received = sum(transfer.received for transfer in task.transfers)
+        progressed = received >= task.attempt.most_received + PROGRESS_BYTES
+        task.attempt.most_received = max(task.attempt.most_received, received)
+        return progressed
+
+    def _remaining_patience(self, stage: Stage) -> float:
+        """Return the part of its patience that a request has left: less with every request that was lost before it.
+
+        So an endpoint that is down does not cost the full patience for each of many requests. Where budgets let only
+        one of them ask at a time, as when each is refused, they would wait one after the other: eight hours, not two.
+        """
+        lost = self._lost_in_a_row[stage]
+        return 0.5**lost if lost < MAX_LOST_IN_A_ROW else 0.0
+
+    def _give_up(self, task: Task[RequestT, VerificationT], reason: str) -> None:
+        stage = task.stage
+        self._fail(task, reason)
+        self._lost_in_a_row[stage] += 1
+        if self._lost_in_a_row[stage] == MAX_LOST_IN_A_ROW:
+            for other in self._tasks:
+                if other.stage <= stage and not other.busy:
+                    self._fail(other, f"skipped: {MAX_LOST_IN_A_ROW} exports in a row failed the same way: {reason}")
+
+    def _export_again(self, task: Task[RequestT, VerificationT], now: float, reason: str) -> None:
+        if task.attempt.ready_at is None:
+            self._export_ended(task.request, now - task.attempt.created_at, False)
+        task.drop_files()
+        if task.exports >= MAX_EXPORTS_PER_REQUEST:
+            self._fail(task, f"{reason} (export {task.exports} of {MAX_EXPORTS_PER_REQUEST})")
+            return
+        self._log.warning("%s: %s; creating another export", task.request, reason)
+        task.needs(Stage.CREATE, now)
+
+    def _fail(self, task: Task[RequestT, VerificationT], reason: str) -> None:
+        self._log.error("%s is not delivered: %s", task.request, reason)
+        task.drop_files()
+        self._finish(task, Failure(task.request, reason))
+
+    def _finish(
+        self, task: Task[RequestT, VerificationT], result: Delivery[RequestT, VerificationT] | Failure[RequestT]
+    ) -> None:
+        task.result = result
+        task.needs(Stage.DONE, math.inf)
+
+
+def _unexpected(error: Exception) -> str:
+    """Name an error without its text, which may quote anything."""
+    return f"the export cannot be read ({type(error).__name__}). This is a fault of the tap: please report it"
+
+
+def _when(seconds: float) -> str:
+    return f"in {seconds:.0f} s" if math.isfinite(seconds) else "as soon as the rate limit allows"
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 60:.0f} minutes" if seconds >= 90 else f"{seconds:.0f} seconds"

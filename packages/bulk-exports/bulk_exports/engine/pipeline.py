@@ -1,0 +1,273 @@
+"""The engine: create ahead, poll what is due, download what is ready, verify it, hand over in order.
+
+One thread, the coordinator, decides everything; it never waits for the network. Each request and each download runs
+in a worker thread of its own and reports back through the coordinator's inbox, and so does the consumer when it has
+taken a result. So there is one place where the coordinator waits (`Clock.wait`), one order of events, and no locks.
+What an answer means for a request is said in `bulk_exports.engine.lifecycle`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import math
+import os
+import queue
+import threading
+from typing import IO, TYPE_CHECKING, Any, Final, Generic
+
+import backoff
+
+from bulk_exports.engine.clock import SystemClock
+from bulk_exports.engine.download import Transfer, bare_session
+from bulk_exports.engine.lifecycle import Lifecycle, Limits, Stage, Task
+from bulk_exports.engine.logs import keep_links_out
+from bulk_exports.engine.threads import signals_blocked
+from bulk_exports.engine.vendor import Delivery, Failure, JobStatus, RequestT, Vendor, VerificationT
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Callable, Hashable, Iterator, Sequence
+    from types import TracebackType
+
+    from bulk_exports.engine.clock import Clock
+
+CREATES_AT_ONCE: Final = 4
+"""Enough to use the largest budgets; each waits for one short answer."""
+DOWNLOADS_AT_ONCE: Final = 2
+"""One is read while the next arrives; more would only make the head of the line slower."""
+USUAL_LIMITS: Final = Limits()
+
+
+@dataclasses.dataclass(frozen=True)
+class _Answer:
+    """A worker's report."""
+
+    task: Task[Any, Any]
+    outcome: object
+
+
+class _Taken:
+    """The consumer is done with a result."""
+
+
+class _Stop:
+    """The consumer wants no more results."""
+
+
+class Pipeline(Generic[RequestT, VerificationT]):
+    """Fulfils requests, several at once, and hands the results over in the order of the requests.
+
+    Use it as a context manager and iterate over it, once::
+
+        with Pipeline(vendor, requests, verify=verify, log=logger) as results:
+            for result in results: ...
+
+    Args:
+        vendor: Who makes the exports.
+        requests: What to export, in the order in which results are wanted.
+        verify: Reads the files of a request to their end and returns whatever the consumer wants to know about them.
+            Runs in a worker thread. It raises `CorruptFileError` for files that are not what the vendor wrote (they are
+            fetched again), `InvalidRowsError` for content that cannot be taken (the request fails).
+        log: Where to tell what went wrong and was tried again.
+        export_ended: Is told of every export that the vendor ended or that was given up: the request, its age in
+            seconds, and whether it is ready. Called by the coordinator.
+        limits: How much, and how long.
+        clock: Time.
+        jitter: Turns the longest delay before a retry into the one that is waited.
+    """
+
+    def __init__(
+        self,
+        vendor: Vendor[RequestT],
+        requests: Sequence[RequestT],
+        *,
+        verify: Callable[[RequestT, tuple[IO[bytes], ...]], VerificationT],
+        log: logging.Logger,
+        export_ended: Callable[[RequestT, float, bool], None] = lambda _order, _seconds, _ready: None,
+        limits: Limits = USUAL_LIMITS,
+        clock: Clock | None = None,
+        jitter: Callable[[float], float] = backoff.full_jitter,
+    ) -> None:
+        self._vendor = vendor
+        self._verify = verify
+        self._limits = limits
+        self._clock = clock or SystemClock()
+        keep_links_out(log)
+        self._session = bare_session()
+        self._tasks = [Task[RequestT, VerificationT](request) for request in requests]
+        self._lifecycle = Lifecycle(
+            self._tasks,
+            limits=limits,
+            log=log,
+            export_ended=export_ended,
+            jitter=jitter,
+            allowed_at=self._allowed_at,
+        )
+        self._handed_over = 0
+        self._taken = 0
+        self._stopped = threading.Event()
+        self._inbox: queue.SimpleQueue[_Answer | _Taken | _Stop] = queue.SimpleQueue()
+        self._outbox: queue.SimpleQueue[Delivery[RequestT, VerificationT] | Failure[RequestT] | BaseException] = (
+            queue.SimpleQueue()
+        )
+        self._coordinator = threading.Thread(target=self._coordinate, name="exports", daemon=True)
+
+    # What the consumer sees
+
+    def __enter__(self) -> Pipeline[RequestT, VerificationT]:
+        with signals_blocked():
+            self._coordinator.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._inbox.put(_Stop())
+        self._coordinator.join()
+        self._stopped.set()
+        while not self._inbox.empty():
+            news = self._inbox.get()
+            if isinstance(news, _Answer):
+                news.task.busy = False
+        for task in self._tasks:
+            if not task.busy:  # a worker that is still busy cleans up after itself
+                task.drop_files()
+        self._session.close()
+
+    def __iter__(self) -> Iterator[Delivery[RequestT, VerificationT] | Failure[RequestT]]:
+        for task in self._tasks:
+            result = self._outbox.get()
+            if isinstance(result, BaseException):
+                raise result
+            try:
+                yield result
+            finally:
+                task.drop_files()
+                task.result = None
+                del result  # with the verification, and whatever it keeps on disk
+                self._inbox.put(_Taken())
+
+    def last_create_in(self) -> float:
+        """Return in how many seconds the rate limit lets the last export be created; less than 0 if it has been."""
+        now = self._clock.now()
+        if waiting := sum(task.stage is Stage.CREATE and not task.busy for task in self._tasks):
+            return self._vendor.create_limit.seconds_for(waiting, now)
+        return max((task.attempt.created_at for task in self._tasks), default=now) - now
+
+    def interrupt(self, error: BaseException) -> None:
+        """Make the consumer's wait end with ``error``. May be called from a signal handler."""
+        self._outbox.put(error)
+
+    # The coordinator
+
+    def _coordinate(self) -> None:
+        try:
+            while self._taken < len(self._tasks):
+                wake = self._start_what_may_start(self._clock.now())
+                news = self._clock.wait(self._inbox, until=wake, expecting=self._expects_news())
+                if isinstance(news, _Stop):
+                    return
+                if isinstance(news, _Taken):
+                    self._taken += 1
+                elif isinstance(news, _Answer):
+                    news.task.busy = False
+                    self._lifecycle.advance(news.task, news.outcome, self._clock.now())
+                    self._hand_over()
+        except BaseException as error:  # noqa: BLE001 - it is raised again, where the consumer waits
+            self._outbox.put(error)
+
+    def _expects_news(self) -> bool:
+        return self._handed_over > self._taken or any(task.busy for task in self._window())
+
+    def _window(self) -> Sequence[Task[RequestT, VerificationT]]:
+        return self._tasks[self._handed_over : self._taken + self._limits.in_flight]
+
+    def _start_what_may_start(self, now: float) -> float:
+        """Start every action that is due and allowed, first requests first; return when to look again."""
+        wake = math.inf
+        for task in self._window():
+            if task.busy or task.stage is Stage.DONE or not self._has_worker_for(task.stage):
+                continue  # the busy ones will report
+            at = max(task.due, self._allowed_at(task.stage, now))
+            if at <= now:
+                self._start(task)
+            else:
+                wake = min(wake, at)
+        return wake
+
+    def _has_worker_for(self, stage: Stage) -> bool:
+        """A link is asked for when it can be used at once: a poll takes a download's place."""
+        creating = sum(task.busy and task.stage is Stage.CREATE for task in self._window())
+        if stage is Stage.CREATE:
+            return creating < CREATES_AT_ONCE
+        return sum(task.busy for task in self._window()) - creating < DOWNLOADS_AT_ONCE
+
+    def _allowed_at(self, stage: Stage, now: float) -> float:
+        if stage is Stage.CREATE:
+            return self._vendor.create_limit.ready_at(now)
+        if stage is Stage.POLL:
+            return self._vendor.status_limit.ready_at(now)
+        return now
+
+    def _start(self, task: Task[RequestT, VerificationT]) -> None:
+        if task.stage is Stage.CREATE:
+            self._vendor.create_limit.spend()
+            work: Callable[[Task[RequestT, VerificationT]], object] = self._create
+        elif task.stage is Stage.POLL:
+            self._vendor.status_limit.spend()
+            work = self._poll
+        else:
+            work = self._fetch
+        task.busy = True
+        threading.Thread(
+            target=self._work, args=(work, task), name=f"{task.stage.name.lower()} {task.request}", daemon=True
+        ).start()
+
+    # The workers
+
+    def _work(
+        self, work: Callable[[Task[RequestT, VerificationT]], object], task: Task[RequestT, VerificationT]
+    ) -> None:
+        try:
+            outcome = work(task)
+        except BaseException as error:  # noqa: BLE001 - the coordinator raises what it does not expect
+            outcome = error
+        self._inbox.put(_Answer(task, outcome))
+        if self._stopped.is_set():
+            task.drop_files()
+
+    def _create(self, task: Task[RequestT, VerificationT]) -> Hashable:
+        return self._vendor.create(task.request)
+
+    def _poll(self, task: Task[RequestT, VerificationT]) -> JobStatus:
+        return self._vendor.status(task.attempt.job)
+
+    def _fetch(self, task: Task[RequestT, VerificationT]) -> Delivery[RequestT, VerificationT]:
+        while len(task.transfers) < len(task.attempt.links):
+            task.transfers.append(Transfer(self._session, now=self._clock.now, read_seconds=self._limits.read_seconds))
+        with contextlib.ExitStack() as stack:
+            arriving = [
+                stack.enter_context(transfer.arriving(link))
+                for transfer, link in zip(task.transfers, task.attempt.links, strict=True)
+            ]
+            verification = self._verify(task.request, tuple(arriving))
+            for file in arriving:
+                file.seek(0, os.SEEK_END)  # whatever the verification needed of it, all of it must have arrived
+        return Delivery(
+            request=task.request,
+            job=task.attempt.job,
+            files=tuple(transfer.file for transfer in task.transfers),
+            verification=verification,
+            file_bytes=sum(transfer.received for transfer in task.transfers),
+            created_at=task.attempt.created_at,
+            ready_at=task.attempt.ready_at or task.attempt.created_at,
+        )
+
+    def _hand_over(self) -> None:
+        while self._handed_over < len(self._tasks):
+            result = self._tasks[self._handed_over].result
+            if result is None:
+                return
+            self._outbox.put(result)
+            self._handed_over += 1

@@ -1,0 +1,51 @@
+"""Errors that end a run and whose message is all that a user needs.
+
+::
+
+    TapError
+    ├── ExportError              an export went wrong: see `bulk_exports.engine.errors` for its kinds
+    ├── UndeliveredDaysError     some days could not be delivered, all others were (`bulk_exports.run`)
+    ├── ChangedRequestError      the request no longer means what it did (`bulk_exports.windows.fingerprint`)
+    ├── MalformedStateError      STATE makes no sense (`bulk_exports.windows.delivered`)
+    ├── WrongTimezoneError       the data contradict the setting (`bulk_exports.reconcile.timezone_check`)
+    ├── DeselectedColumnError    the ledger is of no use without a column (`bulk_exports.run`)
+    ├── UnusableStateError       what was handed over as STATE holds none (`bulk_exports.singer.given_state`)
+    ├── UnusableSettingsError    the settings do not pass (`bulk_exports.singer.tap`)
+    └── OutputError              records cannot be written (`bulk_exports.outputs.standard_streams`)
+
+Inside the program mistakes in settings are the SDK's `ConfigValidationError`, which holds one message for each of them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+NOT_ACCEPTED: Final = 2
+"""Exit status where somebody must change something first; a wrong command line ends with it too."""
+
+
+class TapError(Exception):
+    """Ends a run with words: what happened, which day or setting, what to do next.
+
+    Attributes:
+        page: The page of the documentation that says more, from the root of the repository.
+        is_passing: Whether the same run may end well later without anybody doing anything: an orchestrator tries again.
+            If not, somebody must change a setting, STATE or the catalog first.
+    """
+
+    page: ClassVar[str] = "docs/troubleshooting.md"
+    is_passing: ClassVar[bool] = False
+
+    @property
+    def lines(self) -> Sequence[str]:
+        """What to log, the last line with the page that says more."""
+        *others, last = self.problems
+        return [*others, f"{last.rstrip('.')}. See {self.page}"]
+
+    @property
+    def problems(self) -> Sequence[str]:
+        """What is wrong: one text for each thing, at least one."""
+        return [str(self)]

@@ -1,0 +1,210 @@
+"""Reading settings: a reader takes a value and its JSON Schema, and returns it in its own type or says what is wrong.
+
+A problem is one sentence: rule, what was found, what to do. None of them shows a secret.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import json
+from collections.abc import Callable, Mapping
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from urllib.parse import urlsplit
+
+from bulk_exports.windows import dates
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from zoneinfo import ZoneInfo
+
+Schema: TypeAlias = Mapping[str, Any]
+Reader: TypeAlias = Callable[[object, Schema], object]
+"""Returns the value in its own type; raises ValueError (a `RuleError`): rule, what was found, fix."""
+
+EARLIEST_DAY: Final = date(2000, 1, 1)
+"""No account has older data. A year mistyped as 0206 would else cost one export for each of 660,000 empty days."""
+
+
+class RuleError(ValueError):
+    """Why a value cannot be used; the name of its setting is put before it."""
+
+    def __init__(self, rule: str, *, found: str, fix: str) -> None:
+        super().__init__(f"{rule}; found {found}. {fix}")
+
+
+class SettingsError(Exception):
+    """The configuration cannot be used.
+
+    Attributes:
+        problems: Everything that is wrong with it, one text each. None of them shows the key.
+    """
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = list(problems)
+        super().__init__("\n".join(["The configuration cannot be used:", *(f"- {text}" for text in self.problems)]))
+
+
+def read_all(
+    given: Mapping[str, object], schema: Schema, readers: Mapping[str, Reader]
+) -> tuple[dict[str, Any], list[str]]:
+    """Read every setting by itself.
+
+    Args:
+        given: What the user wrote.
+        schema: JSON Schema of the configuration.
+        readers: What reads each setting.
+
+    Returns:
+        What could be read of it, and the problems. A setting that is wrong is None, so that it causes no second one.
+    """
+    properties = schema["properties"]
+    values: dict[str, Any] = dict.fromkeys(properties)
+    problems = []
+    for name, read in readers.items():
+        value = given.get(name, properties[name].get("default"))
+        if value is not None or name in schema["required"]:
+            try:
+                values[name] = read(value, properties[name])
+            except ValueError as error:
+                problems.append(f"{name}: {error}")
+    return values, problems
+
+
+def read_text(value: object, _schema: Schema) -> str:
+    """Take text that is not blank."""
+    if not isinstance(value, str):
+        raise RuleError("must be text", found=repr(value), fix="Put it in quotes.")
+    if not value.strip():
+        raise RuleError("must not be blank", found=repr(value), fix="Leave the setting out to get its default.")
+    return value
+
+
+def read_header(value: object, schema: Schema) -> str:
+    """Take what can be sent as an HTTP header."""
+    text = read_text(value, schema)
+    if not (text.isascii() and text.isprintable()):
+        raise RuleError("must be one line of ASCII", found=repr(text), fix="Use English letters and punctuation only.")
+    return text
+
+
+def read_day(value: object, _schema: Schema) -> date:
+    """Take a day, or a date-time, of which the date counts as written."""
+    try:
+        day = dates.parse_day(value)
+    except ValueError as error:
+        raise ValueError(f"{error} Write it as YYYY-MM-DD.") from None
+    if day < EARLIEST_DAY:
+        fix = "Name the first day that has events: every day costs one export."
+        raise RuleError(f"must not lie before {EARLIEST_DAY}", found=f"{day}", fix=fix)
+    return day
+
+
+def read_zone(value: object, schema: Schema) -> ZoneInfo:
+    """Take the IANA name of a time zone."""
+    name = read_text(value, schema)
+    try:
+        return dates.zone(name)
+    except ValueError as error:
+        raise ValueError(f"{error} Leave the setting out if you do not know it.") from None
+
+
+def read_choice(value: object, schema: Schema) -> Any:
+    """Take one of the values that the schema allows."""
+    allowed = schema["enum"]
+    if any(value == choice and type(value) is type(choice) for choice in allowed):
+        return value
+    meant = nearest(value, map(str, allowed)) if isinstance(value, str) else None
+    hint = f"Did you mean {meant}?" if meant else "Choose one of them."
+    raise RuleError(f"must be one of {listed(allowed)}", found=repr(value), fix=hint)
+
+
+def read_boolean(value: object, _schema: Schema) -> bool:
+    """Take true or false."""
+    if isinstance(value, bool):
+        return value
+    raise RuleError("must be true or false", found=repr(value), fix="Write it without quotes.")
+
+
+def read_whole_number(value: object, schema: Schema) -> int:
+    """Take a whole number within the bounds of the schema."""
+    least, most = schema["minimum"], schema["maximum"]
+    if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
+        return value
+    default = f"the default is {schema['default']}" if "default" in schema else "leave the setting out for no limit"
+    fix = f"Write it in digits, without quotes; {default}."
+    raise RuleError(f"must be a whole number from {least} to {most}", found=repr(value), fix=fix)
+
+
+def read_minutes(value: object, schema: Schema) -> timedelta:
+    """Take a whole number of minutes."""
+    return timedelta(minutes=read_whole_number(value, schema))
+
+
+def read_names(value: object, schema: Schema) -> tuple[str, ...]:
+    """Take a list of different names, as many as the schema allows."""
+    least, most = schema["minItems"], schema["maxItems"]
+    example = f"Write it like {json.dumps(schema['examples'][0])}."
+    if not isinstance(value, (list, tuple)):
+        raise RuleError("must be a list of names", found=repr(value), fix=example)
+    if odd := [item for item in value if not isinstance(item, str) or not item.strip()]:
+        raise RuleError("must hold names only", found=repr(odd[0]), fix=example)
+    names = tuple(item.strip() for item in value)
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated or not least <= len(names) <= most:
+        again = f", {listed(repeated)} more than once" if repeated else ""
+        default = schema["description"].rpartition("Default: ")[2]
+        fix = f"Change the list, or leave the setting out for its default: {default}"
+        raise RuleError(f"must hold {least} to {most} different names", found=f"{len(names)}{again}", fix=fix)
+    return names
+
+
+def read_api_url(value: object, schema: Schema) -> str:
+    """Check where the key will go. What may hold a secret (user, password, query) is not shown."""
+    text = read_text(value, schema)
+    fix = f"Leave the setting out for {schema['default']}."
+    if not (text.isascii() and text.isprintable()) or {" ", "\\"} & set(text):
+        raise RuleError("must be plain ASCII without white space or backslash", found="another character", fix=fix)
+    try:
+        parts = urlsplit(text)
+        host, _port = parts.hostname, parts.port
+    except ValueError:
+        raise RuleError("must be an address", found="a host or port that cannot be read", fix=fix) from None
+    if {"@", "?", "#"} & set(text):
+        raise RuleError(
+            "must have no user, query or fragment", found="one of them", fix=f"The key has its own place. {fix}"
+        )
+    if parts.scheme not in {"https", "http"} or not host:
+        raise RuleError("must be https:// and a host", found=repr(text), fix=fix)
+    if parts.scheme == "http" and not _is_loopback(host):
+        raise RuleError(
+            "must begin with https:// unless the host is this machine (localhost, 127.0.0.1)",
+            found=f"http://{host}, where the key would travel in the clear",
+            fix="Use https://.",
+        )
+    return text.rstrip("/")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that ``name`` was probably meant to be, or None when nothing is close."""
+    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return matches[0] if matches else None
+
+
+def suggestion(name: object, known: Iterable[str]) -> str:
+    """Return the nearest known name as an addition to a message; empty when nothing is close."""
+    meant = nearest(str(name), known)
+    return f" (did you mean {meant!r}?)" if meant else ""
+
+
+def listed(items: Iterable[object]) -> str:
+    """Return items as they stand in a message."""
+    return ", ".join(map(str, items))

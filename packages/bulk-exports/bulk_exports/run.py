@@ -1,0 +1,294 @@
+"""One run of a stream: due days to export requests, verified files to rows, whole days to STATE.
+
+A day is all or nothing. Its rows are read twice: once to verify them, in the background, and once to write them, only
+after every one of them has been found to fit. STATE follows the last row of the day, and nothing else marks a day
+delivered, so whatever STATE a target has seen speaks only of days that it has been given completely.
+
+A run knows neither Singer nor a vendor: it gets what it needs as values (`RunContext`), yields the days that must be
+written, and tells an `Output` the rest. Whatever only a run needs is imported from here, and this module when a run
+begins.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from bulk_exports.engine import Delivery, Limits, Pipeline, SystemClock
+from bulk_exports.errors import TapError
+from bulk_exports.reconcile.reconciler import Reconciler
+from bulk_exports.reconcile.timezone_check import TimezoneCheck
+from bulk_exports.records.columns import Columns
+from bulk_exports.records.encode import record_blocks, record_rows
+from bulk_exports.reporting import Report
+from bulk_exports.spec import ExportRequest
+from bulk_exports.windows.delivered import DeliveredDays
+from bulk_exports.windows.plan import Plan
+from bulk_exports.wording import foreign
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
+
+    from bulk_exports.engine import Clock, Failure
+    from bulk_exports.engine.vendor import Vendor
+    from bulk_exports.environment import Environment
+    from bulk_exports.export_settings import ExportSettings
+    from bulk_exports.outputs.batch_files import BatchFolder
+    from bulk_exports.records.encode import Records
+    from bulk_exports.records.verify import Verification
+    from bulk_exports.shutdown import Shutdown
+    from bulk_exports.spec import ExportStream
+    from bulk_exports.windows.delivered import DueDay
+
+    Connect = Callable[[Clock, Limits, logging.Logger], AbstractContextManager[Vendor[ExportRequest[Any]]]]
+
+
+class UndeliveredDaysError(TapError):
+    """Some days could not be delivered; all others were. The next run tries them again, first."""
+
+    page: ClassVar[str] = "docs/troubleshooting.md#days-that-are-not-delivered"
+
+    is_passing: ClassVar[bool] = True
+
+    def __init__(self, failures: Sequence[Failure[ExportRequest[Any]]]) -> None:
+        # An outage gives many days one reason: it is told once.
+        reasons = {failure.reason: DeliveredDays() for failure in failures}
+        for failure in failures:
+            reasons[failure.reason] = reasons[failure.reason].with_delivered(failure.request.day)
+        days = "; ".join(f"{_stretches(days)}: {reason}" for reason, days in reasons.items())
+        count = f"{len(failures)} days were" if len(failures) > 1 else "1 day was"
+        super().__init__(f"{count} not delivered and will be tried again by the next run. {days}")
+
+
+def _stretches(days: DeliveredDays) -> str:
+    return ", ".join(f"{first}" if first == last else f"{first} to {last}" for first, last in days.intervals)
+
+
+class DeselectedColumnError(TapError):
+    """The catalog deselects a column without which the ledger is of no use."""
+
+    page: ClassVar[str] = "docs/current-truth.md#without-the-ledger"
+
+
+class Output(Protocol):
+    """Where a run tells what it has done. Rows are not among it: a day that must be written is asked for them."""
+
+    def write_ledger(self, row: Mapping[str, Any]) -> None:
+        """Write the ledger row of a day, after the day's own rows."""
+
+    def write_state(self, bookmark: Mapping[str, object]) -> None:
+        """Write a STATE that marks a day delivered, or in doubt. It speaks for all that was written before it."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RunContext:
+    """What a run needs.
+
+    Attributes:
+        stream: What is exported.
+        settings: What the user asked for.
+        columns: JSON Schema of the selected columns by name, as in the catalog in use.
+        state: The stream's STATE.
+        ledger: Whether the ledger is selected.
+        single_export: Whether one export is enough: a connection test.
+        connect: Opens the vendor's client.
+        environment: Time and patience.
+        shutdown: Tells when to stop.
+        log: Where the log lines go.
+        metrics_log: Where the metrics go.
+    """
+
+    stream: ExportStream
+    settings: ExportSettings
+    columns: Mapping[str, Mapping[str, Any]]
+    state: Mapping[str, object]
+    ledger: bool = True
+    single_export: bool = False
+    connect: Connect
+    environment: Environment
+    shutdown: Shutdown
+    log: logging.Logger
+    metrics_log: logging.Logger
+
+
+class DayRows:
+    """The rows of a day that must be written: one by one, by the block, or in files."""
+
+    def __init__(
+        self,
+        run: RunContext,
+        columns: Columns,
+        delivery: Delivery[ExportRequest[Any], Verification],
+    ) -> None:
+        self._run = run
+        self._columns = columns
+        self._delivery = delivery
+        stream = run.stream
+        values = {
+            stream.window_field.name: delivery.request.day.isoformat(),
+            stream.version_field.name: delivery.verification.summary.digest,
+        }
+        own = {name: run.columns[name] for name in stream.own_columns if name in run.columns}
+        self._own = Columns(own).fit(values)
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Yield the rows."""
+        delivery = self._delivery
+        for row in record_rows(delivery.files, delivery.verification, self._columns, self._own):
+            self._run.shutdown.check()
+            yield row
+
+    def blocks(self) -> Iterator[Records]:
+        """Yield the rows as encoded records, many at once."""
+        delivery = self._delivery
+        for block in record_blocks(delivery.files, delivery.verification, self._columns, self._own):
+            self._run.shutdown.check()
+            yield block
+
+    def files(self, folder: BatchFolder) -> Iterator[tuple[str, int]]:
+        """Write the rows to files; yield address and number of rows of each."""
+        name = f"{self._run.stream.name}-{self._delivery.request}-export-{self._delivery.job}"
+        return folder.parts(name, self.blocks())
+
+
+class Run:
+    """Exports the due days of a stream.
+
+    Args:
+        context: What it needs.
+    """
+
+    def __init__(self, context: RunContext) -> None:
+        self._context = context
+        stream, selected = context.stream, context.columns
+        if context.ledger and (missing := [name for name in stream.own_columns if name not in selected]):
+            names = " and ".join(f"`{stream.name}.{name}`" for name in missing)
+            raise DeselectedColumnError(
+                f"The catalog deselects {names}, with which `{stream.ledger.name}` is joined. Select it, or deselect "
+                f"the stream `{stream.ledger.name}`"
+            )
+        # Always in the same order, whatever a catalog has done to it: the digest of a day depends on it.
+        vendors = [name for name in stream.in_order(selected) if name not in stream.own_columns]
+        self._columns = Columns({name: selected[name] for name in vendors}, keys=stream.key, measures=stream.measures)
+        self._query = stream.query(vendors)
+
+    def plan(self) -> Plan:
+        """Return what there is to do now.
+
+        Raises:
+            MalformedStateError: The STATE makes no sense.
+            ChangedRequestError: The STATE is about rows of another meaning.
+        """
+        context = self._context
+        now = context.environment.now()
+        return Plan.make(context.stream, context.settings, self._query, context.state, now, ledger=context.ledger)
+
+    def days(self, output: Output) -> Iterator[DayRows]:
+        """Yield the days that must be written. Coming back for the next one says that the last one is written.
+
+        Args:
+            output: Gets the ledger rows and STATE, in order with the days.
+
+        Raises:
+            UndeliveredDaysError: After the last day, if some could not be exported.
+        """
+        context, stream, settings, log = self._context, self._context.stream, self._context.settings, self._context.log
+        clock = context.environment.clock or SystemClock()
+        limits = dataclasses.replace(
+            context.environment.limits or Limits(),
+            in_flight=settings.max_exports_in_flight,
+            export_seconds=settings.export_timeout.total_seconds(),
+        )
+        plan = self.plan()
+        due = self._announce(plan)
+        report = Report(
+            days=len(due),
+            now=clock.now,
+            log=log,
+            metrics_log=context.metrics_log,
+            stream=stream.name,
+            vendor=stream.vendor,
+            in_flight=settings.max_exports_in_flight,
+        )
+        timezone_check = TimezoneCheck(settings.timezone, vendor=stream.vendor, log=log)
+        reconciler = Reconciler(
+            stream, self._query, self._columns, plan, settings, now=context.environment.now, log=log
+        )
+        pipeline: Pipeline[ExportRequest[Any], Verification]
+        failures: list[Failure[ExportRequest[Any]]] = []
+        connected = context.connect(clock, limits, log)
+        with connected as vendor, context.shutdown.told_to(report.stopped), report.on_terminal():
+            pipeline = Pipeline(
+                vendor,
+                [ExportRequest(day.day, self._query) for day in due],
+                verify=lambda request, files: reconciler.verify(request.day, files),
+                log=log,
+                export_ended=report.export_ended,
+                limits=limits,
+                clock=clock,
+            )
+            with pipeline as results, context.shutdown.passed_to(pipeline.interrupt):
+                for result in report.each(results):
+                    if isinstance(result, Delivery):
+                        if span := result.verification.summary.span:
+                            timezone_check.check(result.request.day, *span)
+                        day = reconciler.compare(result)
+                        _tell(output, day.doubt)
+                        if day.changed:
+                            yield DayRows(context, self._columns, result)
+                        if context.ledger:
+                            output.write_ledger(day.ledger_row)
+                        _tell(output, reconciler.settle(day))
+                        report.delivered(
+                            result,
+                            day.summary.rows,
+                            changed=day.changed,
+                            revision=day.snapshot.revision,
+                            least_left=pipeline.last_create_in(),
+                        )
+                    else:
+                        failures.append(result)
+                        _tell(output, reconciler.settle(result))
+                        report.failed()
+        timezone_check.close()
+        self._conclude(report, failures, left=plan.left)
+
+    def _announce(self, plan: Plan) -> Sequence[DueDay]:
+        """Tell what the run is about to do; return the days that it exports."""
+        context, log = self._context, self._context.log
+        for remark in plan.remarks:
+            log.info(remark)
+        if plan.due and context.single_export:
+            # A connection test needs no more than one export to know.
+            day = max(plan.due)
+            log.info("Testing the key and the settings with one export, of %s", day.day)
+            return [day]
+        log.info(plan.summary())
+        return plan.due
+
+    def _conclude(self, report: Report, failures: Sequence[Failure[ExportRequest[Any]]], *, left: int) -> None:
+        """Tell how the run went.
+
+        Raises:
+            UndeliveredDaysError: Some days could not be exported.
+        """
+        known = {field.name for field in self._context.stream.fields}
+        if unexpected := self._columns.unknown - known:  # what is only deselected may come all the same
+            told = ", ".join(map(foreign, sorted(unexpected)))
+            self._context.log.warning("Ignored unexpected columns: %s", told)
+        if self._columns.missing:
+            told = ", ".join(sorted(self._columns.missing))
+            self._context.log.warning("Left empty, because files lacked them: %s", told)
+        if failures:
+            raise UndeliveredDaysError(failures)
+        if self._context.single_export:
+            self._context.log.info("The key and the settings work")
+        else:
+            report.ended(left)
+
+
+def _tell(output: Output, state: Mapping[str, object] | None) -> None:
+    if state is not None:
+        output.write_state(state)

@@ -1,0 +1,243 @@
+"""The Singer face of every tap for exports: command line, settings, streams, signals."""
+
+from __future__ import annotations
+
+import abc
+import json
+import signal
+import sys
+from typing import IO, TYPE_CHECKING, Any, ClassVar, cast
+
+import click
+from singer_sdk import Tap
+from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.helpers._classproperty import classproperty
+from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
+from typing_extensions import override
+
+from bulk_exports.environment import Environment
+from bulk_exports.errors import TapError
+from bulk_exports.outputs.singer import MessageWriter
+from bulk_exports.outputs.standard_streams import give_up_stdout
+from bulk_exports.shutdown import Shutdown
+from bulk_exports.singer.env_config import settings_in_environment
+from bulk_exports.singer.given import MAX_LEVELS, checked_file, levels
+from bulk_exports.singer.given_state import unwrapped
+from bulk_exports.singer.streams import LedgerStream, SingerExportStream
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Mapping, Sequence
+    from contextlib import AbstractContextManager
+    from types import FrameType
+
+    from singer_sdk.helpers.capabilities import CapabilitiesEnum
+    from singer_sdk.streams import Stream
+
+    from bulk_exports.engine import Clock, Limits
+    from bulk_exports.engine.vendor import Vendor
+    from bulk_exports.export_settings import ExportSettings
+    from bulk_exports.spec import ExportRequest, ExportStream
+
+
+class UnusableSettingsError(TapError):
+    """The settings, or the catalog, do not pass; holds every problem."""
+
+    page: ClassVar[str] = "docs/troubleshooting.md#settings"
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self._problems = problems
+
+    @property
+    @override
+    def problems(self) -> Sequence[str]:
+        return self._problems
+
+
+class ExportTap(Tap):
+    """A tap whose streams come in exports. A vendor's tap says what its settings, streams and client are.
+
+    Args:
+        environment: Time and patience; a test has its own.
+    """
+
+    message_writer_class = MessageWriter
+    capabilities: ClassVar[list[CapabilitiesEnum]] = [
+        TapCapabilities.CATALOG,
+        TapCapabilities.STATE,
+        TapCapabilities.DISCOVER,
+        PluginCapabilities.ABOUT,
+        PluginCapabilities.STREAM_MAPS,
+        PluginCapabilities.FLATTENING,
+        PluginCapabilities.BATCH,
+        PluginCapabilities.STRUCTURED_LOGGING,
+    ]
+    discovery_config: ClassVar[Mapping[str, object]] = {}
+    """What takes the place of required settings that are missing, where only the schema is wanted."""
+
+    def __init__(self, *args: Any, environment: Environment | None = None, **kwargs: Any) -> None:
+        self.environment = environment or Environment()
+        self.shutdown = Shutdown()
+        self._settings: ExportSettings | None = None
+        super().__init__(*args, **kwargs)
+
+    @abc.abstractmethod
+    def read_settings(self, config: Mapping[str, Any]) -> ExportSettings:
+        """Read and check a configuration.
+
+        Raises:
+            ConfigValidationError: It is not sound; holds every problem.
+        """
+
+    @abc.abstractmethod
+    def export_streams(self, settings: Any) -> Sequence[ExportStream]:
+        """Return the streams that these settings bring."""
+
+    @abc.abstractmethod
+    def connect(
+        self, clock: Clock, limits: Limits, log: logging.Logger
+    ) -> AbstractContextManager[Vendor[ExportRequest[Any]]]:
+        """Open the vendor's client."""
+
+    @property
+    def settings(self) -> Any:
+        """The validated configuration.
+
+        Raises:
+            ConfigValidationError: If the tap was made without validation and the configuration is not sound.
+        """
+        if self._settings is None:
+            self._settings = self.read_settings(self.config)
+            for warning in self._settings.warnings:
+                self.logger.warning(warning)
+        return self._settings
+
+    @override
+    def discover_streams(self) -> list[Stream]:
+        # The schema follows the settings, but nobody needs a key to look at it.
+        declared = self.export_streams(self.read_settings({**self.discovery_config, **self.config}))
+        return [face(self, stream) for stream in declared for face in (LedgerStream, SingerExportStream)]
+
+    def ledger_of(self, declared: ExportStream) -> LedgerStream:
+        """Return the stream that says which version of a window is true."""
+        return cast("LedgerStream", self.streams[declared.ledger.name])
+
+    @override
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take over a STATE, also as Meltano prints it and as a whole message.
+
+        Raises:
+            UnusableStateError: It is not empty, and holds no bookmark of this tap.
+        """
+        exports = {name for name, stream in self.streams.items() if isinstance(stream, SingerExportStream)}
+        super().load_state(unwrapped(state, exports=exports, others=self.streams.keys() - exports))
+
+    @classproperty
+    @override
+    def _env_var_config(cls) -> dict[str, Any]:  # noqa: N805
+        """The settings in environment variables; what is not of its setting's type is for the setting to refuse."""
+        cls.append_builtin_config(cls.config_jsonschema)
+        return settings_in_environment(cls.config_jsonschema, cls._env_var_prefix)
+
+    @override
+    @classmethod
+    def print_about(cls, output_format: str | None = None) -> None:
+        """Print what there is to know about the tap and its settings."""
+        if output_format not in {None, "text"}:
+            super().print_about(output_format)
+            return
+        from bulk_exports.singer.about import about_text  # noqa: PLC0415 - nothing else needs it
+
+        click.echo(about_text(cls._get_about_info()))
+
+    @override
+    @classmethod
+    def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]) -> Any:
+        """Read the configuration files, and say which one cannot be read."""
+        try:
+            given = super().cb_config(ctx, param, value)
+            if levels(given.config) > MAX_LEVELS:
+                raise ValueError(f"it is nested deeper than {MAX_LEVELS} levels")  # noqa: TRY301 - told like the others
+        except (OSError, TypeError, ValueError, RecursionError) as error:
+            raise click.BadParameter(f"cannot be read as a JSON object: {error}", ctx, param) from None
+        return given
+
+    @override
+    @classmethod
+    def get_singer_command(cls) -> click.Command:
+        """Return the SDK's command line with our own option."""
+        command = super().get_singer_command()
+        plan = click.Option(
+            ["--plan"],
+            is_flag=False,
+            flag_value="text",
+            type=click.Choice(["text", "json"]),
+            help=(
+                "Print which days are delivered, which are due and why, and how long their exports take at least. "
+                "Sends no request. --plan=json is for programs."
+            ),
+        )
+        command.params.append(plan)
+        return command
+
+    @override
+    @classmethod
+    def invoke(
+        cls,
+        *,
+        state: IO[str] | None = None,
+        catalog: IO[str] | None = None,
+        plan: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Run the sync, or print its plan.
+
+        A STATE that is not one would otherwise pass for none, and reload everything.
+
+        Raises:
+            UnusableSettingsError: The settings do not pass.
+        """
+        try:
+            if plan is not None:
+                cls._print_plan(plan, kwargs["config"], checked_file("--state", state))
+                return
+            super().invoke(state=checked_file("--state", state), catalog=checked_file("--catalog", catalog), **kwargs)
+        except ConfigValidationError as error:
+            # Told by ourselves: the SDK's last line would be that the validation failed, and not why.
+            raise UnusableSettingsError(error.errors or [str(error)]) from None
+        except BrokenPipeError:
+            cls.logger.error("The reader of the records went away")  # noqa: TRY400 - that is all there is to say
+            give_up_stdout()
+            sys.exit(128 + signal.SIGPIPE)
+
+    @override
+    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
+        """Check every rule of the API before the first call; ours first, because they say what to do."""
+        if not raise_errors:
+            return []  # discovery: what matters for the schema is checked with it
+        _ = self.settings
+        return super()._validate_config(raise_errors=raise_errors)
+
+    @override
+    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
+        """Ask the sync to stop, and write nothing: the handler may be running inside a blocked write."""
+        self.shutdown.request(signum)
+
+    @classmethod
+    def _print_plan(cls, form: str, config: Any, state: IO[str] | None) -> None:
+        tap = cls(
+            config=config.config,
+            parse_env_config=config.parse_env,
+            state=json.load(state) if state else None,
+            validate_config=False,
+            setup_mapper=False,
+        )
+        # A plan needs no key: it asks nobody.
+        tap._settings = tap.read_settings({**cls.discovery_config, **tap.config})
+        for stream in tap.streams.values():
+            if isinstance(stream, SingerExportStream) and stream.selected:
+                plan = stream.begin_run().plan()
+                if state is None:
+                    plan = plan.with_remark("No STATE was given (`--state`): all days count as not delivered")
+                click.echo(json.dumps(plan.as_json(), indent=2) if form == "json" else plan.text())

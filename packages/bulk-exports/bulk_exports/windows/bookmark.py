@@ -1,0 +1,212 @@
+"""The stream's bookmark: which days are delivered, what was asked for them, and what the latest of them held.
+
+::
+
+    {"replication_key": "event_date", "replication_key_value": "2025-03-10",
+     "delivered": [["2025-01-01", "2025-03-10"]], "since": "2025-01-01",
+     "request": {"query_mode": "profile", "fields": ["amount", "event_name"], ...},
+     "snapshots": [{"event_date": "2025-03-10", "export_id": 40718, "digest": "9f...", "lines_digest": "07...",
+                    "row_count": 412, "amount_total": "18230.50", "exported_at": "2025-03-11T06:00:04Z",
+                    "revision": 1}, ...],
+     "rewrite": ["2025-03-09"]}
+
+The first three keys are the days (`bulk_exports.windows.delivered`). ``snapshots`` remembers only those that a lookback
+still reaches, so that STATE stays small for ever. ``rewrite`` is empty after a run in which all went well: it names
+the delivered days of which the target may hold something else than ``snapshots`` says, because a run was stopped while
+it rewrote them, or could not look at them after it had rewritten others.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from typing_extensions import Self
+
+from bulk_exports.exact_numbers import EXACT
+from bulk_exports.windows import dates
+from bulk_exports.windows.delivered import DeliveredDays, MalformedStateError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from datetime import date
+    from decimal import Decimal
+
+_MAX_WHOLE_DIGITS: Final = 40
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DaySnapshot:
+    """What was delivered of one day.
+
+    Attributes:
+        export_id: The export whose rows the target holds.
+        digest: Names the content, and is on each of its rows; see `bulk_exports.records.digest`.
+        lines_digest: Of the lines of the file that was looked at last.
+        row_count: How many rows.
+        amount_total: Sum of their amounts; None where ``amount`` is not asked for.
+        exported_at: When that export was taken, RFC 3339 in UTC.
+        revision: 1, and one more each time the content was found changed.
+    """
+
+    export_id: int
+    digest: str
+    lines_digest: str
+    row_count: int
+    amount_total: Decimal | None
+    exported_at: str
+    revision: int
+
+    @classmethod
+    def from_state(cls, found: object, key: str) -> Self:
+        """Read it from STATE.
+
+        Raises:
+            MalformedStateError: It makes no sense.
+        """
+        values = found if isinstance(found, Mapping) else {}
+        try:
+            digest, lines_digest, total = values["digest"], values["lines_digest"], values["amount_total"]
+            snapshot = cls(
+                export_id=_whole(values["export_id"]),
+                digest=digest,
+                lines_digest=lines_digest,
+                row_count=_whole(values["row_count"]),
+                amount_total=None if total is None else EXACT.create_decimal(str(total)),
+                exported_at=values["exported_at"],
+                revision=_whole(values["revision"]),
+            )
+            dates.parse_day(snapshot.exported_at)
+            texts = isinstance(digest, str) and isinstance(lines_digest, str)
+            if texts and (snapshot.amount_total is None or snapshot.amount_total.is_finite()):
+                return snapshot
+        except (KeyError, TypeError, ValueError, ArithmeticError):
+            pass
+        raise MalformedStateError(key, found, "must be what this tap wrote about a day, or be left out")
+
+    def to_state(self) -> dict[str, object]:
+        """Return it as it is written to STATE."""
+        total = None if self.amount_total is None else str(self.amount_total)
+        return {**dataclasses.asdict(self), "amount_total": total}
+
+
+@dataclasses.dataclass(frozen=True)
+class Bookmark:
+    """Everything that the next run must know.
+
+    Attributes:
+        replication_key: The stream's column of days.
+        delivered: The delivered days.
+        since: First day of the range that was wanted when the stream began; None before the first delivery.
+        request: What the vendor was asked for; None where STATE does not say so.
+        snapshots: What the latest days held.
+        rewrite: Delivered days that must be exported and written again, whatever they hold.
+    """
+
+    replication_key: str
+    delivered: DeliveredDays = dataclasses.field(default_factory=DeliveredDays)
+    since: date | None = None
+    request: Mapping[str, Any] | None = None
+    snapshots: Mapping[date, DaySnapshot] = dataclasses.field(default_factory=dict)
+    rewrite: frozenset[date] = frozenset()
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, object], *, start: date, replication_key: str) -> Self:
+        """Read the bookmark from the stream's STATE; see `DeliveredDays.from_state`.
+
+        Raises:
+            MalformedStateError: It makes no sense. It never passes for an empty one.
+        """
+        delivered = DeliveredDays.from_state(state, start=start, replication_key=replication_key)
+        request, snapshots, since, rewrite = (state.get(key) for key in ("request", "snapshots", "since", "rewrite"))
+        if request is not None and not isinstance(request, Mapping):
+            raise MalformedStateError("request", request, "must be an object, or be left out")
+        _refuse_unless_names((request or {}).get("fields"), "request.fields")
+        if snapshots is not None and not isinstance(snapshots, (list, tuple)):
+            raise MalformedStateError("snapshots", snapshots, "must be a list of objects, or be left out")
+        if rewrite is not None and not isinstance(rewrite, (list, tuple)):
+            raise MalformedStateError("rewrite", rewrite, "must be a list of days, or be left out")
+        found_snapshots = {}
+        for place, found in enumerate(snapshots or ()):
+            key = f"snapshots[{place}]"
+            snapshot = DaySnapshot.from_state(found, key)
+            found_snapshots[_day(found.get(replication_key), key)] = snapshot
+        return cls(
+            replication_key,
+            delivered,
+            delivered.first if since is None else _day(since, "since"),
+            request or None,
+            {day: snapshot for day, snapshot in found_snapshots.items() if day in delivered},
+            frozenset(day for text in rewrite or () if (day := _day(text, "rewrite")) in delivered),
+        )
+
+    def to_state(self) -> dict[str, object]:
+        """Return the bookmark as it is written to STATE: every key, so that no older STATE shows through a merge."""
+        return {
+            **self.delivered.to_state(replication_key=self.replication_key),
+            "since": self.since.isoformat() if self.since else None,
+            "request": dict(self.request or {}),
+            "snapshots": [
+                {self.replication_key: day.isoformat(), **self.snapshots[day].to_state()}
+                for day in sorted(self.snapshots)
+            ],
+            "rewrite": [day.isoformat() for day in sorted(self.rewrite)],
+        }
+
+    def with_delivered(
+        self, day: date, snapshot: DaySnapshot, *, lookback_days: int, wanted_last: date | None = None
+    ) -> Self:
+        """Return the bookmark after a day was delivered, or looked at again.
+
+        Args:
+            day: The day.
+            snapshot: What the target now holds of it.
+            lookback_days: See `remembering`.
+            wanted_last: See `remembering`.
+        """
+        return dataclasses.replace(
+            self,
+            delivered=self.delivered.with_delivered(day),
+            snapshots={**self.snapshots, day: snapshot},
+            rewrite=self.rewrite - {day},
+        ).remembering(lookback_days, wanted_last)
+
+    def remembering(self, lookback_days: int, wanted_last: date | None = None) -> Self:
+        """Return the bookmark without snapshots that are of no use.
+
+        What is forgotten of a day costs at most that the day is written once more, should it ever be looked at again.
+
+        Args:
+            lookback_days: How many of the latest delivered days runs look at.
+            wanted_last: The last day that they want, if that may lie before the last delivered day.
+        """
+        kept = self.delivered.latest(lookback_days) | self.rewrite
+        if wanted_last is not None:
+            kept |= self.delivered.latest(lookback_days, until=wanted_last)
+        return dataclasses.replace(self, snapshots={day: self.snapshots[day] for day in self.snapshots if day in kept})
+
+    def with_rewrite(self, days: Collection[date]) -> Self:
+        """Return the bookmark after some delivered days came into doubt; others in ``days`` play no part."""
+        return dataclasses.replace(self, rewrite=self.rewrite.union(day for day in days if day in self.delivered))
+
+
+def _whole(found: object) -> int:
+    """Return a count or number; a text of digits is one, and nothing with a fraction or an exponent."""
+    if isinstance(found, str) and len(found) <= _MAX_WHOLE_DIGITS:
+        found = int(found)
+    if not isinstance(found, int) or isinstance(found, bool) or not 0 <= found < 10**_MAX_WHOLE_DIGITS:
+        raise ValueError("not a whole number")
+    return found
+
+
+def _refuse_unless_names(found: object, key: str) -> None:
+    if found is not None and not (isinstance(found, (list, tuple)) and all(isinstance(name, str) for name in found)):
+        raise MalformedStateError(key, found, "must be a list of names, or be left out")
+
+
+def _day(found: object, key: str) -> date:
+    try:
+        return dates.parse_day(found)
+    except ValueError:
+        raise MalformedStateError(key, found, "must be a day such as 2025-03-10") from None

@@ -1,0 +1,200 @@
+"""What a run has to do: which days are delivered, which are wanted, which are due and why."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import date
+from typing import TYPE_CHECKING, Any, Final
+
+from bulk_exports.windows import dates
+from bulk_exports.windows.bookmark import Bookmark
+from bulk_exports.windows.delivered import DeliveredDays, DueDay, MalformedStateError
+from bulk_exports.windows.fingerprint import ChangedRequestError, breaking_changes, harmless_changes
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+    from datetime import datetime
+
+    from bulk_exports.export_settings import ExportSettings
+    from bulk_exports.spec import ExportStream, Query
+
+_REASONS: Final = {"new": "new", "missing": "missing", "lookback": "looked back", "open": "still open"}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Plan:
+    """The days of one run.
+
+    Attributes:
+        bookmark: What is delivered, and what the vendor is asked for from now on.
+        wanted: First and last day that are wanted and have ended; None while there is none.
+        due: What this run exports, in this order.
+        left: How many days are due, too, but are left for the next run.
+        per_minute: How many exports can be created a minute.
+        remarks: What the user should know about it.
+        warnings: What is odd about the settings.
+    """
+
+    bookmark: Bookmark
+    wanted: tuple[date, date] | None
+    due: tuple[DueDay, ...]
+    left: int = 0
+    per_minute: int
+    remarks: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @classmethod
+    def make(
+        cls,
+        stream: ExportStream,
+        settings: ExportSettings,
+        query: Query,
+        state: Mapping[str, object],
+        now: datetime,
+        *,
+        ledger: bool = True,
+    ) -> Plan:
+        """Plan a run.
+
+        Args:
+            stream: What is exported.
+            settings: What is wanted.
+            query: What the vendor is asked for.
+            state: The stream's STATE.
+            now: The present moment.
+            ledger: Whether the ledger is selected.
+
+        Raises:
+            MalformedStateError: The STATE makes no sense.
+            ChangedRequestError: The request no longer means what it did for the delivered days.
+        """
+        wanted = settings.wanted(now)
+        start = wanted[0] if wanted else date.max
+        bookmark = Bookmark.from_state(state, start=start, replication_key=stream.window_field.name)
+        last, today = bookmark.delivered.last, dates.today(now, None)
+        if last and last > today:
+            raise MalformedStateError("replication_key_value", str(last), f"must not lie after today ({today})")
+        bookmark, remarks = _asking(bookmark, stream, settings, query, ledger=ledger)
+        # Without a start date the wanted range begins ever later; what was begun is still to be finished.
+        wanted = settings.wanted(now, since=bookmark.since)
+        if wanted:
+            bookmark = dataclasses.replace(bookmark, since=min(bookmark.since or date.max, wanted[0]))
+            bookmark = bookmark.remembering(settings.lookback_days, wanted[1])
+        due = bookmark.delivered.due(*wanted, settings.lookback_days, again=bookmark.rewrite) if wanted else []
+        if settings.include_open_day and _is_wanted(open_day := dates.today(now, settings.timezone), settings):
+            due.append(DueDay(open_day, "open"))
+        if settings.backfill_order == "newest_first":
+            # Holes among the delivered days first, then from the newest day to the oldest.
+            due.sort(key=lambda due: (_is_hole(due.day, bookmark.delivered), due.day), reverse=True)
+        taken = _first(due, settings.max_exports_per_run, bookmark.rewrite)
+        return cls(
+            bookmark=bookmark,
+            wanted=wanted,
+            due=tuple(taken),
+            left=len(due) - len(taken),
+            per_minute=stream.creates_per_minute,
+            remarks=tuple(remarks),
+            warnings=settings.warnings,
+        )
+
+    def with_remark(self, remark: str) -> Plan:
+        """Return the plan with one more remark, before the others."""
+        return dataclasses.replace(self, remarks=(remark, *self.remarks))
+
+    @property
+    def min_minutes(self) -> int:
+        """For how long exports will be created at least."""
+        return max(len(self.due) - 1, 0) // self.per_minute
+
+    def summary(self) -> str:
+        """Return the plan in one line."""
+        if not self.due:
+            if self.wanted is None:
+                return "Nothing to export: no wanted day has ended yet"
+            return f"Nothing to export: every day from {self.wanted[0]} to {self.wanted[1]} is delivered"
+        first, last = self.wanted or (self.due[0].day, self.due[0].day)
+        counts = ", ".join(f"{count} {_REASONS[reason]}" for reason, count in self._counts().items() if count)
+        minutes = self.min_minutes
+        pace = f"; at {self.per_minute} new exports a minute this takes at least {_counted(minutes, 'minute')}"
+        left = f"; {_counted(self.left, 'more day')} left for the next run (`max_exports_per_run`)"
+        return (
+            f"Exporting {_counted(len(self.due), 'day')} of {first} to {last} ({counts})"
+            f"{pace if minutes else ''}{left if self.left else ''}"
+        )
+
+    def text(self) -> str:
+        """Return the plan for people, over several lines: all that a run would say before it begins."""
+        stretches = {"delivered": self.bookmark.delivered}
+        stretches |= {words: _days(self.due, reason) for reason, words in _REASONS.items()}
+        lines = [f"{words:<11} {_described(days)}" for words, days in stretches.items()]
+        return "\n".join([*lines, "", *self.warnings, *self.remarks, self.summary()])
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the plan for programs."""
+        return {
+            "wanted": [day.isoformat() for day in self.wanted] if self.wanted else None,
+            "delivered": self.bookmark.delivered.as_json(),
+            "due": {reason: _days(self.due, reason).as_json() for reason in _REASONS},
+            "exports": len(self.due),
+            "left_for_next_run": self.left,
+            "min_minutes": self.min_minutes,
+            "remarks": [*self.warnings, *self.remarks],
+        }
+
+    def _counts(self) -> dict[str, int]:
+        return {reason: sum(day.reason == reason for day in self.due) for reason in _REASONS}
+
+
+def _asking(
+    bookmark: Bookmark, stream: ExportStream, settings: ExportSettings, query: Query, *, ledger: bool
+) -> tuple[Bookmark, list[str]]:
+    """Return the bookmark with what is asked now, and what changed since."""
+    zone = settings.timezone.key if settings.timezone else None
+    request = {**query.fingerprint(), "timezone": zone, "ledger": ledger}
+    before = bookmark.request if bookmark.request is not None else request
+    if changes := breaking_changes(before, request, query.breaking):
+        if not settings.resync:
+            raise ChangedRequestError(stream.vendor, changes)
+        return Bookmark(bookmark.replication_key, since=bookmark.since, request=request), [
+            f"Loading every day again (`resync`): {'; '.join(changes)}"
+        ]
+    told = harmless_changes(before, request, ledger=stream.ledger.name) if bookmark.delivered.count else []
+    return dataclasses.replace(bookmark, request=request), [f"The request has changed: {each}" for each in told]
+
+
+def _first(due: list[DueDay], count: int | None, rewrite: Collection[date]) -> list[DueDay]:
+    """Return so many of the due days, in the same order.
+
+    First those in doubt, whose rows the target may lack; then those that every run looks at again, because a day that
+    is not looked at while others are written comes into doubt itself; then the others in their order.
+    """
+    if count is None or len(due) <= count:
+        return due
+    ranks = {"lookback": 1, "open": 2}
+    ranked = sorted(due, key=lambda day: 0 if day.day in rewrite else ranks.get(day.reason, 3))
+    taken = set(ranked[:count])
+    return [day for day in due if day in taken]
+
+
+def _is_hole(day: date, delivered: DeliveredDays) -> bool:
+    first, last = delivered.first, delivered.last
+    return first is not None and last is not None and first < day < last and day not in delivered
+
+
+def _is_wanted(day: date, settings: ExportSettings) -> bool:
+    return (settings.start_date or day) <= day <= (settings.end_date or day)
+
+
+def _counted(count: int, thing: str) -> str:
+    return f"{count} {thing}{'' if count == 1 else 's'}"
+
+
+def _days(due: tuple[DueDay, ...], reason: str) -> DeliveredDays:
+    return DeliveredDays(tuple((day.day, day.day) for day in due if day.reason == reason))
+
+
+def _described(days: DeliveredDays) -> str:
+    if not days.count:
+        return "no day"
+    stretches = [f"{first}" if first == last else f"{first} to {last}" for first, last in days.intervals]
+    return f"{', '.join(stretches)} ({_counted(days.count, 'day')})"
