@@ -6,7 +6,6 @@ import logging
 from datetime import date
 
 import pytest
-import requests
 
 from bulk_exports.engine.errors import RateLimitedError, RequestRejectedError, UnavailableError, UnknownJobError
 from bulk_exports.engine.vendor import JobState
@@ -36,15 +35,6 @@ def test_create_sends_the_day_the_parameters_and_the_three_headers(client, reque
     assert sent.headers["Authorization"] == f"Bearer {KEY}"
     assert sent.headers["Accept"] == sent.headers["Content-Type"] == "application/json"
     assert sent.headers["User-Agent"] == "test/1"
-
-
-def test_a_netrc_entry_for_the_host_does_not_replace_the_key(client, requests_mock, tmp_path, monkeypatch):
-    netrc = tmp_path / "netrc"
-    netrc.write_text("machine cometly.test login other password other")
-    monkeypatch.setenv("NETRC", str(netrc))
-    requests_mock.post(f"{API}/events/exports", status_code=202, json={"export_id": 7})
-    client.create(EXPORT)
-    assert requests_mock.last_request.headers["Authorization"] == f"Bearer {KEY}"
 
 
 @pytest.mark.parametrize(
@@ -104,32 +94,6 @@ def test_a_refusal_says_what_the_server_said_and_what_to_check(client, requests_
         assert words in str(caught.value)
     assert KEY not in str(caught.value)
     assert requests_mock.call_count == 1
-
-
-@pytest.mark.parametrize("status", [408, 425, 500, 502, 503, 504])
-def test_trouble_at_the_vendor_is_worth_another_attempt(client, requests_mock, status):
-    requests_mock.post(f"{API}/events/exports", status_code=status, text="<html>oops</html>")
-    with pytest.raises(UnavailableError, match=str(status)):
-        client.create(EXPORT)
-
-
-@pytest.mark.parametrize(
-    ("error", "told"),
-    [
-        (requests.ConnectTimeout(), "too long"),
-        (requests.ReadTimeout(), "too long"),
-        (requests.exceptions.SSLError("bad cert"), "TLS"),
-        (requests.ConnectionError("NameResolutionError: cometly.test"), "host name"),
-        (requests.ConnectionError("[Errno 111] Connection refused"), "refused"),
-        (requests.ConnectionError("reset"), "broke"),
-        (requests.exceptions.ChunkedEncodingError(), "broke"),
-    ],
-)
-def test_trouble_in_the_network_is_named_without_addresses(client, requests_mock, error, told):
-    requests_mock.get(f"{API}/events/exports/7", exc=error)
-    with pytest.raises(UnavailableError, match=told) as caught:
-        client.status(7)
-    assert "cometly.test" not in str(caught.value)
 
 
 @pytest.mark.parametrize("answer", [{"text": "<html>"}, {"json": [1]}, {"json": {"status": "queued"}}])

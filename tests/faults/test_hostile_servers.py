@@ -18,6 +18,7 @@ from datetime import date, datetime, timedelta, timezone
 
 import pytest
 
+from bulk_exports.engine.answer import MAX_ANSWER_BYTES
 from bulk_exports.engine.download import Transfer, bare_session
 from bulk_exports.engine.errors import (
     ExportError,
@@ -31,7 +32,7 @@ from bulk_exports.engine.logs import LinksKeptOut
 from bulk_exports.engine.vendor import Link
 from bulk_exports.spec import ExportRequest
 from simulation.patience import HANG_SECONDS
-from tap_cometly.client import MAX_ANSWER_BYTES, CometlyClient
+from tap_cometly.client import CometlyClient
 from tap_cometly.events import EventQuery
 
 KEY = "a-key-that-nobody-may-see"

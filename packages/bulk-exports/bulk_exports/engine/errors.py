@@ -21,9 +21,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from bulk_exports.errors import TapError
+
+if TYPE_CHECKING:
+    from bulk_exports.engine.budgets import Budget
 
 
 class ExportError(TapError):
@@ -45,7 +48,16 @@ class RequestRejectedError(StoppingError):
 
 
 class RateLimitedError(ExportError):
-    """The budget is used up; it is the budget that knows how long to wait."""
+    """The budget is used up; it is the budget that knows how long to wait.
+
+    Args:
+        message: What happened.
+        by: Which budget it is, where one request needs several; None for the first of them.
+    """
+
+    def __init__(self, message: str, *, by: Budget | None = None) -> None:
+        super().__init__(message)
+        self.by = by
 
 
 class UnavailableError(ExportError):
