@@ -21,7 +21,7 @@ from bulk_exports.shutdown import GRACE_SECONDS
 from tap_cometly.sandbox import Sandbox
 
 if TYPE_CHECKING:
-    from tap_cometly.sandbox.journal import LoggedRequest
+    from bulk_exports.sandbox.journal import LoggedRequest
 
 ROOT: Final = Path(__file__).parent.parent
 ENGINE: Final = os.environ.get("ENGINE", "docker")

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
     from datetime import date
 
+    from bulk_exports.sandbox.limits import Window
     from tap_cometly.sandbox import LoggedRequest
-    from tap_cometly.sandbox.limits import Window
 
 CREATES, POLLS = 5, 30
 WINDOW_SECONDS: Final = 60

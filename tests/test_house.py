@@ -63,6 +63,7 @@ ROOMS = {
     "shutdown": set(),
     "interpreter": set(),
     "reading": {"windows"},
+    "sandbox": set(),
 }
 """The neutral rooms, and what each may use besides the ground and itself."""
 
@@ -145,6 +146,13 @@ def test_no_vendor_is_named_in_the_kit(path):
 def test_nothing_but_the_sandbox_needs_the_sandbox(package):
     outside = [path for path in package.rglob("*.py") if path.relative_to(package).parts[0] != "sandbox"]
     assert not [path for path in outside if any(".sandbox" in name for name in imported(path))]
+
+
+@pytest.mark.parametrize("path", sorted(TAP.glob("sandbox/**/*.py")), ids=lambda path: str(path.relative_to(TAP)))
+def test_a_local_vendor_is_built_on_the_kit_s_sandbox_alone(path):
+    """What it checked a tap with would otherwise be the tap itself."""
+    of_kit = [name for name in imported(path) if name.startswith(f"{KIT.name}.")]
+    assert not [name for name in of_kit if name.split(".")[1] != "sandbox"]
 
 
 @pytest.mark.parametrize(

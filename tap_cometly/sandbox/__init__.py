@@ -15,8 +15,8 @@ events on every machine. Nothing here is used by the tap itself.
 
 from __future__ import annotations
 
+from bulk_exports.sandbox import LoggedRequest
 from tap_cometly.sandbox.faults import Fault
-from tap_cometly.sandbox.journal import LoggedRequest
 from tap_cometly.sandbox.local import Sandbox
 from tap_cometly.sandbox.quirks import Quirks
 

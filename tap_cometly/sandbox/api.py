@@ -5,28 +5,19 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
+from bulk_exports.sandbox.days import utc_text
+from bulk_exports.sandbox.messages import HTML, PAGE, Reply, Request, error, json_reply, redirect_to_login
 from tap_cometly.sandbox import validation
-from tap_cometly.sandbox.events import utc_text
-from tap_cometly.sandbox.faults import ANSWERS, JOB, Fault, Faults
 from tap_cometly.sandbox.files import FOLDER
-from tap_cometly.sandbox.messages import (
-    HTML,
-    PAGE,
-    Reply,
-    Request,
-    error,
-    faulty,
-    json_reply,
-    redirect_to_login,
-)
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Callable, Mapping
 
+    from bulk_exports.sandbox.faults import Fault, Faults
+    from bulk_exports.sandbox.limits import Budgets, Verdict
+    from bulk_exports.sandbox.links import Links
     from tap_cometly.sandbox.jobs import Job, Jobs
-    from tap_cometly.sandbox.limits import Budgets, Verdict
-    from tap_cometly.sandbox.links import Links
     from tap_cometly.sandbox.queries import Query, Space
 
 BASE: Final = "/public-api/v1"
@@ -119,8 +110,7 @@ class Api:
             reply.date = validation.first_day(request.body)
         else:
             reply.export_id = export_id
-        reply.headers.setdefault("X-RateLimit-Limit", str(verdict.limit))
-        reply.headers.setdefault("X-RateLimit-Remaining", str(verdict.remaining))
+        reply.headers = {**verdict.headers, **reply.headers}
         return reply
 
     def _too_many(self, verdict: Verdict) -> Reply:
@@ -129,15 +119,13 @@ class Api:
             reply = Reply(429, {"Content-Type": HTML}, b"<html><body>429 Too Many Requests</body></html>")
         elif self._quirks.too_many_body == "empty":
             reply = Reply(429)
-        seconds = verdict.retry_after or 0
-        reply.headers["Retry-After"] = str(seconds)
         if self._quirks.reset_header:
-            reply.headers["X-RateLimit-Reset"] = str(int(self._clock()) + seconds)
+            reply.headers["X-RateLimit-Reset"] = str(int(self._clock()) + (verdict.retry_after or 0))
         return reply
 
     def _create(self, request: Request, resource: str, prefix: str) -> Reply:
         fault = self._faults.take([prefix + "create"], validation.first_day(request.body))
-        fate = fault if fault and fault.kind in JOB else None
+        fate = fault if fault and fault.is_of_a_job else None
         return _meet(fault, lambda: self._created(request, resource, fate))
 
     def _created(self, request: Request, resource: str, fate: Fault | None) -> Reply:
@@ -160,7 +148,7 @@ class Api:
         state = self._jobs.state(job)
         steps = [prefix + "status"] + ([prefix + "link"] if state == "completed" else [])
         fault = self._faults.take(steps, job.query.date)
-        told_by = fault if fault and fault.kind in JOB else job.fate
+        told_by = fault if fault and fault.is_of_a_job else job.fate
         reply = _meet(fault, lambda: self._told(job, state, told_by))
         reply.date, reply.fault = job.query.date, fault or job.fate
         return reply
@@ -186,7 +174,7 @@ class Api:
 
     def _finished(self, job: Job, *, with_link: bool) -> Reply:
         empty_day = self._quirks.empty_day
-        if empty_day in {"no_link", "failed"} and self._jobs.file(job).rows == 0:
+        if empty_day in {"no_link", "failed"} and self._jobs.file(job).lines == 0:
             if empty_day == "failed":
                 return json_reply(200, {**_head(job, "failed"), "message": "The export contains no data."})
             with_link = False
@@ -206,13 +194,5 @@ def _head(job: Job, state: str) -> dict[str, Any]:
 
 
 def _meet(fault: Fault | None, act: Callable[[], Reply]) -> Reply:
-    """Answer truly, or what the fault says; if the fault is not handled, the request takes no effect."""
-    if fault is None:
-        return act()
-    reply = act() if fault.detail.get("handled", fault.kind not in ANSWERS) else None
-    if reply is None or fault.kind in ANSWERS:
-        false = faulty(fault, error(500, "Server Error"))
-        false.export_id = reply.export_id if reply else None
-        reply = false
-    reply.fault = fault
-    return reply
+    """Answer truly, or what the fault says."""
+    return fault.meet(act, error(500, "Server Error")) if fault else act()

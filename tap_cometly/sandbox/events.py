@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from bulk_exports.sandbox.days import utc_text
+from bulk_exports.sandbox.dice import roll
 from tap_cometly import vocabulary
-from tap_cometly.sandbox.dice import roll
 
 if TYPE_CHECKING:
-    from tap_cometly.sandbox.days import Days
+    from bulk_exports.sandbox.days import Days
 
 SPACE_ID: Final = 4217
 DAY_STRIDE: Final = 10_000_000
@@ -44,11 +45,6 @@ class Event(NamedTuple):
     def event_time_utc(self) -> str:
         """The time as the API writes it."""
         return utc_text(self.time)
-
-
-def utc_text(moment: float) -> str:
-    """Write epoch seconds as ``2025-03-01T09:15:02Z``."""
-    return dt.datetime.fromtimestamp(int(moment), dt.timezone.utc).isoformat()[:19] + "Z"
 
 
 _FREQUENCIES: Final = {

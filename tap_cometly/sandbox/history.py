@@ -20,7 +20,7 @@ from tap_cometly.sandbox.events import DAY_STRIDE, LABELS, MAX_EVENTS_PER_DAY, E
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from tap_cometly.sandbox.days import Days
+    from bulk_exports.sandbox.days import Days
     from tap_cometly.sandbox.journeys import Journey, Journeys
 
 Moment = dt.datetime | float

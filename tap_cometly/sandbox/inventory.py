@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 from typing import Final, NamedTuple
 
+from bulk_exports.sandbox.dice import roll
 from tap_cometly import vocabulary
-from tap_cometly.sandbox.dice import roll
 
 
 class Ad(NamedTuple):

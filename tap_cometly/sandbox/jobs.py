@@ -12,12 +12,13 @@ import uuid
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from tap_cometly.sandbox.dice import roll
+from bulk_exports.sandbox.dice import roll
+from bulk_exports.sandbox.shelf import Form, Shelf, StoredObject
+from tap_cometly.sandbox.content import Content
 from tap_cometly.sandbox.queries import EventQuery, Query, Space
-from tap_cometly.sandbox.shelf import Content, Form, Shelf, StoredObject
 
 if TYPE_CHECKING:
-    from tap_cometly.sandbox.faults import Fault
+    from bulk_exports.sandbox.faults import Fault
 
 _FIRST_EXPORT_ID: Final = 40_001
 _PATIENCE: Final = 5.0
@@ -45,7 +46,9 @@ class Job:
 class Jobs:
     """Every job of the Space."""
 
-    def __init__(self, space: Space, shelf: Shelf, clock: Callable[[], float], job_seconds: JobSeconds) -> None:
+    def __init__(
+        self, space: Space, shelf: Shelf[Content], clock: Callable[[], float], job_seconds: JobSeconds
+    ) -> None:
         self._space = space
         self._shelf = shelf
         self._clock = clock

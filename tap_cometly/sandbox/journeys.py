@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from bulk_exports.sandbox.dice import roll
 from tap_cometly import vocabulary
-from tap_cometly.sandbox.dice import roll
 from tap_cometly.sandbox.events import DAY_STRIDE, Event
 from tap_cometly.sandbox.inventory import NO_AD, Ad, ads_of
 

@@ -4,40 +4,36 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, ClassVar, Final
 
+from bulk_exports.sandbox.days import Days
+from bulk_exports.sandbox.limits import Budgets, Window
+from bulk_exports.sandbox.links import Links
+from bulk_exports.sandbox.local import LocalVendor
 from tap_cometly import vocabulary
-from tap_cometly.sandbox import journal
 from tap_cometly.sandbox.api import BASE, Api, KeyState, Limits
-from tap_cometly.sandbox.control import PREFIX, Control
-from tap_cometly.sandbox.days import Days
+from tap_cometly.sandbox.content import shelf_of
+from tap_cometly.sandbox.control import Truth
 from tap_cometly.sandbox.events import Events, EventsPerDay
-from tap_cometly.sandbox.faults import Fault, Faults
+from tap_cometly.sandbox.faults import Fault
 from tap_cometly.sandbox.files import Files
 from tap_cometly.sandbox.history import History
 from tap_cometly.sandbox.jobs import Jobs, JobSeconds
 from tap_cometly.sandbox.journeys import Journeys
-from tap_cometly.sandbox.limits import Budgets, Window
-from tap_cometly.sandbox.links import Links
 from tap_cometly.sandbox.queries import EventQuery, Row, Space
 from tap_cometly.sandbox.quirks import Quirks
-from tap_cometly.sandbox.server import Origin
-from tap_cometly.sandbox.shelf import Shelf
 
 if TYPE_CHECKING:
-    import types
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from typing_extensions import Self
-
-    from tap_cometly.sandbox.journal import LoggedRequest
-    from tap_cometly.sandbox.messages import Reply, Request
+    from bulk_exports.sandbox.journal import LoggedRequest
+    from bulk_exports.sandbox.messages import Reply, Request
 
 DEFAULT_KEY: Final = "sandbox-key"
 _DEFAULT_PAST: Final = dt.timedelta(days=400)
 
 
-class Sandbox:
+class Sandbox(LocalVendor):
     """A local Cometly.
 
     Use it as a context manager, or call `start` and `stop`.
@@ -61,6 +57,8 @@ class Sandbox:
         on_request: Is called with every request as it is logged.
     """
 
+    fault: ClassVar = Fault
+
     def __init__(
         self,
         *,
@@ -81,23 +79,20 @@ class Sandbox:
         quirks: Quirks | None = None,
         on_request: Callable[[LoggedRequest], None] | None = None,
     ) -> None:
+        super().__init__(clock=clock, on_request=on_request)
         quirks = quirks or Quirks()
         keys = dict(keys) if keys else {api_key: "active"}
         days = Days(timezone)
-        # Before anything is made that must be cleaned up: they fail when the port is taken.
-        self._api_origin = Origin((host, port), self._answer_api, "nginx", clock)
-        self._files_origin = Origin((host, 0), self._answer_files, "AmazonS3", clock)
+        self._api_origin = self._listen("api", (host, port), self._answer_api, "nginx")
+        self._files_origin = self._listen("files", (host, 0), self._answer_files, "AmazonS3")
         events = Events(seed, days, first_day or days.of(clock()) - _DEFAULT_PAST, events_per_day)
         self.api_key = next(iter(keys))
         self.limits = Limits(creates_per_minute, polls_per_minute)
-        self.faults = Faults()
         self.history = History(events, Journeys(seed), days, clock)
-        self.requests: list[LoggedRequest] = []
-        self._on_request = on_request
-        self._clock = clock
         self._space = Space(days, events, self.history, quirks)
-        self._shelf = Shelf(self._space)
-        self._jobs = Jobs(self._space, self._shelf, clock, job_seconds)
+        shelf = shelf_of(self._space)
+        self._cleanup.callback(shelf.close)
+        self._jobs = Jobs(self._space, shelf, clock, job_seconds)
         links = Links(clock, link_seconds)
         self._api = Api(
             space=self._space,
@@ -111,13 +106,7 @@ class Sandbox:
             files_url=self._files_origin.url,
         )
         self._files = Files(jobs=self._jobs, links=links, faults=self.faults, quirks=quirks, clock=clock)
-        self._control = Control(
-            faults=self.faults,
-            history=self.history,
-            requests=self.requests,
-            truth=self.truth,
-            truth_of=self.truth_of,
-        )
+        self._steer(Truth(history=self.history, truth=self.truth, truth_of=self.truth_of).routes)
 
     @property
     def api_url(self) -> str:
@@ -125,41 +114,9 @@ class Sandbox:
         return self._api_origin.url + BASE
 
     @property
-    def control_url(self) -> str:
-        """Where the control endpoint is; see `tap_cometly.sandbox.control`."""
-        return self._api_origin.url + PREFIX.rstrip("/")
-
-    @property
     def files_url(self) -> str:
         """The origin of the links."""
         return self._files_origin.url
-
-    def start(self) -> None:
-        """Answer requests from now on."""
-        self._api_origin.start()
-        self._files_origin.start()
-
-    def stop(self) -> None:
-        """Hang up on everybody and remove every file."""
-        self._api_origin.stop()
-        self._files_origin.stop()
-        self._shelf.close()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: types.TracebackType | None,
-    ) -> None:
-        self.stop()
-
-    def inject(self, fault: Fault) -> None:
-        """Let ``fault`` happen from now on."""
-        self.faults.inject(fault)
 
     def truth(
         self,
@@ -216,16 +173,7 @@ class Sandbox:
         return job.query.rows(self._space, job.content.past, job.ends_at, job.order)
 
     def _answer_api(self, request: Request) -> Reply:
-        if request.path.startswith(PREFIX):
-            return self._control.answer(request)
-        return self._logged("api", request, self._api.answer(request))
+        return self._api.answer(request)
 
     def _answer_files(self, request: Request) -> Reply:
-        return self._logged("files", request, self._files.answer(request))
-
-    def _logged(self, origin: Literal["api", "files"], request: Request, reply: Reply) -> Reply:
-        entry = journal.note(self._clock(), origin, request, reply)
-        self.requests.append(entry)
-        if self._on_request:
-            self._on_request(entry)
-        return reply
+        return self._files.answer(request)

@@ -6,11 +6,11 @@ import dataclasses
 import operator
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from bulk_exports.sandbox.days import ONE_DAY, Days, utc_text
+from bulk_exports.sandbox.dice import roll
 from tap_cometly import vocabulary
 from tap_cometly.sandbox import attribution
-from tap_cometly.sandbox.days import ONE_DAY, Days
-from tap_cometly.sandbox.dice import roll
-from tap_cometly.sandbox.events import DAY_STRIDE, Event, Events, company_of, utc_text
+from tap_cometly.sandbox.events import DAY_STRIDE, Event, Events, company_of
 
 if TYPE_CHECKING:
     import datetime as dt

@@ -21,10 +21,10 @@ import threading
 
 import pytest
 
+from bulk_exports.sandbox import server
 from simulation.patience import HANG_SECONDS
 from simulation.tapping import parse
 from simulation.virtual_time import VirtualClock
-from tap_cometly.sandbox import server
 from tests.faults.world import World, by_id
 from tests.programs import PROGRAM
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from bulk_exports.engine.errors import InvalidRowsError
 from bulk_exports.reconcile import timezone_check
+from bulk_exports.sandbox.days import Days
 from bulk_exports.windows import dates
-from tap_cometly.sandbox.days import Days
 from tap_cometly.sandbox.events import Events
 
 UTC = timezone.utc

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bulk_exports.sandbox.days import ONE_DAY, Days
 from tap_cometly import vocabulary
-from tap_cometly.sandbox.days import ONE_DAY, Days
 from tap_cometly.sandbox.events import MAX_EVENTS_PER_DAY, Events
 
 from .conftest import DAY

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_cometly.sandbox.limits import MINUTE, Budgets
+from bulk_exports.sandbox.limits import MINUTE, Budgets
 
 from .conftest import Client, Clock
 

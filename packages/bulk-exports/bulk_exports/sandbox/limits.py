@@ -1,4 +1,4 @@
-"""Request budgets as Laravel's throttle keeps them: so many per minute, for each key and endpoint."""
+"""Request budgets as web frameworks keep them: so many per minute, for each key and endpoint."""
 
 from __future__ import annotations
 
@@ -27,6 +27,12 @@ class Verdict(NamedTuple):
     limit: int
     remaining: int
     retry_after: int | None = None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What a vendor that tells its limits says with every answer."""
+        told = {"X-RateLimit-Limit": str(self.limit), "X-RateLimit-Remaining": str(self.remaining)}
+        return told if self.retry_after is None else {**told, "Retry-After": str(self.retry_after)}
 
 
 class Budgets:

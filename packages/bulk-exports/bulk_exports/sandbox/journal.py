@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from tap_cometly.sandbox.events import utc_text
+from bulk_exports.sandbox.days import utc_text
 
 if TYPE_CHECKING:
     import datetime as dt
 
-    from tap_cometly.sandbox.messages import Reply, Request
+    from bulk_exports.sandbox.messages import Reply, Request
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,8 +19,8 @@ class LoggedRequest:
 
     Attributes:
         at: Epoch seconds of the sandbox's clock.
-        origin: ``api`` or ``files``.
-        endpoint: ``create``, ``status``, ``file`` (also with ``contacts_`` or ``companies_``) or ``other``.
+        origin: Name of the origin, such as ``api`` or ``files``.
+        endpoint: ``create``, ``status``, ``file``, a vendor's own word, or ``other``.
         method: HTTP method.
         path: Without the query.
         status: HTTP status of the answer (also of one that a fault keeps from arriving).
@@ -31,7 +31,7 @@ class LoggedRequest:
     """
 
     at: float
-    origin: Literal["api", "files"]
+    origin: str
     endpoint: str
     method: str
     path: str
@@ -68,7 +68,7 @@ class LoggedRequest:
         return " ".join(parts + [f"{name}={value}" for name, value in more.items() if value is not None])
 
 
-def note(at: float, origin: Literal["api", "files"], request: Request, reply: Reply) -> LoggedRequest:
+def note(at: float, origin: str, request: Request, reply: Reply) -> LoggedRequest:
     """Return the log entry of a request and its reply."""
     return LoggedRequest(
         at=at,

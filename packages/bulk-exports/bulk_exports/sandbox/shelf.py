@@ -1,4 +1,4 @@
-"""The objects behind the links: gzip files of NDJSON, made once per content and kept in a private folder."""
+"""The objects behind the links: files of lines, made once per content and kept in a private folder."""
 
 from __future__ import annotations
 
@@ -14,14 +14,8 @@ import pathlib
 import tempfile
 import threading
 import zlib
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Final, NamedTuple
-
-from tap_cometly.sandbox import spelling
-
-if TYPE_CHECKING:
-    from tap_cometly.sandbox.history import Past
-    from tap_cometly.sandbox.queries import Query, Space
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from typing import Final, Generic, NamedTuple, TypeVar
 
 ROOM: Final = 2 * 1024**3
 """Bytes of files kept; the least recently used are made anew when they are asked for again."""
@@ -30,6 +24,7 @@ _FAST: Final = 1
 _GZIP_WBITS: Final = 31
 
 Lines = Iterable[bytes]
+ContentT = TypeVar("ContentT", bound=Hashable)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +32,7 @@ class Form:
     """How the lines of a file are put down.
 
     Attributes:
-        compressed: gzip, or plain NDJSON.
+        compressed: gzip, or plain.
         member_rows: Lines per gzip member; None: one member.
         newline: What ends a line.
         final_newline: Whether it also ends the last one.
@@ -55,43 +50,37 @@ class Form:
     alter: Callable[[Iterator[bytes]], Lines] | None = None
 
 
-@dataclasses.dataclass(frozen=True)
-class Content:
-    """What an export holds: the query, and the past as it was at the end of the job.
-
-    Two contents are equal if their rows are, as far as can be told without making them.
-    """
-
-    query: Query
-    revision: tuple[int, int]
-    until: float | None
-    past: Past = dataclasses.field(compare=False, repr=False)
-
-
 class StoredObject(NamedTuple):
     """One file on the shelf."""
 
     path: pathlib.Path
     size: int
     etag: str
-    rows: int
+    lines: int
 
 
-class Shelf:
-    """Makes files in the background and keeps them."""
+class Shelf(Generic[ContentT]):
+    """Makes files in the background and keeps them.
 
-    def __init__(self, space: Space) -> None:
-        self._space = space
-        self._folder = tempfile.TemporaryDirectory(prefix="cometly-sandbox-", ignore_cleanup_errors=True)
-        self._pool = concurrent.futures.ThreadPoolExecutor(2, "cometly-sandbox-shelf")
+    Args:
+        name: Begins the name of the folder and of the threads.
+        suffix: Ends the names of the files.
+        lines: Returns the lines of a content, in a form's order. Contents are equal if their lines are.
+    """
+
+    def __init__(self, name: str, suffix: str, lines: Callable[[ContentT, Form], Iterator[bytes]]) -> None:
+        self._suffix = suffix
+        self._lines = lines
+        self._folder = tempfile.TemporaryDirectory(prefix=f"{name}-", ignore_cleanup_errors=True)
+        self._pool = concurrent.futures.ThreadPoolExecutor(2, f"{name}-shelf")
         self._lock = threading.Lock()
-        self._made: collections.OrderedDict[tuple[Content, Form], concurrent.futures.Future[StoredObject]] = (
+        self._made: collections.OrderedDict[tuple[ContentT, Form], concurrent.futures.Future[StoredObject]] = (
             collections.OrderedDict()
         )
         self._names = itertools.count()
         self._closing = threading.Event()
 
-    def build(self, content: Content, form: Form) -> concurrent.futures.Future[StoredObject]:
+    def build(self, content: ContentT, form: Form) -> concurrent.futures.Future[StoredObject]:
         """Return the object, which may still be in the making."""
         key = content, form
         with self._lock:
@@ -108,26 +97,21 @@ class Shelf:
         self._pool.shutdown(cancel_futures=True)
         self._folder.cleanup()
 
-    def _make(self, content: Content, form: Form) -> StoredObject:
-        path = pathlib.Path(self._folder.name) / f"{next(self._names)}.ndjson.gz"
+    def _make(self, content: ContentT, form: Form) -> StoredObject:
+        path = pathlib.Path(self._folder.name) / f"{next(self._names)}{self._suffix}"
         digest = hashlib.md5(usedforsecurity=False)  # as S3 does
-        size = rows = 0
+        size = count = 0
         handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         with os.fdopen(handle, "wb") as file:
-            for data, lines in _pack(self._lines(content, form), form):
+            made = self._lines(content, form)
+            for data, lines in _pack(form.alter(made) if form.alter else made, form):
                 if self._closing.is_set():
                     raise concurrent.futures.CancelledError
                 file.write(data)
                 digest.update(data)
                 size += len(data)
-                rows += lines
-        return StoredObject(path, size, f'"{digest.hexdigest()}"', rows)
-
-    def _lines(self, content: Content, form: Form) -> Lines:
-        until = float("inf") if content.until is None else content.until
-        rows = content.query.rows(self._space, content.past, until, form.order)
-        encoded = (line.encode() for line in spelling.lines(rows, self._space.quirks))
-        return form.alter(encoded) if form.alter else encoded
+                count += lines
+        return StoredObject(path, size, f'"{digest.hexdigest()}"', count)
 
     def _make_room(self) -> None:
         """Forget the least recently used files until the rest fit."""

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 if TYPE_CHECKING:
     import datetime as dt
 
-    from tap_cometly.sandbox.faults import Fault
+    from bulk_exports.sandbox.faults import Fault
 
 JSON: Final = "application/json"
 HTML: Final = "text/html; charset=UTF-8"
 XML: Final = "application/xml"
-PAGE: Final = b"<!DOCTYPE html>\n<html><head><title>Cometly</title></head><body><h1>Log in</h1></body></html>\n"
+PAGE: Final = b"<!DOCTYPE html>\n<html><head><title>Log in</title></head><body><h1>Log in</h1></body></html>\n"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,12 +77,12 @@ def json_reply(status: int, value: Any) -> Reply:
 
 
 def error(status: int, message: str) -> Reply:
-    """Return an error as Laravel words it."""
+    """Return an error in the commonest form."""
     return json_reply(status, {"message": message})
 
 
 def redirect_to_login() -> Reply:
-    """Return what Laravel answers to an unauthenticated request that does not ask for JSON."""
+    """Return what web frameworks answer to somebody who is not logged in and does not ask for JSON."""
     return Reply(302, {"Content-Type": HTML, "Location": "/login"}, PAGE)
 
 
@@ -102,7 +102,7 @@ def faulty(fault: Fault, default: Reply) -> Reply:
     if fault.kind == "html":
         return Reply(200, {"Content-Type": HTML}, _bytes(detail.get("body", PAGE)))
     if fault.kind == "not_json":
-        return Reply(200, {"Content-Type": JSON}, _bytes(detail.get("body", b'{"export_id": 1, "sta')))
+        return Reply(200, {"Content-Type": JSON}, _bytes(detail.get("body", b'{"id": 1, "sta')))
     reply = dataclasses.replace(default, status=int(detail.get("status", 500)), headers=dict(default.headers))
     if "message" in detail:
         reply.body = json.dumps({"message": detail["message"]}).encode()

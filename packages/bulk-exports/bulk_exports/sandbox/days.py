@@ -1,12 +1,18 @@
-"""The days of a Space: where each begins and ends, and which one a moment belongs to."""
+"""The days of a time zone: where each begins and ends, and which one a moment belongs to."""
 
 from __future__ import annotations
 
 import datetime as dt
 import functools
 import zoneinfo
+from typing import Final
 
-ONE_DAY = dt.timedelta(days=1)
+ONE_DAY: Final = dt.timedelta(days=1)
+
+
+def utc_text(moment: float) -> str:
+    """Write epoch seconds as ``2025-03-01T09:15:02Z``."""
+    return dt.datetime.fromtimestamp(int(moment), dt.timezone.utc).isoformat()[:19] + "Z"
 
 
 class Days:
@@ -36,7 +42,7 @@ class Days:
         return day
 
     def moment(self, local: dt.datetime) -> float:
-        """Return the epoch seconds at which the Space's clocks show ``local``."""
+        """Return the epoch seconds at which the zone's clocks show ``local``."""
         return local.replace(tzinfo=self._zone).timestamp()
 
     def _find_start(self, day: dt.date) -> int:

@@ -15,8 +15,8 @@ import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from tap_cometly.sandbox.faults import WIRE, Fault
-from tap_cometly.sandbox.messages import FileSlice, Reply, Request, error
+from bulk_exports.sandbox.faults import WIRE, Fault
+from bulk_exports.sandbox.messages import FileSlice, Reply, Request, error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
