@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from bulk_exports.windows.bookmark import Bookmark, DaySnapshot
+from bulk_exports.windows.windows import Window
 
 YEARS = 3
 
@@ -38,7 +39,7 @@ def bookmark_after(days: int, *, lookback_days: int) -> Bookmark:
                 exported_at=f"{day}T06:00:00Z",
                 revision=before.revision + 1 if before else 1,
             )
-            bookmark = bookmark.with_delivered(looked_at, snapshot, lookback_days=lookback_days)
+            bookmark = bookmark.with_delivered(Window.single(looked_at), snapshot, lookback_days=lookback_days)
     return bookmark
 
 

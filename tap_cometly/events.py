@@ -129,10 +129,12 @@ class EventQuery:
 
 def events(settings: Settings) -> ExportStream:
     """Declare the stream that these settings bring: events, or with ``sources`` what touchpoints are credited with."""
+    fields = event_fields(settings)
     return ExportStream(
         name="events",
         vendor="Cometly",
-        fields=event_fields(settings),
+        fields=fields,
+        left_out=tuple(field for field in cometly.FIELDS_BY_NAME.values() if field not in fields),
         key=event_key(attributed=settings.attributed),
         window_field=EVENT_DATE,
         version_field=DAY_DIGEST,

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import logging
-from datetime import date
+from datetime import date, datetime, timezone
 
 import pytest
 
 from bulk_exports.engine.errors import RateLimitedError, RequestRejectedError, UnavailableError, UnknownJobError
 from bulk_exports.engine.vendor import JobState
 from bulk_exports.spec import ExportRequest
+from bulk_exports.windows.windows import Window
 from tap_cometly.client import CometlyClient
 from tap_cometly.events import EventQuery
 
 API = "https://cometly.test/public-api/v1"
 KEY = "recognisable-key"
-EXPORT = ExportRequest(date(2025, 3, 1), EventQuery(requested=("amount",)))
+NOW = datetime(2025, 3, 2, 12, tzinfo=timezone.utc)
+EXPORT = ExportRequest(Window.single(date(2025, 3, 1)), EventQuery(requested=("amount",)), NOW)
 
 
 @pytest.fixture

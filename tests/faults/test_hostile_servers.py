@@ -31,13 +31,14 @@ from bulk_exports.engine.errors import (
 from bulk_exports.engine.logs import LinksKeptOut
 from bulk_exports.engine.vendor import Link
 from bulk_exports.spec import ExportRequest
+from bulk_exports.windows.windows import Window
 from simulation.patience import HANG_SECONDS
 from tap_cometly.client import CometlyClient
 from tap_cometly.events import EventQuery
 
 KEY = "a-key-that-nobody-may-see"
-REQUEST = ExportRequest(date(2025, 3, 1), EventQuery())
 NOW = datetime(2025, 3, 2, 12, tzinfo=timezone.utc)
+REQUEST = ExportRequest(Window.single(date(2025, 3, 1)), EventQuery(), NOW)
 PATIENCE = 0.3
 """So long may a server be silent, in seconds: these tests wait for real."""
 
@@ -395,11 +396,12 @@ def test_too_few_open_files_are_named_as_what_they_are(monkeypatch):
 
 OUT_OF_FILES = """
 import logging, resource, socket, time
-from datetime import date
+from datetime import date, datetime, timezone
 from tap_cometly.client import CometlyClient
 from bulk_exports.engine.errors import LocalLimitError
 from tap_cometly.events import EventQuery
 from bulk_exports.spec import ExportRequest
+from bulk_exports.windows.windows import Window
 
 asking = CometlyClient(
     api_url="https://api.cometly.invalid", api_key="k", user_agent="t", now=time.monotonic, log=logging.getLogger("t")
@@ -407,7 +409,8 @@ asking = CometlyClient(
 asking.create_limit.spend()
 resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
 try:
-    asking.create(ExportRequest(date(2025, 3, 1), EventQuery()))
+    now = datetime(2025, 3, 2, 12, tzinfo=timezone.utc)
+    asking.create(ExportRequest(Window.single(date(2025, 3, 1)), EventQuery(), now))
 except LocalLimitError as error:
     print(error)
 """

@@ -10,11 +10,13 @@ from datetime import date, datetime, timedelta, timezone
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
+from tap_cometly.sandbox.days import Days
 
 from bulk_exports.engine.errors import InvalidRowsError
 from bulk_exports.reconcile import timezone_check
 from bulk_exports.sandbox.days import Days
 from bulk_exports.windows import dates
+from bulk_exports.windows.windows import Window
 from tap_cometly.sandbox.events import Events
 
 UTC = timezone.utc
@@ -46,7 +48,7 @@ DAYS_TO_TRIP_OVER = [
 def check(day, zone, first, last):
     """Hold a day against a setting."""
     setting = timezone_check.TimezoneCheck(zoneinfo.ZoneInfo(zone), vendor="Cometly", log=logging.getLogger("test"))
-    setting.check(day, first, last)
+    setting.check(Window.single(day), first, last)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +66,7 @@ def test_what_is_that_day_nowhere_on_earth_is_another_days_file(first, last, bel
     moments = [datetime.fromisoformat(text).replace(tzinfo=UTC) for text in (first, last)]
     refused = contextlib.nullcontext() if belongs else pytest.raises(InvalidRowsError, match="not that day in any time")
     with refused:
-        timezone_check.check_anywhere(date(2025, 3, 1), *moments)
+        timezone_check.check_anywhere(Window.single(date(2025, 3, 1)), *moments)
 
 
 def instant(seconds):
@@ -123,9 +125,9 @@ def test_the_offset_that_the_data_show_is_the_true_one_or_a_range_around_it(zone
     begin, end = dates.day_bounds(day, zoneinfo.ZoneInfo(zone))
     assume(end - begin == timedelta(days=1))
     offset = begin.astimezone(zoneinfo.ZoneInfo(zone)).utcoffset()
-    shown = timezone_check.UtcOffsetRange.of_day(day, *span(zone, day, count))
+    shown = timezone_check.UtcOffsetRange.of_window(Window.single(day), *span(zone, day, count))
     assert offset in shown.candidates
-    assert timezone_check.UtcOffsetRange.of_day(day, *whole(zone, day)).candidates == [offset]
+    assert timezone_check.UtcOffsetRange.of_window(Window.single(day), *whole(zone, day)).candidates == [offset]
 
 
 @pytest.mark.parametrize(
@@ -149,10 +151,10 @@ def test_an_error_names_the_setting_the_offset_and_what_to_do(zone, named):
 
 def test_sparse_days_give_a_range_that_more_days_narrow():
     noon = datetime(2025, 2, 1, 12, tzinfo=UTC)
-    one = timezone_check.UtcOffsetRange.of_day(date(2025, 2, 1), noon, noon)
+    one = timezone_check.UtcOffsetRange.of_window(Window.single(date(2025, 2, 1)), noon, noon)
     assert str(one) == "an offset from UTC-12:00 to UTC+11:45"
     late = datetime(2025, 2, 3, 4, 50, tzinfo=UTC)
-    both = one.narrowed(timezone_check.UtcOffsetRange.of_day(date(2025, 2, 2), late, late))
+    both = one.narrowed(timezone_check.UtcOffsetRange.of_window(Window.single(date(2025, 2, 2)), late, late))
     assert str(both) == "an offset from UTC-12:00 to UTC-05:00"
     assert timezone_check.suggestion(both).endswith("each day would arrive 0 to 7 hours earlier")
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from bulk_exports.windows.bookmark import Bookmark, DaySnapshot
 from bulk_exports.windows.delivered import DeliveredDays, MalformedStateError
+from bulk_exports.windows.windows import Window
 from simulation.state_size import bookmark_after, size
 from tests.warehouses import merged
 
@@ -55,7 +56,7 @@ def bookmarks(draw):
     bookmark = Bookmark(KEY, since=draw(days), request=request)
     lookback = draw(st.integers(0, 8))
     for day, memory in draw(st.lists(st.tuples(days, memories), max_size=12)):
-        bookmark = bookmark.with_delivered(day, memory, lookback_days=lookback)
+        bookmark = bookmark.with_delivered(Window.single(day), memory, lookback_days=lookback)
     return bookmark.with_rewrite(draw(st.sets(days, max_size=3)))
 
 
@@ -69,16 +70,17 @@ def test_it_comes_back_from_state_as_it_was(bookmark):
 def test_only_days_that_a_lookback_still_reaches_are_remembered(delivered, lookback):
     bookmark = Bookmark(KEY)
     for day in delivered:
-        bookmark = bookmark.with_delivered(day, MEMORY, lookback_days=lookback)
+        bookmark = bookmark.with_delivered(Window.single(day), MEMORY, lookback_days=lookback)
     assert set(bookmark.snapshots) == set(sorted(delivered, reverse=True)[:lookback])
 
 
 def test_a_day_in_doubt_is_remembered_until_it_is_delivered_again():
-    bookmark = Bookmark(KEY).with_delivered(jan(1), MEMORY, lookback_days=1).with_rewrite([jan(1), jan(30)])
-    bookmark = bookmark.with_delivered(jan(2), MEMORY, lookback_days=1)
+    bookmark = Bookmark(KEY).with_delivered(Window.single(jan(1)), MEMORY, lookback_days=1)
+    bookmark = bookmark.with_rewrite([jan(1), jan(30)])
+    bookmark = bookmark.with_delivered(Window.single(jan(2)), MEMORY, lookback_days=1)
     assert bookmark.rewrite == {jan(1)}, "a day that is not delivered is due in any case"
     assert set(bookmark.snapshots) == {jan(1), jan(2)}
-    bookmark = bookmark.with_delivered(jan(1), MEMORY, lookback_days=1)
+    bookmark = bookmark.with_delivered(Window.single(jan(1)), MEMORY, lookback_days=1)
     assert not bookmark.rewrite
     assert set(bookmark.snapshots) == {jan(2)}
 

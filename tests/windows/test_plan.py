@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulk_exports.reading import SettingsError
+from bulk_exports.windows.bookmark import DaySnapshot
 from bulk_exports.windows.dates import days
 from bulk_exports.windows.plan import Plan
 from simulation.tapping import days_before, sync
@@ -18,6 +19,15 @@ from tests.examples import examples
 
 NOW = datetime(2025, 3, 11, 6, tzinfo=timezone.utc)
 YESTERDAY = date(2025, 3, 10)
+ANY_SNAPSHOT = DaySnapshot(
+    export_id=1,
+    digest="",
+    lines_digest="",
+    row_count=0,
+    amount_total=None,
+    exported_at="2025-03-11T06:00:00Z",
+    revision=1,
+)
 
 
 def plan(state=None, *, now=NOW, **config):
@@ -110,16 +120,16 @@ def test_runs_that_are_stopped_anywhere_leave_no_day_out(stops, sleeps, order, s
     for stop, sleep in zip(stops, sleeps, strict=False):
         made = plan(known, now=now, **config)
         bookmark = made.bookmark
-        for due in made.due[:stop]:
-            bookmark = bookmark.with_delivered(due.day, None, lookback_days=0)
+        for window in made.windows[:stop]:
+            bookmark = bookmark.with_delivered(window, ANY_SNAPSHOT, lookback_days=0)
             known = bookmark.to_state()
         if known:
             now += timedelta(days=sleep)
     made = plan(known, now=now, **config)
     bookmark = made.bookmark
-    for due in made.due:
-        assert due.day not in bookmark.delivered
-        bookmark = bookmark.with_delivered(due.day, None, lookback_days=0)
+    for window in made.windows:
+        assert window.first not in bookmark.delivered
+        bookmark = bookmark.with_delivered(window, ANY_SNAPSHOT, lookback_days=0)
     assert all(day in bookmark.delivered for day in days(first, made.wanted[1]))
 
 

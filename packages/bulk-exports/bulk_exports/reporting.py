@@ -1,4 +1,4 @@
-"""What a run tells: a bar on a terminal, a line per day elsewhere, and each day's figures as fields of that line."""
+"""What a run tells: a bar on a terminal, a line per window elsewhere, and its figures as fields of that line."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from singer_sdk import metrics
 from bulk_exports.engine.threads import signals_blocked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from bulk_exports.engine import Delivery
     from bulk_exports.spec import ExportRequest
+    from bulk_exports.windows.windows import Window
 
 Result = TypeVar("Result")
 
@@ -25,10 +26,10 @@ NOTICEABLE_SECONDS: Final = 1.0
 
 
 class Report:
-    """Tells how the days of one run go.
+    """Tells how the windows of one run go.
 
     Args:
-        days: How many days the run exports.
+        windows: What the run exports.
         now: The engine's clock, in seconds.
         log: Where the lines go.
         metrics_log: Where the metrics go.
@@ -40,7 +41,7 @@ class Report:
     def __init__(
         self,
         *,
-        days: int,
+        windows: Sequence[Window],
         now: Callable[[], float],
         log: logging.Logger,
         metrics_log: logging.Logger,
@@ -48,7 +49,8 @@ class Report:
         vendor: str,
         in_flight: int,
     ) -> None:
-        self._days = days
+        self._windows = len(windows)
+        self._days = sum(map(len, windows))
         self._now = now
         self._log = log
         self._metrics_log = metrics_log
@@ -58,13 +60,13 @@ class Report:
         self._began_at = now()
         self._asked_at = self._arrived_at = self._began_at
         self._first_arrived_at: float | None = None
-        self._done = self._delivered = self._changed = self._rows_written = 0
+        self._done = self._delivered = self._changed = self._rows_written = self._rows_outside = 0
         self._bar: Any = None
 
     @contextlib.contextmanager
     def on_terminal(self) -> Iterator[None]:
         """In this context, show a bar instead of lines, if stderr is a terminal."""
-        if not (self._days and sys.stderr.isatty()):
+        if not (self._windows and sys.stderr.isatty()):
             yield
             return
         # Imported here because most runs have no terminal.
@@ -72,7 +74,7 @@ class Report:
         from tqdm.contrib.logging import logging_redirect_tqdm  # noqa: PLC0415
 
         with signals_blocked():  # the bar has one that watches over it
-            bar = tqdm(total=self._days, unit="day", dynamic_ncols=True)
+            bar = tqdm(total=self._windows, unit="day" if self._windows == self._days else "export", dynamic_ncols=True)
         with logging_redirect_tqdm(), bar:
             self._bar = bar
             yield
@@ -102,25 +104,41 @@ class Report:
         point = metrics.Point("timer", metrics.Metric.JOB_DURATION, seconds, tags)
         self._metrics_log.debug("METRIC: %s", point)
 
+    def split(self, more: int) -> None:
+        """Take note that a window was split, so that there are more exports."""
+        self._windows += more
+        if self._bar is not None:
+            self._bar.total = self._windows
+
     def failed(self) -> None:
-        """Count a day that will not be delivered; the engine has said why."""
+        """Count a window that will not be delivered; the engine has said why."""
         self._step()
 
     def delivered(
-        self, delivery: Delivery[ExportRequest[Any], Any], rows: int, *, changed: bool, revision: int, least_left: float
+        self,
+        delivery: Delivery[ExportRequest[Any], Any],
+        rows: int,
+        *,
+        outside: int = 0,
+        changed: bool,
+        revision: int,
+        least_left: float,
     ) -> None:
-        """Tell that a day is delivered: a sentence for people, and its figures as fields for programs.
+        """Tell that a window is delivered: a sentence for people, and its figures as fields for programs.
 
         Args:
-            delivery: The day.
+            delivery: The window.
             rows: How many rows it has.
+            outside: How many rows were left out because they lie outside of it.
             changed: Whether they were written; if not, the target has them already.
-            revision: Which version of the day this is, counted from 1.
+            revision: Which version of the window this is, counted from 1.
             least_left: In how many seconds the rate limit lets the last export be created; less than 0 if it has been.
         """
         self._step()
-        self._delivered += 1
-        self._changed += changed
+        window = delivery.request.window
+        self._delivered += len(window)
+        self._changed += len(window) if changed else 0
+        self._rows_outside += outside
         self._rows_written += rows if changed else 0
         now = self._now()
         level = logging.INFO
@@ -128,14 +146,17 @@ class Report:
             self._bar.set_postfix_str(f"{delivery.request}: {rows:,} rows")
             level = logging.DEBUG  # the bar has just said so
         parts = [f"{rows:,} rows, {_size(delivery.file_bytes)}"]
+        if outside:
+            parts.append(f"{_counted(outside, 'row')} outside of it left out")
         waited = self._arrived_at - self._asked_at
         if waited >= NOTICEABLE_SECONDS:
             parts.append(f"waited {_duration(waited)} for {self._cause(delivery)}")
-        if self._days > self._done:
+        if self._windows > self._done:
             parts.append(f"about {_duration(self._seconds_left(delivery, least_left, now), up=True)} left")
         done = "delivered" if changed else "unchanged"
         figures = {
-            "event_date": str(delivery.request),
+            "event_date": window.first.isoformat(),
+            **({"last_date": window.last.isoformat()} if len(window) > 1 else {}),
             "rows": rows,
             "bytes": delivery.file_bytes,
             "changed": changed,
@@ -144,7 +165,9 @@ class Report:
             "export_id": delivery.job,
         }
         message = "%s %s (%d of %d): %s"
-        self._log.log(level, message, delivery.request, done, self._done, self._days, "; ".join(parts), extra=figures)
+        self._log.log(
+            level, message, delivery.request, done, self._done, self._windows, "; ".join(parts), extra=figures
+        )
 
     def ended(self, left: int) -> None:
         """Tell how the run went, once every day is delivered. Where there was none, the plan has said so.
@@ -152,7 +175,7 @@ class Report:
         Args:
             left: How many days are left for the next run.
         """
-        if not self._days:
+        if not self._windows:
             return
         figures = self._figures()
         self._log.info(
@@ -189,13 +212,13 @@ class Report:
         makes only as many exports at once as may be under way; or else the pace since the first day arrived, which
         shows how fast files come and rows are written.
         """
-        days = self._days - self._done
+        left = self._windows - self._done
         each = now - delivery.created_at
         began_at = self._arrived_at if self._first_arrived_at is None else self._first_arrived_at
         return max(
             least_left + each,
-            (days / self._in_flight - 1) * each,
-            days * (now - began_at) / self._done,
+            (left / self._in_flight - 1) * each,
+            left * (now - began_at) / self._done,
         )
 
     def _step(self) -> None:

@@ -1,10 +1,10 @@
-"""One run of a stream: due days to export requests, verified files to rows, whole days to STATE.
+"""One run of a stream: due days to export requests, verified files to rows, whole windows to STATE.
 
-A day is all or nothing. Its rows are read twice: once to verify them, in the background, and once to write them, only
-after every one of them has been found to fit. STATE follows the last row of the day, and nothing else marks a day
-delivered, so whatever STATE a target has seen speaks only of days that it has been given completely.
+A window is all or nothing. Its rows are read twice: once to verify them, in the background, and once to write them,
+only after every one of them has been found to fit. STATE follows its last row, and nothing else marks a day delivered,
+so whatever STATE a target has seen speaks only of days that it has been given completely.
 
-A run knows neither Singer nor a vendor: it gets what it needs as values (`RunContext`), yields the days that must be
+A run knows neither Singer nor a vendor: it gets what it needs as values (`RunContext`), yields the windows that must be
 written, and tells an `Output` the rest. Whatever only a run needs is imported from here, and this module when a run
 begins.
 """
@@ -24,6 +24,7 @@ from bulk_exports.reporting import Report
 from bulk_exports.spec import ExportRequest
 from bulk_exports.windows.delivered import DeliveredDays
 from bulk_exports.windows.plan import Plan
+from bulk_exports.windows.windows import Window, delivered_with
 from bulk_exports.wording import foreign
 
 if TYPE_CHECKING:
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from bulk_exports.records.verify import Verification
     from bulk_exports.shutdown import Shutdown
     from bulk_exports.spec import ExportStream
-    from bulk_exports.windows.delivered import DueDay
 
     Connect = Callable[[Clock, Limits, logging.Logger], AbstractContextManager[Vendor[ExportRequest[Any]]]]
 
@@ -56,9 +56,10 @@ class UndeliveredDaysError(TapError):
         # An outage gives many days one reason: it is told once.
         reasons = {failure.reason: DeliveredDays() for failure in failures}
         for failure in failures:
-            reasons[failure.reason] = reasons[failure.reason].with_delivered(failure.request.day)
+            reasons[failure.reason] = delivered_with(reasons[failure.reason], failure.request.window)
         days = "; ".join(f"{_stretches(days)}: {reason}" for reason, days in reasons.items())
-        count = f"{len(failures)} days were" if len(failures) > 1 else "1 day was"
+        lost = sum(len(failure.request.window) for failure in failures)
+        count = f"{lost} days were" if lost > 1 else "1 day was"
         super().__init__(f"{count} not delivered and will be tried again by the next run. {days}")
 
 
@@ -113,8 +114,8 @@ class RunContext:
     metrics_log: logging.Logger
 
 
-class DayRows:
-    """The rows of a day that must be written: one by one, by the block, or in files."""
+class WindowRows:
+    """The rows of a window that must be written: one by one, by the block, or in files."""
 
     def __init__(
         self,
@@ -126,10 +127,8 @@ class DayRows:
         self._columns = columns
         self._delivery = delivery
         stream = run.stream
-        values = {
-            stream.window_field.name: delivery.request.day.isoformat(),
-            stream.version_field.name: delivery.verification.summary.digest,
-        }
+        version = (delivery.request.day.isoformat(), delivery.verification.summary.digest)
+        values = dict(zip(stream.own_columns, version, strict=False))
         own = {name: run.columns[name] for name in stream.own_columns if name in run.columns}
         self._own = Columns(own).fit(values)
 
@@ -149,7 +148,8 @@ class DayRows:
 
     def files(self, folder: BatchFolder) -> Iterator[tuple[str, int]]:
         """Write the rows to files; yield address and number of rows of each."""
-        name = f"{self._run.stream.name}-{self._delivery.request}-export-{self._delivery.job}"
+        window = str(self._delivery.request).replace(" ", "-")
+        name = f"{self._run.stream.name}-{window}-export-{self._delivery.job}"
         return folder.parts(name, self.blocks())
 
 
@@ -163,14 +163,18 @@ class Run:
     def __init__(self, context: RunContext) -> None:
         self._context = context
         stream, selected = context.stream, context.columns
-        if context.ledger and (missing := [name for name in stream.own_columns if name not in selected]):
+        if (
+            stream.ledger
+            and context.ledger
+            and (missing := [name for name in stream.own_columns if name not in selected])
+        ):
             names = " and ".join(f"`{stream.name}.{name}`" for name in missing)
             raise DeselectedColumnError(
                 f"The catalog deselects {names}, with which `{stream.ledger.name}` is joined. Select it, or deselect "
                 f"the stream `{stream.ledger.name}`"
             )
         # Always in the same order, whatever a catalog has done to it: the digest of a day depends on it.
-        vendors = [name for name in stream.in_order(selected) if name not in stream.own_columns]
+        vendors = [name for name in stream.ordered(selected) if name not in stream.own_columns]
         self._columns = Columns({name: selected[name] for name in vendors}, keys=stream.key, measures=stream.measures)
         self._query = stream.query(vendors)
 
@@ -185,14 +189,14 @@ class Run:
         now = context.environment.now()
         return Plan.make(context.stream, context.settings, self._query, context.state, now, ledger=context.ledger)
 
-    def days(self, output: Output) -> Iterator[DayRows]:
-        """Yield the days that must be written. Coming back for the next one says that the last one is written.
+    def windows(self, output: Output) -> Iterator[WindowRows]:
+        """Yield the windows that must be written. Coming back for the next one says that the last one is written.
 
         Args:
-            output: Gets the ledger rows and STATE, in order with the days.
+            output: Gets the ledger rows and STATE, in order with the windows.
 
         Raises:
-            UndeliveredDaysError: After the last day, if some could not be exported.
+            UndeliveredDaysError: After the last window, if some could not be exported.
         """
         context, stream, settings, log = self._context, self._context.stream, self._context.settings, self._context.log
         clock = context.environment.clock or SystemClock()
@@ -202,9 +206,9 @@ class Run:
             export_seconds=settings.export_timeout.total_seconds(),
         )
         plan = self.plan()
-        due = self._announce(plan)
+        windows = self._announce(plan)
         report = Report(
-            days=len(due),
+            windows=windows,
             now=clock.now,
             log=log,
             metrics_log=context.metrics_log,
@@ -222,8 +226,9 @@ class Run:
         with connected as vendor, context.shutdown.told_to(report.stopped), report.on_terminal():
             pipeline = Pipeline(
                 vendor,
-                [ExportRequest(day.day, self._query) for day in due],
-                verify=lambda request, files: reconciler.verify(request.day, files),
+                [ExportRequest(window, self._query, plan.planned_at) for window in windows],
+                verify=reconciler.verify,
+                split=lambda request: _halves(request, report),
                 log=log,
                 export_ended=report.export_ended,
                 limits=limits,
@@ -232,20 +237,21 @@ class Run:
             with pipeline as results, context.shutdown.passed_to(pipeline.interrupt):
                 for result in report.each(results):
                     if isinstance(result, Delivery):
-                        if span := result.verification.summary.span:
-                            timezone_check.check(result.request.day, *span)
-                        day = reconciler.compare(result)
-                        _tell(output, day.doubt)
-                        if day.changed:
-                            yield DayRows(context, self._columns, result)
-                        if context.ledger:
-                            output.write_ledger(day.ledger_row)
-                        _tell(output, reconciler.settle(day))
+                        if (span := result.verification.summary.span) and not stream.windows.cut:
+                            timezone_check.check(result.request.window, *span)
+                        compared = reconciler.compare(result)
+                        _tell(output, compared.doubt)
+                        if compared.changed:
+                            yield WindowRows(context, self._columns, result)
+                        if context.ledger and compared.ledger_row is not None:
+                            output.write_ledger(compared.ledger_row)
+                        _tell(output, reconciler.settle(compared))
                         report.delivered(
                             result,
-                            day.summary.rows,
-                            changed=day.changed,
-                            revision=day.snapshot.revision,
+                            compared.summary.rows,
+                            outside=result.verification.outside,
+                            changed=compared.changed,
+                            revision=compared.snapshot.revision,
                             least_left=pipeline.last_create_in(),
                         )
                     else:
@@ -255,18 +261,19 @@ class Run:
         timezone_check.close()
         self._conclude(report, failures, left=plan.left)
 
-    def _announce(self, plan: Plan) -> Sequence[DueDay]:
-        """Tell what the run is about to do; return the days that it exports."""
+    def _announce(self, plan: Plan) -> Sequence[Window]:
+        """Tell what the run is about to do; return the windows that it exports."""
         context, log = self._context, self._context.log
         for remark in plan.remarks:
             log.info(remark)
-        if plan.due and context.single_export:
+        if plan.windows and context.single_export:
             # A connection test needs no more than one export to know.
-            day = max(plan.due)
-            log.info("Testing the key and the settings with one export, of %s", day.day)
-            return [day]
+            latest = max(plan.windows)
+            window = Window.single(latest.last, latest.reason)
+            log.info("Testing the key and the settings with one export, of %s", window)
+            return [window]
         log.info(plan.summary())
-        return plan.due
+        return plan.windows
 
     def _conclude(self, report: Report, failures: Sequence[Failure[ExportRequest[Any]]], *, left: int) -> None:
         """Tell how the run went.
@@ -287,6 +294,13 @@ class Run:
             self._context.log.info("The key and the settings work")
         else:
             report.ended(left)
+
+
+def _halves(request: ExportRequest[Any], report: Report) -> Sequence[ExportRequest[Any]]:
+    """Return the requests that take the place of one whose window is too large; none for a single day."""
+    halves = [dataclasses.replace(request, window=half) for half in request.window.halves()]
+    report.split(max(len(halves) - 1, 0))
+    return halves
 
 
 def _tell(output: Output, state: Mapping[str, object] | None) -> None:

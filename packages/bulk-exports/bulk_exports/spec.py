@@ -10,10 +10,11 @@ from typing_extensions import override
 from bulk_exports.fields import Field, Measures, json_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
-    from datetime import date
+    from collections.abc import Callable, Collection, Iterator, Mapping
+    from datetime import date, datetime
 
     from bulk_exports.files.format import Format
+    from bulk_exports.windows.windows import Window
 
 
 class Query(Protocol):
@@ -38,17 +39,25 @@ class ExportRequest(Generic[QueryT]):
     """What one export is asked for: a query, for one window.
 
     Attributes:
-        day: The window: a calendar day in the vendor's timezone.
+        window: The days, in the vendor's timezone.
         query: Columns and filters.
+        planned_at: The moment at which the run was planned, the same for all of its requests: an open window is asked
+            for up to it, and not up to whenever its turn comes.
     """
 
-    day: date
+    window: Window
     query: QueryT = dataclasses.field(compare=False)
+    planned_at: datetime = dataclasses.field(compare=False)
+
+    @property
+    def day(self) -> date:
+        """The first day, which is the only one where a stream exports a day at a time."""
+        return self.window.first
 
     @override
     def __str__(self) -> str:
-        """Return the day, which is how people name an export."""
-        return self.day.isoformat()
+        """Return the days, which is how people name an export."""
+        return str(self.window)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,36 +74,77 @@ class Ledger:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Windows:
+    """How a stream's days are asked for.
+
+    Attributes:
+        max_days: How many days an export covers at most.
+        rows_move: Whether a row goes to a later window when it changes, as it does where windows are cut by the time of
+            the last change. Windows are then written from the oldest to the newest, so that what is newer stays.
+        cut: Whether the vendor may also send rows just outside of a window, its bounds being vague: they are left out
+            by `Measures.time`, and counted. Otherwise such a row means that it is another window's file.
+    """
+
+    max_days: int = 1
+    rows_move: bool = False
+    cut: bool = False
+
+
+class DeclarationError(ValueError):
+    """A vendor's declaration of a stream contradicts itself. For its developer: it is found when the tap starts."""
+
+    def __init__(self, stream: str, rule: str) -> None:
+        super().__init__(f"The declaration of the stream `{stream}` contradicts itself: {rule}")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class ExportStream:
     """A stream whose rows come in exports, one for each window.
+
+    A stream with a ledger *reconciles*: the ledger says which version of each day is true, and rows carry day and
+    version. A stream without one is merely kept up to date by its key.
 
     Attributes:
         name: Name of the stream.
         vendor: What people call the vendor.
         fields: All columns, in the order in which they are declared.
+        left_out: Columns that it may have, too, but that the settings leave out. Measures may be among them.
         key: The columns whose values no two rows share.
-        window_field: The column that says which window a row came from; the replication key.
-        version_field: The column that names what the window held; with both the ledger is joined.
+        window_field: The column that says which day a row came from; None without a ledger.
+        version_field: The column that names what the day held; with both the ledger is joined.
         measures: Columns that mean something everywhere.
-        ledger: The stream that says which version of a window is true.
+        windows: How the days are asked for.
+        ledger: The stream that says which version of a day is true.
         query: Makes the query from the names of the selected columns.
-        in_order: Puts names of columns into an order that is always the same, whatever a catalog did to it.
+        in_order: Puts names of columns into an order that is always the same, whatever a catalog did to it. None for
+            the order in which they are declared.
         creates_per_minute: How many exports may be created a minute, as the vendor documents it.
         format: How the files of its exports are written; None for NDJSON.
+        selected_by_default: Whether the stream is exported unless somebody deselects it.
+
+    Raises:
+        DeclarationError: It contradicts itself; names stream and rule.
     """
 
     name: str
     vendor: str
     fields: tuple[Field, ...]
+    left_out: tuple[Field, ...] = ()
     key: tuple[str, ...]
-    window_field: Field
-    version_field: Field
-    measures: Measures
-    ledger: Ledger
+    window_field: Field | None = None
+    version_field: Field | None = None
+    measures: Measures = dataclasses.field(default_factory=Measures)
+    windows: Windows = dataclasses.field(default_factory=Windows)
+    ledger: Ledger | None = None
     query: Callable[[Collection[str]], Query]
-    in_order: Callable[[Collection[str]], list[str]]
-    creates_per_minute: int
+    in_order: Callable[[Collection[str]], list[str]] | None = None
+    creates_per_minute: float
     format: Format | None = None
+    selected_by_default: bool = True
+
+    def __post_init__(self) -> None:
+        for rule in _broken_rules(self):
+            raise DeclarationError(self.name, rule)
 
     @property
     def schema(self) -> dict[str, Any]:
@@ -102,6 +152,71 @@ class ExportStream:
         return json_schema(self.fields)
 
     @property
-    def own_columns(self) -> tuple[str, str]:
+    def own_columns(self) -> tuple[str, ...]:
         """The columns that do not come from the vendor, and with which the ledger is joined."""
-        return self.window_field.name, self.version_field.name
+        return tuple(field.name for field in (self.window_field, self.version_field) if field)
+
+    @property
+    def cursor(self) -> str:
+        """The column whose days STATE speaks of: that of the window or, without one, the time of a row."""
+        return self.window_field.name if self.window_field else str(self.measures.time)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names under which its rows are written: its own, and that of its ledger."""
+        return (self.name, self.ledger.name) if self.ledger else (self.name,)
+
+    def ordered(self, names: Collection[str]) -> list[str]:
+        """Return names of columns in the order that is always the same."""
+        if self.in_order:
+            return self.in_order(names)
+        places = {field.name: place for place, field in enumerate(self.fields)}
+        return sorted(names, key=lambda name: (places.get(name, len(places)), name))
+
+
+def _broken_rules(stream: ExportStream) -> Iterator[str]:
+    """Yield what a declaration contradicts itself in."""
+    names = [field.name for field in stream.fields]
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        yield f"the column `{repeated[0]}` is declared twice"
+    if not stream.key:
+        yield "it has no key"
+    for name in (*stream.key, *stream.own_columns):
+        if name not in names:
+            yield f"the column `{name}` of the key, or of the ledger, is not among its fields"
+    yield from _of_measures(stream)
+    if stream.windows.max_days < 1:
+        yield f"a window has at least one day, not {stream.windows.max_days}"
+    if stream.creates_per_minute <= 0:
+        yield f"{stream.creates_per_minute} exports a minute are none"
+    yield from _of_ledger(stream)
+
+
+def _of_measures(stream: ExportStream) -> Iterator[str]:
+    kinds = {field.name: field.kind for field in (*stream.fields, *stream.left_out)}
+    wanted = {"key": stream.measures.key, "time": stream.measures.time, "amount": stream.measures.amount}
+    for what, name in wanted.items():
+        if name is None:
+            continue
+        if name not in kinds:
+            yield f"the measure `{what}` names the column `{name}`, which is not among its fields"
+        elif kinds[name] != (kind := {"time": "timestamp", "amount": "number"}.get(what, kinds[name])):
+            yield f"the measure `{what}` names the column `{name}`, which is no {kind} but a {kinds[name]}"
+    if stream.windows.cut and stream.measures.time is None:
+        yield "its windows are cut by `measures.time`, which it lacks"
+
+
+def _of_ledger(stream: ExportStream) -> Iterator[str]:
+    fields = len(stream.own_columns)
+    if stream.ledger is None:
+        if fields:
+            yield "a window field and a version field are of no use without a ledger"
+        if stream.measures.time is None:
+            yield "without a ledger STATE speaks of the days of `measures.time`, which it lacks"
+        return
+    if fields < len(("window_field", "version_field")):
+        yield "a ledger is joined by a window field and a version field, and it lacks one of them"
+    if stream.measures.time is None:
+        yield "a ledger tells the first and the last `measures.time` of a day, which it lacks"
+    if stream.windows.max_days > 1:
+        yield f"a ledger speaks of single days, but its windows have up to {stream.windows.max_days}"

@@ -62,7 +62,7 @@ def configured(catalog: object, streams: Sequence[ExportStream]) -> dict[str, Co
             "The file given with --catalog is no configured catalog: it must hold an object with `streams`, each of "
             "them with a `stream` that has a `name`. Discover the streams again, and choose among them"
         ) from None
-    known = [name for stream in streams for name in (stream.name, stream.ledger.name)]
+    known = [name for stream in streams for name in stream.names]
     if unknown := sorted(chosen.keys() - set(known)):
         raise CatalogError(
             f"The configured catalog names streams that there are not: {', '.join(unknown)}. There are: "
@@ -81,9 +81,9 @@ def chosen_columns(stream: ExportStream, chosen: ConfiguredStream | None) -> dic
 
 
 def _entries(stream: ExportStream) -> Iterator[dict[str, Any]]:
-    cursor = stream.window_field.name
-    yield _entry(stream.name, stream.schema, stream.key, cursor)
-    yield _entry(stream.ledger.name, json_schema(ledger_fields(stream)), (cursor,), cursor)
+    yield _entry(stream.name, stream.schema, stream.key, stream.cursor)
+    if stream.ledger:
+        yield _entry(stream.ledger.name, json_schema(ledger_fields(stream)), (stream.cursor,), stream.cursor)
 
 
 def _entry(name: str, schema: Mapping[str, Any], key: Sequence[str], cursor: str) -> dict[str, Any]:

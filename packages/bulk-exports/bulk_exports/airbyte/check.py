@@ -16,6 +16,7 @@ from bulk_exports.errors import TapError
 from bulk_exports.reading import SettingsError
 from bulk_exports.spec import ExportRequest
 from bulk_exports.windows import dates
+from bulk_exports.windows.windows import Window
 
 if TYPE_CHECKING:
     import logging
@@ -44,7 +45,7 @@ def problem_with(
         stream = source.export_streams(settings)[0]
         wanted = settings.wanted(now)
         day = wanted[1] if wanted else dates.last_closed_day(now, settings.timezone)
-        request = ExportRequest(day, stream.query(stream.in_order(stream.schema["properties"])))
+        request = ExportRequest(Window.single(day), stream.query(stream.ordered(stream.schema["properties"])), now)
         limits = dataclasses.replace(environment.limits or Limits(), read_seconds=ANSWER_SECONDS)
         clock = environment.clock or SystemClock()
         with source.connect(settings, clock, limits, log, environment.now) as vendor:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from bulk_exports.airbyte.source import Source
     from bulk_exports.environment import Environment
     from bulk_exports.outputs.airbyte import AirbyteWriter
-    from bulk_exports.run import DayRows
+    from bulk_exports.run import WindowRows
     from bulk_exports.shutdown import Shutdown
     from bulk_exports.spec import ExportStream
 
@@ -72,7 +72,7 @@ class Sync:
         states = states_by_stream(self.state)
         errors = []
         for declared in streams:
-            names = [name for name in (declared.name, declared.ledger.name) if name in chosen]
+            names = [name for name in declared.names if name in chosen]
             if names:
                 output = _StreamOutput(declared, {name: chosen[name] for name in names}, writer)
                 try:
@@ -90,7 +90,7 @@ class Sync:
     ) -> None:
         wanted = settings.wanted(self.environment.now())
         start = wanted[0] if wanted else date.max
-        known = remembered(output.chosen, states, start=start, replication_key=declared.window_field.name)
+        known = remembered(output.chosen, states, start=start, replication_key=declared.cursor)
         output.run = known.run + 1
         run = Run(
             RunContext(
@@ -98,7 +98,7 @@ class Sync:
                 settings=settings,
                 columns=chosen_columns(declared, output.chosen.get(declared.name)),
                 state=known.bookmark.to_state(),
-                ledger=declared.ledger.name in output.chosen,
+                ledger=declared.ledger is not None and declared.ledger.name in output.chosen,
                 connect=lambda clock, limits, log: self.source.connect(
                     settings, clock, limits, log, self.environment.now
                 ),
@@ -108,7 +108,7 @@ class Sync:
                 metrics_log=_NOBODY,
             )
         )
-        output.write_days(run.days(output))
+        output.write_windows(run.windows(output))
 
 
 class _StreamOutput:
@@ -139,21 +139,22 @@ class _StreamOutput:
         if kind is None or (issubclass(kind, Exception) and not issubclass(kind, BrokenPipeError)):
             self._tell(list(self.chosen), "INCOMPLETE" if kind else "COMPLETE")
 
-    def write_days(self, days: Iterator[DayRows]) -> None:
-        """Write the rows of each day. Where only the ledger was chosen they are proven, and not written."""
+    def write_windows(self, windows: Iterator[WindowRows]) -> None:
+        """Write the rows of each window. Where only the ledger was chosen they are proven, and not written."""
         name = self._declared.name
-        for day in days:
+        for window in windows:
             if name in self.chosen:
-                for records in day.blocks():
+                for records in window.blocks():
                     if records.count:
                         self._runs(name)
                         self._writer.write_records(name, records)
 
     def write_ledger(self, row: Mapping[str, Any]) -> None:
         """Write the ledger row of a day."""
-        self._touched = self._touched.with_delivered(dates.parse_day(row[self._declared.window_field.name]))
-        self._runs(self._declared.ledger.name)
-        self._writer.write_record(self._declared.ledger.name, row)
+        _, ledger = self._declared.names
+        self._touched = self._touched.with_delivered(dates.parse_day(row[self._declared.cursor]))
+        self._runs(ledger)
+        self._writer.write_record(ledger, row)
 
     def write_state(self, bookmark: Mapping[str, object]) -> None:
         """Write the STATE of each chosen stream."""
@@ -162,7 +163,7 @@ class _StreamOutput:
                 bookmark,
                 run=self.run,
                 touched=self._touched,
-                cursor=self._declared.window_field.name,
+                cursor=self._declared.cursor,
                 generation=stream.generation,
             )
             self._writer.write_state(name, state)

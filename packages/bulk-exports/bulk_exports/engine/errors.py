@@ -6,6 +6,7 @@
     ├── of one request: it is tried in another way, or fails, and the others go on
     │   ├── UnknownJobError        the vendor does not know the job
     │   ├── LinkExpiredError       the link is not honoured (any more)
+    │   ├── WindowTooLargeError    the vendor does not export so much at a time
     │   ├── InvalidAnswerError     the vendor contradicts itself
     │   ├── CorruptFileError       the file is not what the vendor wrote
     │   └── InvalidRowsError       the file is whole, its rows cannot be taken
@@ -70,6 +71,10 @@ class UnknownJobError(ExportError):
 
 class LinkExpiredError(ExportError):
     """The file store does not honour the link (any more); a fresh one is needed."""
+
+
+class WindowTooLargeError(ExportError):
+    """The vendor does not export so many days, or rows, at a time: smaller windows are asked for instead."""
 
 
 class InvalidAnswerError(ExportError):

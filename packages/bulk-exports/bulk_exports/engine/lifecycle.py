@@ -24,6 +24,7 @@ from bulk_exports.engine.errors import (
     StoppingError,
     UnavailableError,
     UnknownJobError,
+    WindowTooLargeError,
 )
 from bulk_exports.engine.polling import PollRhythm
 from bulk_exports.engine.vendor import Delivery, Failure, JobState, JobStatus, Link, RequestT, VerificationT
@@ -45,6 +46,9 @@ PATIENCE_WITH_UNKNOWN_WORDS_SECONDS: Final = 10 * 60.0
 MAX_BACKOFF_SECONDS: Final = 60.0
 PROGRESS_BYTES: Final = 1024 * 1024
 """A download that broke off is making progress if it brought so much more of the file."""
+
+FAILURES_BEFORE_SPLIT: Final = 2
+"""Exports of a window that the vendor fails, or does not finish, before smaller windows are tried."""
 
 _HAS_A_REMEDY: Final = (UnknownJobError, LinkExpiredError, CorruptFileError, InvalidRowsError)
 """Errors of one request that are looked at by stage; any other that does not stop the run fails its request."""
@@ -187,17 +191,19 @@ class Lifecycle(Generic[RequestT, VerificationT]):
         export_ended: See `bulk_exports.engine.pipeline.Pipeline`.
         jitter: Turns the longest delay before a retry into the one that is waited.
         allowed_at: Tells when the rate limits let a request take the step of its stage; infinity if they cannot know.
+        split: Returns the smaller requests that take the place of one that is too large; none if there are none.
     """
 
     def __init__(
         self,
-        tasks: Sequence[Task[RequestT, VerificationT]],
+        tasks: list[Task[RequestT, VerificationT]],
         *,
         limits: Limits,
         log: logging.Logger,
         export_ended: Callable[[RequestT, float, bool], None],
         jitter: Callable[[float], float],
         allowed_at: Callable[[Stage, float], float],
+        split: Callable[[RequestT], Sequence[RequestT]],
     ) -> None:
         self._tasks = tasks
         self._limits = limits
@@ -205,6 +211,7 @@ class Lifecycle(Generic[RequestT, VerificationT]):
         self._export_ended = export_ended
         self._jitter = jitter
         self._allowed_at = allowed_at
+        self._split = split
         self._rhythm = PollRhythm()
         self._lost_in_a_row: collections.Counter[Stage] = collections.Counter()
 
@@ -217,6 +224,8 @@ class Lifecycle(Generic[RequestT, VerificationT]):
             isinstance(outcome, StoppingError) or not isinstance(outcome, Exception)
         ):
             raise outcome
+        if isinstance(outcome, WindowTooLargeError) and self._replaced_by_smaller(task, str(outcome)):
+            return
         if isinstance(outcome, Exception) and not isinstance(outcome, _HAS_A_REMEDY):
             self._fail(task, str(outcome) if isinstance(outcome, ExportError) else _unexpected(outcome))
             return
@@ -252,12 +261,14 @@ class Lifecycle(Generic[RequestT, VerificationT]):
             return
         task.attempt.unknown_words_since = None
         if outcome.state is JobState.FAILED:
-            self._export_again(task, now, f"the export ended as '{outcome.word}': {outcome.message}")
+            reason = f"the export ended as '{outcome.word}': {outcome.message}"
+            self._export_again(task, now, reason, of_its_size=True)
         elif outcome.state is JobState.READY:
             self._ready(task, now, outcome.links)
         elif age >= self._limits.export_seconds:
             # How long it really took to find out: the machine may have slept since it was last asked for.
-            self._export_again(task, now, f"the export was still '{outcome.word}' after {_minutes(age)}")
+            reason = f"the export was still '{outcome.word}' after {_minutes(age)}"
+            self._export_again(task, now, reason, of_its_size=True)
         else:
             self._poll_again(task, now)
 
@@ -383,15 +394,37 @@ class Lifecycle(Generic[RequestT, VerificationT]):
                 if other.stage <= stage and not other.busy:
                     self._fail(other, f"skipped: {MAX_LOST_IN_A_ROW} exports in a row failed the same way: {reason}")
 
-    def _export_again(self, task: Task[RequestT, VerificationT], now: float, reason: str) -> None:
+    def _export_again(
+        self, task: Task[RequestT, VerificationT], now: float, reason: str, *, of_its_size: bool = False
+    ) -> None:
+        """Create another export, or fail.
+
+        Args:
+            task: The request.
+            now: The present moment.
+            reason: What went wrong.
+            of_its_size: Whether it may be that the window is too large.
+        """
         if task.attempt.ready_at is None:
             self._export_ended(task.request, now - task.attempt.created_at, False)
         task.drop_files()
+        if of_its_size and task.exports >= FAILURES_BEFORE_SPLIT and self._replaced_by_smaller(task, reason):
+            return
         if task.exports >= MAX_EXPORTS_PER_REQUEST:
             self._fail(task, f"{reason} (export {task.exports} of {MAX_EXPORTS_PER_REQUEST})")
             return
         self._log.warning("%s: %s; creating another export", task.request, reason)
         task.needs(Stage.CREATE, now)
+
+    def _replaced_by_smaller(self, task: Task[RequestT, VerificationT], reason: str) -> bool:
+        """Put smaller requests in the place of one, if there are any."""
+        parts = self._split(task.request)
+        if not parts:
+            return False
+        self._log.warning("%s: %s; asking for %s instead", task.request, reason, " and ".join(map(str, parts)))
+        place = self._tasks.index(task)
+        self._tasks[place : place + 1] = map(Task, parts)
+        return True
 
     def _fail(self, task: Task[RequestT, VerificationT], reason: str) -> None:
         self._log.error("%s is not delivered: %s", task.request, reason)

@@ -55,6 +55,10 @@ class _Stop:
     """The consumer wants no more results."""
 
 
+class _End:
+    """There are no more results."""
+
+
 class Pipeline(Generic[RequestT, VerificationT]):
     """Fulfils requests, several at once, and hands the results over in the order of the requests.
 
@@ -75,6 +79,8 @@ class Pipeline(Generic[RequestT, VerificationT]):
         limits: How much, and how long.
         clock: Time.
         jitter: Turns the longest delay before a retry into the one that is waited.
+        split: Returns the smaller requests that take the place of one that the vendor finds too large, or fails again
+            and again; none for one that cannot be smaller.
     """
 
     def __init__(
@@ -84,10 +90,11 @@ class Pipeline(Generic[RequestT, VerificationT]):
         *,
         verify: Callable[[RequestT, tuple[IO[bytes], ...]], VerificationT],
         log: logging.Logger,
-        export_ended: Callable[[RequestT, float, bool], None] = lambda _order, _seconds, _ready: None,
+        export_ended: Callable[[RequestT, float, bool], None] = lambda _request, _seconds, _ready: None,
         limits: Limits = USUAL_LIMITS,
         clock: Clock | None = None,
         jitter: Callable[[float], float] = backoff.full_jitter,
+        split: Callable[[RequestT], Sequence[RequestT]] = lambda _request: (),
     ) -> None:
         self._vendor = vendor
         self._verify = verify
@@ -103,14 +110,13 @@ class Pipeline(Generic[RequestT, VerificationT]):
             export_ended=export_ended,
             jitter=jitter,
             allowed_at=self._allowed_at,
+            split=split,
         )
         self._handed_over = 0
         self._taken = 0
         self._stopped = threading.Event()
         self._inbox: queue.SimpleQueue[_Answer | _Taken | _Stop] = queue.SimpleQueue()
-        self._outbox: queue.SimpleQueue[Delivery[RequestT, VerificationT] | Failure[RequestT] | BaseException] = (
-            queue.SimpleQueue()
-        )
+        self._outbox: queue.SimpleQueue[Task[RequestT, VerificationT] | BaseException | _End] = queue.SimpleQueue()
         self._coordinator = threading.Thread(target=self._coordinate, name="exports", daemon=True)
 
     # What the consumer sees
@@ -136,16 +142,15 @@ class Pipeline(Generic[RequestT, VerificationT]):
         self._session.close()
 
     def __iter__(self) -> Iterator[Delivery[RequestT, VerificationT] | Failure[RequestT]]:
-        for task in self._tasks:
-            result = self._outbox.get()
-            if isinstance(result, BaseException):
-                raise result
+        while not isinstance(task := self._outbox.get(), _End):
+            if isinstance(task, BaseException):
+                raise task
             try:
-                yield result
+                if task.result is not None:
+                    yield task.result
             finally:
                 task.drop_files()
-                task.result = None
-                del result  # with the verification, and whatever it keeps on disk
+                task.result = None  # with the verification, and whatever it keeps on disk
                 self._inbox.put(_Taken())
 
     def last_create_in(self) -> float:
@@ -174,6 +179,7 @@ class Pipeline(Generic[RequestT, VerificationT]):
                     news.task.busy = False
                     self._lifecycle.advance(news.task, news.outcome, self._clock.now())
                     self._hand_over()
+            self._outbox.put(_End())
         except BaseException as error:  # noqa: BLE001 - it is raised again, where the consumer waits
             self._outbox.put(error)
 
@@ -266,8 +272,8 @@ class Pipeline(Generic[RequestT, VerificationT]):
 
     def _hand_over(self) -> None:
         while self._handed_over < len(self._tasks):
-            result = self._tasks[self._handed_over].result
-            if result is None:
+            task = self._tasks[self._handed_over]
+            if task.result is None:
                 return
-            self._outbox.put(result)
+            self._outbox.put(task)
             self._handed_over += 1

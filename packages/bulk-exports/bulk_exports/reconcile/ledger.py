@@ -35,7 +35,9 @@ _TIMEZONE: Final = Field("timezone", "string", "The setting of that name when th
 
 
 def ledger_fields(stream: ExportStream) -> tuple[Field, ...]:
-    """Return the columns of a stream's ledger."""
+    """Return the columns of a stream's ledger; none if it has no ledger."""
+    if not (stream.ledger and stream.window_field and stream.version_field):
+        return ()
     rows, measures, described = stream.name, stream.measures, dataclasses.replace
     amount = f"Exact sum of their `{measures.amount}`; null where `{measures.amount}` is not asked for."
     return (
@@ -74,8 +76,7 @@ def ledger_row(
     """
     measures = stream.measures
     return {
-        stream.window_field.name: day.isoformat(),
-        stream.version_field.name: summary.digest,
+        **dict(zip(stream.own_columns, (day.isoformat(), summary.digest), strict=True)),
         "row_count": summary.rows,
         **({f"{measures.amount}_total": summary.amount_total} if measures.amount else {}),
         f"first_{measures.time}": summary.first_time,
@@ -89,13 +90,13 @@ def ledger_row(
     }
 
 
-def change(day: date, before: DaySnapshot, summary: DaySummary, revision: int) -> str:
-    """Return in words how a day changed since it was last delivered."""
+def change(window: object, before: DaySnapshot, summary: DaySummary, revision: int) -> str:
+    """Return in words how a day, or a longer window, changed since it was last delivered."""
     parts = [f"{_grouped(before.row_count)} → {_grouped(summary.rows)} rows"]
     if before.amount_total is not None and summary.amount_total is not None:
         parts.append(f"amount {_grouped(before.amount_total)} → {_grouped(summary.amount_total)}")
     since = before.exported_at[:16].replace("T", " ")
-    return f"{day} changed since {since} UTC: {', '.join(parts)} (revision {revision})"
+    return f"{window} changed since {since} UTC: {', '.join(parts)} (revision {revision})"
 
 
 def _grouped(number: int | Decimal) -> str:

@@ -6,7 +6,7 @@ Where an API does not tell in which zone it cuts days, the zone is a setting, an
 from __future__ import annotations
 
 import dataclasses
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from typing_extensions import Self, override
@@ -18,6 +18,8 @@ from bulk_exports.windows import dates
 if TYPE_CHECKING:
     import logging
     from zoneinfo import ZoneInfo
+
+    from bulk_exports.windows.windows import Window
 
 _QUARTER: Final = timedelta(minutes=15)
 """All offsets in use are multiples of it."""
@@ -46,10 +48,10 @@ class UtcOffsetRange:
     high: timedelta = _EAST + _QUARTER
 
     @classmethod
-    def of_day(cls, day: date, first: datetime, last: datetime) -> Self:
-        """Return the offsets at which ``first`` and ``last`` (UTC) both belong to ``day``."""
-        midnight = datetime.combine(day, time.min, timezone.utc)
-        return cls(max(midnight - first, _WEST), min(midnight + timedelta(days=1) - last, _EAST + _QUARTER))
+    def of_window(cls, window: Window, first: datetime, last: datetime) -> Self:
+        """Return the offsets at which ``first`` and ``last`` (UTC) both belong to a window."""
+        begin, end = _midnights(window)
+        return cls(max(begin - first, _WEST), min(end - last, _EAST + _QUARTER))
 
     def narrowed(self, other: UtcOffsetRange) -> UtcOffsetRange:
         """Return the offsets in both ranges; where there is none (the clocks were changed), the other one."""
@@ -96,16 +98,16 @@ class TimezoneCheck:
         self._shown = UtcOffsetRange()
         self._days = 0
 
-    def check(self, day: date, first: datetime, last: datetime) -> None:
-        """Take note of a day's first and last event (UTC), before a row of it is written.
+    def check(self, window: Window, first: datetime, last: datetime) -> None:
+        """Take note of a window's first and last event (UTC), before a row of it is written.
 
         Raises:
-            WrongTimezoneError: They do not lie within the day; names the offset that the data show and the setting.
+            WrongTimezoneError: They do not lie within it; names the offset that the data show and the setting.
         """
         if self._zone is not None:
-            self._check_bounds(day, self._zone, first, last)
+            self._check_bounds(window, self._zone, first, last)
             return
-        self._shown = self._shown.narrowed(UtcOffsetRange.of_day(day, first, last))
+        self._shown = self._shown.narrowed(UtcOffsetRange.of_window(window, first, last))
         self._days += 1
         if self._days == ENOUGH_DAYS:
             self._log.info(suggestion(self._shown))
@@ -115,30 +117,37 @@ class TimezoneCheck:
         if 0 < self._days < ENOUGH_DAYS:
             self._log.info(suggestion(self._shown))
 
-    def _check_bounds(self, day: date, zone: ZoneInfo, first: datetime, last: datetime) -> None:
-        begin, end = dates.day_bounds(day, zone)
+    def _check_bounds(self, window: Window, zone: ZoneInfo, first: datetime, last: datetime) -> None:
+        begin, end = dates.window_bounds(window.first, window.last, zone)
         if begin <= first and last < end:
             return
+        what = "the day lasts" if len(window) == 1 else "these days last"
         raise WrongTimezoneError(
-            f"The setting `timezone` ({zone.key}) does not agree with {self._vendor}: its events of {day} happened "
-            f"from {moment(first)} to {moment(last)}, but the day lasts from {moment(begin)} to {moment(end)} there. "
-            f"The data show {UtcOffsetRange.of_day(day, first, last)}. Set `timezone` to what the {self._vendor} app "
-            "shows for the Space, or remove it. Nothing of that day was written"
+            f"The setting `timezone` ({zone.key}) does not agree with {self._vendor}: its events of {window} happened "
+            f"from {moment(first)} to {moment(last)}, but {what} from {moment(begin)} to {moment(end)} there. "
+            f"The data show {UtcOffsetRange.of_window(window, first, last)}. Set `timezone` to what the {self._vendor} "
+            "app shows for the Space, or remove it. Nothing of that day was written"
         )
 
 
-def check_anywhere(day: date, first: datetime, last: datetime) -> None:
-    """Check that a day's first and last event (UTC) can lie within the day somewhere on Earth, each for itself.
+def check_anywhere(window: Window, first: datetime, last: datetime) -> None:
+    """Check that a window's first and last event (UTC) can lie within it somewhere on Earth, each for itself.
 
     Raises:
-        InvalidRowsError: They cannot: this is another day's file.
+        InvalidRowsError: They cannot: this is another window's file.
     """
-    midnight = datetime.combine(day, time.min, timezone.utc)
-    if midnight - _EAST <= first and last < midnight + timedelta(days=1) - _WEST:
+    begin, end = _midnights(window)
+    if begin - _EAST <= first and last < end - _WEST:
         return
+    which = "that day" if len(window) == 1 else "those days"
     raise InvalidRowsError(
-        f"its events happened from {moment(first)} to {moment(last)}, which is not that day in any time zone"
+        f"its events happened from {moment(first)} to {moment(last)}, which is not {which} in any time zone"
     )
+
+
+def _midnights(window: Window) -> tuple[datetime, datetime]:
+    """Return when a window begins and ends in UTC."""
+    return dates.window_bounds(window.first, window.last, timezone.utc)
 
 
 def suggestion(shown: UtcOffsetRange) -> str:

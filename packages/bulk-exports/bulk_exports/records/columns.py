@@ -88,6 +88,10 @@ class Columns:
         for name in itertools.islice(names, max(MAX_UNKNOWN_NAMED - len(self.unknown), 0)):
             self.unknown.add(name[:MAX_NAME])
 
+    def named(self, name: str | None) -> Column | None:
+        """Return the column of this name, if there is one."""
+        return next((column for column in self.all if column.name == name), None)
+
     def holds(self, name: str | None, kind: Kind) -> bool:
         """Tell whether there is such a column with values of this kind."""
         return any(column.name == name and column.kind == kind for column in self.all)

@@ -52,6 +52,7 @@ class Verification:
         verbatim: Whether each line is the record as it stands, but for integers that become text.
         keys: A hash of each row's `Measures.key`, if they were wanted and are not too many.
         converted: The rows as lines, where the files do not hold them so.
+        outside: How many rows were left out because they lie outside of the window.
     """
 
     summary: DaySummary
@@ -59,6 +60,7 @@ class Verification:
     verbatim: bool = False
     keys: array[int] | None = None
     converted: RowSpool | None = None
+    outside: int = 0
 
     def lines_of(self, files: Sequence[IO[bytes]]) -> Sequence[IO[bytes]]:
         """Return files of lines with the rows of these files."""

@@ -53,14 +53,15 @@ class SingerExportStream(Stream):
         self.tap = tap
         self.declared = declared
         self.primary_keys = declared.key
-        self.replication_key = declared.window_field.name
+        self.replication_key = declared.cursor
+        self.selected_by_default = declared.selected_by_default
 
     @property
     @override
     def metadata(self) -> MetadataMapping:
         """The catalog's metadata. With its version column the ledger is joined, so no selection rule may drop it."""
         metadata = super().metadata
-        if self._tap_input_catalog is None:
+        if self._tap_input_catalog is None and self.declared.version_field:
             metadata["properties", self.declared.version_field.name].inclusion = Metadata.InclusionType.AUTOMATIC
         return metadata
 
@@ -71,15 +72,15 @@ class SingerExportStream(Stream):
 
     @override
     def get_records(self, context: Context | None) -> Iterator[Record]:
-        """Write the rows of every due day, in order of the days, or have the SDK do it; STATE follows each day."""
+        """Write the rows of every window that is due, in order, or have the SDK do it; STATE follows each window."""
         writer = self._block_writer
-        with self.tap.ledger_of(self.declared).counted():
-            for day in self.begin_run().days(self):
+        with self._ledger_counted():
+            for window in self.begin_run().windows(self):
                 if writer is None:
                     # A connection test has seen enough; with another row the SDK would count it as failed.
-                    yield from itertools.islice(day.rows(), self.ABORT_AT_RECORD_COUNT)
+                    yield from itertools.islice(window.rows(), self.ABORT_AT_RECORD_COUNT)
                     continue
-                for records in day.blocks():
+                for records in window.blocks():
                     writer.write_records(self.name, records)
                     self._records.increment(records.count)
 
@@ -87,7 +88,7 @@ class SingerExportStream(Stream):
     def get_batches(
         self, batch_config: BatchConfig, context: Context | None = None
     ) -> Iterator[tuple[BaseBatchFileEncoding, list[str]]]:
-        """Write the rows of every due day to files, in order of the days; STATE follows each day's files.
+        """Write the rows of every window that is due to files, in order; STATE follows the files of each window.
 
         Raises:
             ConfigValidationError: The configuration asks for files that cannot be written.
@@ -101,10 +102,9 @@ class SingerExportStream(Stream):
             )
             raise ConfigValidationError(words, errors=[words])
         folder = BatchFolder(batch_config)
-        ledger = self.tap.ledger_of(self.declared)
-        with self.get_record_counter() as counter, self.get_sync_timer(), ledger.counted():
-            for day in self.begin_run().days(self):
-                for url, rows in day.files(folder):
+        with self.get_record_counter() as counter, self.get_sync_timer(), self._ledger_counted():
+            for window in self.begin_run().windows(self):
+                for url, rows in window.files(folder):
                     counter.increment(rows)
                     yield batch_config.encoding, [url]
 
@@ -147,14 +147,14 @@ class SingerExportStream(Stream):
         """Begin a run: here its machinery is loaded, which ``--version``, ``--discover`` and ``--about`` do without."""
         from bulk_exports.run import Run, RunContext  # noqa: PLC0415 - what it imports takes longer to load than they run
 
-        tap = self.tap
+        tap, ledger = self.tap, self.tap.ledger_of(self.declared)
         return Run(
             RunContext(
                 stream=self.declared,
                 settings=tap.settings,
                 columns=self.selected_columns,
                 state=self.stream_state,
-                ledger=tap.ledger_of(self.declared).selected,
+                ledger=ledger is not None and ledger.selected,
                 single_export=self.ABORT_AT_RECORD_COUNT is not None,
                 connect=tap.connect,
                 environment=tap.environment,
@@ -166,7 +166,12 @@ class SingerExportStream(Stream):
 
     def write_ledger(self, row: Mapping[str, Any]) -> None:
         """Write the ledger row of a day."""
-        self.tap.ledger_of(self.declared).write(dict(row))
+        if ledger := self.tap.ledger_of(self.declared):
+            ledger.write(dict(row))
+
+    def _ledger_counted(self) -> contextlib.AbstractContextManager[None]:
+        ledger = self.tap.ledger_of(self.declared)
+        return ledger.counted() if ledger else contextlib.nullcontext()
 
     def write_state(self, bookmark: Mapping[str, object]) -> None:
         """Write a STATE that marks a day delivered, or in doubt: the one place where STATE moves."""
@@ -195,11 +200,12 @@ class LedgerStream(Stream):
     """
 
     def __init__(self, tap: ExportTap, declared: ExportStream) -> None:
-        super().__init__(tap, schema=json_schema(ledger_fields(declared)), name=declared.ledger.name)
+        _, name = declared.names
+        super().__init__(tap, schema=json_schema(ledger_fields(declared)), name=name)
         self.tap = tap
         self._rows = declared.name
-        self.primary_keys = (declared.window_field.name,)
-        self.replication_key = declared.window_field.name
+        self.primary_keys = (declared.cursor,)
+        self.replication_key = declared.cursor
         self._written = _LateCounter(metrics.Metric.RECORD_COUNT, {metrics.Tag.STREAM: self.name})
 
     @override

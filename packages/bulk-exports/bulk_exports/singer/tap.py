@@ -117,11 +117,16 @@ class ExportTap(Tap):
     def discover_streams(self) -> list[Stream]:
         # The schema follows the settings, but nobody needs a key to look at it.
         declared = self.export_streams(self.read_settings({**self.discovery_config, **self.config}))
-        return [face(self, stream) for stream in declared for face in (LedgerStream, SingerExportStream)]
+        streams: list[Stream] = []
+        for stream in declared:
+            if stream.ledger:
+                streams.append(LedgerStream(self, stream))
+            streams.append(SingerExportStream(self, stream))
+        return streams
 
-    def ledger_of(self, declared: ExportStream) -> LedgerStream:
-        """Return the stream that says which version of a window is true."""
-        return cast("LedgerStream", self.streams[declared.ledger.name])
+    def ledger_of(self, declared: ExportStream) -> LedgerStream | None:
+        """Return the stream that says which version of a day is true, if there is one."""
+        return cast("LedgerStream", self.streams[declared.ledger.name]) if declared.ledger else None
 
     @override
     def load_state(self, state: dict[str, Any]) -> None:

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
 from typing_extensions import Self
@@ -27,36 +28,44 @@ from typing_extensions import Self
 from bulk_exports.exact_numbers import EXACT
 from bulk_exports.windows import dates
 from bulk_exports.windows.delivered import DeliveredDays, MalformedStateError
+from bulk_exports.windows.windows import delivered_with
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-    from datetime import date
+    from collections.abc import Collection, Iterator
     from decimal import Decimal
 
+    from bulk_exports.windows.windows import Window
+
 _MAX_WHOLE_DIGITS: Final = 40
+_MAX_DAYS: Final = 1_000
+"""No vendor exports more at a time."""
+_MAX_NAME: Final = 200
+"""Characters of a vendor's name of a job."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DaySnapshot:
-    """What was delivered of one day.
+    """What was delivered of one window.
 
     Attributes:
-        export_id: The export whose rows the target holds.
+        export_id: The export whose rows the target holds, by the vendor's name of it.
         digest: Names the content, and is on each of its rows; see `bulk_exports.records.digest`.
         lines_digest: Of the lines of the file that was looked at last.
         row_count: How many rows.
         amount_total: Sum of their amounts; None where ``amount`` is not asked for.
         exported_at: When that export was taken, RFC 3339 in UTC.
         revision: 1, and one more each time the content was found changed.
+        days: How many days the window has.
     """
 
-    export_id: int
+    export_id: int | str
     digest: str
     lines_digest: str
     row_count: int
     amount_total: Decimal | None
     exported_at: str
     revision: int
+    days: int = 1
 
     @classmethod
     def from_state(cls, found: object, key: str) -> Self:
@@ -69,17 +78,19 @@ class DaySnapshot:
         try:
             digest, lines_digest, total = values["digest"], values["lines_digest"], values["amount_total"]
             snapshot = cls(
-                export_id=_whole(values["export_id"]),
+                export_id=job_name(values["export_id"]),
                 digest=digest,
                 lines_digest=lines_digest,
                 row_count=_whole(values["row_count"]),
                 amount_total=None if total is None else EXACT.create_decimal(str(total)),
                 exported_at=values["exported_at"],
                 revision=_whole(values["revision"]),
+                days=_whole(values.get("days", 1)),
             )
             dates.parse_day(snapshot.exported_at)
             texts = isinstance(digest, str) and isinstance(lines_digest, str)
-            if texts and (snapshot.amount_total is None or snapshot.amount_total.is_finite()):
+            finite = snapshot.amount_total is None or snapshot.amount_total.is_finite()
+            if texts and finite and 0 < snapshot.days <= _MAX_DAYS:
                 return snapshot
         except (KeyError, TypeError, ValueError, ArithmeticError):
             pass
@@ -88,7 +99,10 @@ class DaySnapshot:
     def to_state(self) -> dict[str, object]:
         """Return it as it is written to STATE."""
         total = None if self.amount_total is None else str(self.amount_total)
-        return {**dataclasses.asdict(self), "amount_total": total}
+        state = {**dataclasses.asdict(self), "amount_total": total}
+        if self.days == 1:
+            del state["days"]
+        return state
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,7 +114,7 @@ class Bookmark:
         delivered: The delivered days.
         since: First day of the range that was wanted when the stream began; None before the first delivery.
         request: What the vendor was asked for; None where STATE does not say so.
-        snapshots: What the latest days held.
+        snapshots: What the latest windows held, by the first day of each.
         rewrite: Delivered days that must be exported and written again, whatever they hold.
     """
 
@@ -137,7 +151,11 @@ class Bookmark:
             delivered,
             delivered.first if since is None else _day(since, "since"),
             request or None,
-            {day: snapshot for day, snapshot in found_snapshots.items() if day in delivered},
+            {
+                day: snapshot
+                for day, snapshot in found_snapshots.items()
+                if all(each in delivered for each in _days_of(day, snapshot))
+            },
             frozenset(day for text in rewrite or () if (day := _day(text, "rewrite")) in delivered),
         )
 
@@ -155,22 +173,29 @@ class Bookmark:
         }
 
     def with_delivered(
-        self, day: date, snapshot: DaySnapshot, *, lookback_days: int, wanted_last: date | None = None
+        self, window: Window, snapshot: DaySnapshot, *, lookback_days: int, wanted_last: date | None = None
     ) -> Self:
-        """Return the bookmark after a day was delivered, or looked at again.
+        """Return the bookmark after a window was delivered, or looked at again.
 
         Args:
-            day: The day.
+            window: The window.
             snapshot: What the target now holds of it.
             lookback_days: See `remembering`.
             wanted_last: See `remembering`.
         """
+        days = frozenset(window.days())
+        others = {day: other for day, other in self.snapshots.items() if days.isdisjoint(_days_of(day, other))}
         return dataclasses.replace(
             self,
-            delivered=self.delivered.with_delivered(day),
-            snapshots={**self.snapshots, day: snapshot},
-            rewrite=self.rewrite - {day},
+            delivered=delivered_with(self.delivered, window),
+            snapshots={**others, window.first: dataclasses.replace(snapshot, days=len(window))},
+            rewrite=self.rewrite - days,
         ).remembering(lookback_days, wanted_last)
+
+    def snapshot(self, window: Window) -> DaySnapshot | None:
+        """Return what just this window held when it was last looked at; None if it was not, or was cut otherwise."""
+        found = self.snapshots.get(window.first)
+        return found if found and found.days == len(window) else None
 
     def remembering(self, lookback_days: int, wanted_last: date | None = None) -> Self:
         """Return the bookmark without snapshots that are of no use.
@@ -184,11 +209,33 @@ class Bookmark:
         kept = self.delivered.latest(lookback_days) | self.rewrite
         if wanted_last is not None:
             kept |= self.delivered.latest(lookback_days, until=wanted_last)
-        return dataclasses.replace(self, snapshots={day: self.snapshots[day] for day in self.snapshots if day in kept})
+        return dataclasses.replace(
+            self,
+            snapshots={
+                day: snapshot
+                for day, snapshot in self.snapshots.items()
+                if not kept.isdisjoint(_days_of(day, snapshot))
+            },
+        )
 
     def with_rewrite(self, days: Collection[date]) -> Self:
         """Return the bookmark after some delivered days came into doubt; others in ``days`` play no part."""
         return dataclasses.replace(self, rewrite=self.rewrite.union(day for day in days if day in self.delivered))
+
+
+def job_name(found: object) -> int | str:
+    """Return a vendor's name of a job as STATE holds it: a number, also in digits, or a text.
+
+    Raises:
+        ValueError: It is neither.
+    """
+    if isinstance(found, str) and not found.isdigit() and 0 < len(found) <= _MAX_NAME and found.isprintable():
+        return found
+    return _whole(found)
+
+
+def _days_of(first: date, snapshot: DaySnapshot) -> Iterator[date]:
+    return dates.days(first, date.fromordinal(min(first.toordinal() + snapshot.days - 1, date.max.toordinal())))
 
 
 def _whole(found: object) -> int:

@@ -88,6 +88,11 @@ def day_bounds(day: date, tz: tzinfo) -> tuple[datetime, datetime]:
     return _begin(day, tz), _begin(day + _ONE_DAY, tz)
 
 
+def window_bounds(first: date, last: date, tz: tzinfo) -> tuple[datetime, datetime]:
+    """Return when a stretch of days begins and ends in ``tz``, both in UTC: ``start <= t < end``."""
+    return _begin(first, tz), _begin(last + _ONE_DAY, tz)
+
+
 def days(first: date, last: date) -> Iterator[date]:
     """Yield every day from ``first`` through ``last``; nothing when ``last`` lies before ``first``."""
     return map(date.fromordinal, range(first.toordinal(), last.toordinal() + 1))

@@ -42,13 +42,13 @@ def breaking_changes(before: Mapping[str, Any], now: Mapping[str, Any], names: C
     ]
 
 
-def harmless_changes(before: Mapping[str, Any], now: Mapping[str, Any], *, ledger: str) -> list[str]:
+def harmless_changes(before: Mapping[str, Any], now: Mapping[str, Any], *, ledger: str | None) -> list[str]:
     """Return in words what changed between two requests whose rows mix well.
 
     Args:
         before: The request that STATE remembers.
         now: The request of this run.
-        ledger: Name of the stream that is the ledger.
+        ledger: Name of the stream that is the ledger; None if there is none.
     """
     told = []
     old, new = set(before.get("fields") or now["fields"]), set(now["fields"])

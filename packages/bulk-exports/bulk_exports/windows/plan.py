@@ -10,9 +10,11 @@ from bulk_exports.windows import dates
 from bulk_exports.windows.bookmark import Bookmark
 from bulk_exports.windows.delivered import DeliveredDays, DueDay, MalformedStateError
 from bulk_exports.windows.fingerprint import ChangedRequestError, breaking_changes, harmless_changes
+from bulk_exports.windows.windows import Window, windows
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping
+    from collections.abc import Set as AbstractSet
     from datetime import datetime
 
     from bulk_exports.export_settings import ExportSettings
@@ -26,20 +28,22 @@ class Plan:
     """The days of one run.
 
     Attributes:
+        planned_at: The moment for which it was planned.
         bookmark: What is delivered, and what the vendor is asked for from now on.
         wanted: First and last day that are wanted and have ended; None while there is none.
-        due: What this run exports, in this order.
+        windows: What this run exports, in this order.
         left: How many days are due, too, but are left for the next run.
         per_minute: How many exports can be created a minute.
         remarks: What the user should know about it.
         warnings: What is odd about the settings.
     """
 
+    planned_at: datetime
     bookmark: Bookmark
     wanted: tuple[date, date] | None
-    due: tuple[DueDay, ...]
+    windows: tuple[Window, ...]
     left: int = 0
-    per_minute: int
+    per_minute: float
     remarks: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -70,7 +74,7 @@ class Plan:
         """
         wanted = settings.wanted(now)
         start = wanted[0] if wanted else date.max
-        bookmark = Bookmark.from_state(state, start=start, replication_key=stream.window_field.name)
+        bookmark = Bookmark.from_state(state, start=start, replication_key=stream.cursor)
         last, today = bookmark.delivered.last, dates.today(now, None)
         if last and last > today:
             raise MalformedStateError("replication_key_value", str(last), f"must not lie after today ({today})")
@@ -83,15 +87,17 @@ class Plan:
         due = bookmark.delivered.due(*wanted, settings.lookback_days, again=bookmark.rewrite) if wanted else []
         if settings.include_open_day and _is_wanted(open_day := dates.today(now, settings.timezone), settings):
             due.append(DueDay(open_day, "open"))
-        if settings.backfill_order == "newest_first":
+        if settings.backfill_order == "newest_first" and not stream.windows.rows_move:
             # Holes among the delivered days first, then from the newest day to the oldest.
             due.sort(key=lambda due: (_is_hole(due.day, bookmark.delivered), due.day), reverse=True)
-        taken = _first(due, settings.max_exports_per_run, bookmark.rewrite)
+        planned = windows(due, stream.windows.max_days)
+        taken = _first(planned, settings.max_exports_per_run, bookmark.rewrite)
         return cls(
+            planned_at=now,
             bookmark=bookmark,
             wanted=wanted,
-            due=tuple(taken),
-            left=len(due) - len(taken),
+            windows=taken,
+            left=sum(map(len, planned)) - sum(map(len, taken)),
             per_minute=stream.creates_per_minute,
             remarks=tuple(remarks),
             warnings=settings.warnings,
@@ -102,23 +108,30 @@ class Plan:
         return dataclasses.replace(self, remarks=(remark, *self.remarks))
 
     @property
+    def due(self) -> tuple[DueDay, ...]:
+        """The days of these windows."""
+        return tuple(DueDay(day, window.reason) for window in self.windows for day in window.days())
+
+    @property
     def min_minutes(self) -> int:
         """For how long exports will be created at least."""
-        return max(len(self.due) - 1, 0) // self.per_minute
+        return int(max(len(self.windows) - 1, 0) // self.per_minute)
 
     def summary(self) -> str:
         """Return the plan in one line."""
-        if not self.due:
+        due = self.due
+        if not due:
             if self.wanted is None:
                 return "Nothing to export: no wanted day has ended yet"
             return f"Nothing to export: every day from {self.wanted[0]} to {self.wanted[1]} is delivered"
-        first, last = self.wanted or (self.due[0].day, self.due[0].day)
+        first, last = self.wanted or (due[0].day, due[0].day)
         counts = ", ".join(f"{count} {_REASONS[reason]}" for reason, count in self._counts().items() if count)
         minutes = self.min_minutes
-        pace = f"; at {self.per_minute} new exports a minute this takes at least {_counted(minutes, 'minute')}"
+        pace = f"; at {self.per_minute:g} new exports a minute this takes at least {_counted(minutes, 'minute')}"
+        exports = f" in {_counted(len(self.windows), 'export')}" if len(self.windows) < len(due) else ""
         left = f"; {_counted(self.left, 'more day')} left for the next run (`max_exports_per_run`)"
         return (
-            f"Exporting {_counted(len(self.due), 'day')} of {first} to {last} ({counts})"
+            f"Exporting {_counted(len(due), 'day')} of {first} to {last}{exports} ({counts})"
             f"{pace if minutes else ''}{left if self.left else ''}"
         )
 
@@ -135,7 +148,7 @@ class Plan:
             "wanted": [day.isoformat() for day in self.wanted] if self.wanted else None,
             "delivered": self.bookmark.delivered.as_json(),
             "due": {reason: _days(self.due, reason).as_json() for reason in _REASONS},
-            "exports": len(self.due),
+            "exports": len(self.windows),
             "left_for_next_run": self.left,
             "min_minutes": self.min_minutes,
             "remarks": [*self.warnings, *self.remarks],
@@ -150,7 +163,7 @@ def _asking(
 ) -> tuple[Bookmark, list[str]]:
     """Return the bookmark with what is asked now, and what changed since."""
     zone = settings.timezone.key if settings.timezone else None
-    request = {**query.fingerprint(), "timezone": zone, "ledger": ledger}
+    request = {**query.fingerprint(), "timezone": zone, "ledger": ledger and stream.ledger is not None}
     before = bookmark.request if bookmark.request is not None else request
     if changes := breaking_changes(before, request, query.breaking):
         if not settings.resync:
@@ -158,22 +171,23 @@ def _asking(
         return Bookmark(bookmark.replication_key, since=bookmark.since, request=request), [
             f"Loading every day again (`resync`): {'; '.join(changes)}"
         ]
-    told = harmless_changes(before, request, ledger=stream.ledger.name) if bookmark.delivered.count else []
+    told = harmless_changes(before, request, ledger=stream.ledger.name if stream.ledger else None)
+    told = told if bookmark.delivered.count else []
     return dataclasses.replace(bookmark, request=request), [f"The request has changed: {each}" for each in told]
 
 
-def _first(due: list[DueDay], count: int | None, rewrite: Collection[date]) -> list[DueDay]:
-    """Return so many of the due days, in the same order.
+def _first(planned: tuple[Window, ...], count: int | None, rewrite: AbstractSet[date]) -> tuple[Window, ...]:
+    """Return so many of the windows, in the same order.
 
     First those in doubt, whose rows the target may lack; then those that every run looks at again, because a day that
     is not looked at while others are written comes into doubt itself; then the others in their order.
     """
-    if count is None or len(due) <= count:
-        return due
+    if count is None or len(planned) <= count:
+        return planned
     ranks = {"lookback": 1, "open": 2}
-    ranked = sorted(due, key=lambda day: 0 if day.day in rewrite else ranks.get(day.reason, 3))
+    ranked = sorted(planned, key=lambda window: ranks.get(window.reason, 3) if rewrite.isdisjoint(window.days()) else 0)
     taken = set(ranked[:count])
-    return [day for day in due if day in taken]
+    return tuple(window for window in planned if window in taken)
 
 
 def _is_hole(day: date, delivered: DeliveredDays) -> bool:

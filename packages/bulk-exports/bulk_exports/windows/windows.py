@@ -10,7 +10,7 @@ import dataclasses
 import itertools
 from typing import TYPE_CHECKING
 
-from typing_extensions import override
+from typing_extensions import Self, override
 
 from bulk_exports.windows import dates
 from bulk_exports.windows.delivered import DeliveredDays
@@ -43,6 +43,11 @@ class Window:
         if self.last < self.first:
             raise ValueError(f"a window ends before it begins: {self.first} to {self.last}")
 
+    @classmethod
+    def single(cls, day: date, reason: Reason = "new") -> Self:
+        """Return the window of one day."""
+        return cls(day, day, reason)
+
     @override
     def __str__(self) -> str:
         """Return its days, which is how people name a window: a day, or the first and the last."""
@@ -69,7 +74,7 @@ class Window:
 
     def single_days(self) -> tuple[Window, ...]:
         """Return a window for each of its days."""
-        return tuple(Window(day, day, self.reason) for day in self.days())
+        return tuple(Window.single(day, self.reason) for day in self.days())
 
 
 def windows(due: Sequence[DueDay], max_days: int) -> tuple[Window, ...]:
