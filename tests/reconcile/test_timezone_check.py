@@ -10,7 +10,6 @@ from datetime import date, datetime, timedelta, timezone
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
-from tap_cometly.sandbox.days import Days
 
 from bulk_exports.engine.errors import InvalidRowsError
 from bulk_exports.reconcile import timezone_check
