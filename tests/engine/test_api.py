@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 import pytest
 import requests
 
-from bulk_exports.engine.api import Api, Dialect
+from bulk_exports.engine.api import BEGINNING_BYTES, Api, Dialect
 from bulk_exports.engine.budgets import AllOf, JobCap
 from bulk_exports.engine.credentials import MIN_USE_SECONDS, Bearer, NoCredentials, RenewedToken, Token
 from bulk_exports.engine.errors import (
@@ -187,11 +187,14 @@ def test_a_status_that_was_expected_is_an_answer(ask, requests_mock):
     assert answer.parsed() == {"detail": "processing failed"}
 
 
-def test_content_that_is_not_wanted_is_not_read(ask, requests_mock):
-    requests_mock.get(f"{URL}/things", text="x" * 10, headers={"Date": "Sun, 01 Mar 2026 00:00:00 GMT"})
-    answer = ask(unread={200})
-    assert answer.content == b""
+def test_of_a_file_only_the_beginning_is_read(ask, requests_mock):
+    content = b"{" + b" " * 20_000_000 + b"}"
+    requests_mock.get(f"{URL}/things", content=content, headers={"Date": "Sun, 01 Mar 2026 00:00:00 GMT"})
+    answer = ask(files={200})
+    assert answer.content == content[:BEGINNING_BYTES]
     assert answer.date == NOW
+    with pytest.raises(UnavailableError):  # that it is longer than any other answer may be
+        ask()
 
 
 def test_a_vendor_finds_its_own_meaning_in_an_answer(requests_mock):

@@ -201,8 +201,30 @@ class TestJobCap:
             cap.answered(now)
         assert not (known and refused)
 
+    def test_how_long_many_requests_take_at_least(self, clock):
+        quota = DailyQuota(10, wall_clock=clock.on_the_wall)
+        reset = 2 * 3600 + MARGIN_SECONDS
+        assert quota.seconds_for(0, clock.now) == quota.seconds_for(10, clock.now) == 0.0
+        assert quota.seconds_for(11, clock.now) == quota.seconds_for(20, clock.now) == reset
+        assert quota.seconds_for(21, clock.now) == reset + DAY
+        send(quota, clock)
+        assert quota.seconds_for(10, clock.now) == reset
+        unknown = DailyQuota(None, wall_clock=clock.on_the_wall)
+        assert unknown.seconds_for(1000, clock.now) == 0.0
+        unknown.spend()
+        unknown.refused(clock.now, None)
+        assert unknown.seconds_for(1, clock.now) == reset
+
 
 class TestAllOf:
+    def test_many_requests_take_as_long_as_the_slowest_says(self, clock):
+        minute, jobs = RateLimit(2), JobCap()
+        budget = AllOf(minute, jobs)
+        assert budget.seconds_for(4, clock.now) == minute.seconds_for(4, clock.now) > 0
+        budget.spend()
+        budget.refused(clock.now, 300.0, by=jobs)
+        assert budget.seconds_for(1, clock.now) == 300.0
+
     def test_the_slowest_says_when(self, clock):
         minute, day, jobs = RateLimit(2), DailyQuota(3, wall_clock=clock.on_the_wall), JobCap(10)
         budget = AllOf(minute, day, jobs)

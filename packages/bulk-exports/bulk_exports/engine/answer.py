@@ -27,7 +27,7 @@ class Answer:
     Attributes:
         status: The HTTP status.
         headers: Its headers, by name in any spelling.
-        content: What it holds, unpacked; empty where it was not read.
+        content: What it holds, unpacked; of a file only its beginning, as it is.
         vendor: Whose server it is.
     """
 

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 WARN_OF_CLOCK: Final = timedelta(hours=1)
 MAX_CLOCK_DIFFERENCE: Final = timedelta(hours=12)
 """With clocks further apart than this nobody knows which days have ended."""
+BEGINNING_BYTES: Final = 4 * 1024
+"""What is read of a file, where one may be the answer."""
 _CHUNK_BYTES: Final = 8 * 1024
 
 
@@ -77,7 +79,7 @@ class _Question:
     url: str = dataclasses.field(repr=False)
     shown: str
     body: Mapping[str, Any] | None
-    unread: Collection[int]
+    files: Collection[int]
 
     @override
     def __str__(self) -> str:
@@ -149,7 +151,7 @@ class Api:
         body: Mapping[str, Any] | None = None,
         *,
         expected: Collection[int] = (),
-        unread: Collection[int] = (),
+        files: Collection[int] = (),
         shown: str | None = None,
     ) -> Answer:
         """Send a request, for which the budget has been spent, and tell the budget what came of it.
@@ -160,7 +162,7 @@ class Api:
             budget: The budget.
             body: What to send, as JSON.
             expected: Statuses besides the successful ones that answer the question: they are no refusals.
-            unread: Statuses whose content is not wanted, as long as it may be.
+            files: Statuses whose content may be a file, as long as it may be: only its beginning is read.
             shown: How to call the address in logs, should it be a secret.
 
         Raises:
@@ -170,7 +172,7 @@ class Api:
             RequestRejectedError: The credentials or the request are not accepted.
             ExportError: Whatever the vendor's dialect makes of an answer.
         """
-        question = _Question(method, self._url(address, budget), shown or address, body, unread)
+        question = _Question(method, self._url(address, budget), shown or address, body, files)
         headers = self._credentials(budget)
         answer = self._send(question, headers, budget)
         if answer.status in {401, 403} and self._has_others(headers, budget):
@@ -235,8 +237,11 @@ class Api:
                     stream=True,
                 ) as response,
             ):
-                wanted = not 300 <= response.status_code < 400 and response.status_code not in question.unread
-                content = self._read(response) if wanted else b""
+                content = b""
+                if response.status_code in question.files:
+                    content = response.raw.read(BEGINNING_BYTES, decode_content=False) or b""
+                elif not 300 <= response.status_code < 400:
+                    content = self._read(response)
                 if deadline.passed:  # what was cut may look like the end
                     raise requests.Timeout
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:

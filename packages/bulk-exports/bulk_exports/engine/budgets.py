@@ -29,6 +29,9 @@ class Budget(Protocol):
     def ready_at(self, now: float) -> float:
         """Return when the next request may be sent: ``now`` or later, infinity if an answer must come first."""
 
+    def seconds_for(self, count: int, now: float) -> float:
+        """Return how long it takes at least until the last of so many more requests may be sent."""
+
     def spend(self) -> None:
         """Note that a request is being sent. One of the next three must follow."""
 
@@ -109,6 +112,18 @@ class DailyQuota:
                 if self._used < self._limit:
                     return math.inf  # one on its way may come back without having been counted
             return now + (self._until - self._wall_clock()).total_seconds()
+
+    def seconds_for(self, count: int, now: float) -> float:
+        """Return how long so many more requests take at least; see `Budget.seconds_for`."""
+        del now
+        with self._lock:
+            self._begin_day()
+            left = count if self._limit is None else max(self._limit - self._used - self._in_flight, 0)
+            left = 0 if self._used_up else left
+            if count <= left:
+                return 0.0
+            days = 0 if self._limit is None else (count - left - 1) // self._limit
+            return (self._until - self._wall_clock() + days * _ONE_DAY).total_seconds()
 
     def spend(self) -> None:
         """Note that a request is being sent."""
@@ -203,6 +218,12 @@ class JobCap:
                 return now
             return min(self._under_way.values(), default=math.inf) + self._forget_seconds
 
+    def seconds_for(self, count: int, now: float) -> float:
+        """Return how long so many more creates take at least: nobody knows how soon jobs end."""
+        del count
+        with self._lock:
+            return max(self._held_until - now, 0.0)
+
     def spend(self) -> None:
         """Note that a create is being sent."""
         with self._lock:
@@ -246,6 +267,10 @@ class AllOf:
     def ready_at(self, now: float) -> float:
         """Return when all of them allow the next request; see `Budget.ready_at`."""
         return max(budget.ready_at(now) for budget in self._budgets)
+
+    def seconds_for(self, count: int, now: float) -> float:
+        """Return how long so many more requests take at least; see `Budget.seconds_for`."""
+        return max(budget.seconds_for(count, now) for budget in self._budgets)
 
     def spend(self) -> None:
         """Note that a request is being sent."""
