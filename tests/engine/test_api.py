@@ -310,6 +310,18 @@ def test_a_token_that_is_refused_is_renewed_and_the_request_sent_once_more(reque
     ]
 
 
+def test_a_vendor_may_refuse_a_token_in_words_of_its_own_and_everything_else_with_the_same_status(requests_mock):
+    requests_mock.get(f"{URL}/things", [{"json": {"code": 184}}, {"json": {"id": 1}}, {"status_code": 401}])
+    tokens = Tokens()
+    with api(tokens.authentication(), is_refusal=lambda answer: b"184" in answer.content) as made:
+        ask = Asking(made)
+        assert ask().json_object() == {"id": 1}
+        with pytest.raises(RequestRejectedError, match="HTTP 401"):
+            ask()
+        assert ask.none_is_under_way
+    assert (tokens.fetched, requests_mock.call_count) == (2, 3)
+
+
 def test_a_token_that_is_refused_again_is_no_matter_of_the_token(requests_mock):
     requests_mock.get(f"{URL}/things", status_code=403, json={"detail": "not your section"})
     tokens = Tokens()

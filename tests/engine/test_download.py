@@ -147,3 +147,16 @@ def test_a_file_that_nobody_reads_to_its_end_is_hung_up_on(transfer):
             assert not body.closed
         assert body.closed
     assert not transfer.complete
+
+
+@pytest.mark.parametrize(
+    ("trusted", "seen"), [("https://other.test/", "for the vendor only"), ("https://x.test/", None)]
+)
+def test_what_must_be_sent_along_follows_a_redirect_only_to_where_the_vendor_says(transfer, trusted, seen):
+    link = Link(LINK.url, {"Unit": "for the vendor only"}, lambda url: url.startswith(trusted))
+    with rm.Mocker() as store:
+        store.get(LINK.url, status_code=302, headers={"Location": "https://other.test/b"})
+        store.get("https://other.test/b", **whole(OLD))
+        with transfer.arriving(link) as file:
+            assert file.read() == OLD
+        assert [request.headers.get("Unit") for request in store.request_history] == ["for the vendor only", seen]

@@ -53,6 +53,11 @@ def as_http_says(answer: Answer) -> ExportError | None:
     return None
 
 
+def refused_as_http_says(answer: Answer) -> bool:
+    """Whether an answer refuses who asks, by its status: unauthorised, or forbidden."""
+    return answer.status in {401, 403}
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Dialect:
     """How a vendor's API speaks.
@@ -63,12 +68,14 @@ class Dialect:
         explain: Finds the vendor's explanation in a refusal, as parsed JSON.
         meaning: Turns an answer into the vendor's own error, or None where it means what HTTP says. It is asked
             about each answer that was not expected. A `RateLimitedError` may name the budget that is used up.
+        is_refusal: Tells whether an answer refuses the credentials, so that others may help.
     """
 
     vendor: str
     advice: Mapping[int, str] = dataclasses.field(default_factory=dict)
     explain: Callable[[object], str] = explanation
     meaning: Callable[[Answer], ExportError | None] = as_http_says
+    is_refusal: Callable[[Answer], bool] = refused_as_http_says
 
 
 @dataclasses.dataclass(frozen=True)
@@ -175,7 +182,7 @@ class Api:
         question = _Question(method, self._url(address, budget), shown or address, body, files)
         headers = self._credentials(budget)
         answer = self._send(question, headers, budget)
-        if answer.status in {401, 403} and self._has_others(headers, budget):
+        if self._dialect.is_refusal(answer) and self._has_others(headers, budget):
             budget.answered(self._now())
             budget.spend()
             answer = self._send(question, self._credentials(budget), budget)

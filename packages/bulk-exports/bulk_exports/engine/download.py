@@ -177,8 +177,9 @@ class Transfer:
             target = urljoin(url, location)
             if urlsplit(url).scheme == "https" and urlsplit(target).scheme != "https":
                 raise InvalidAnswerError("the file store redirects from https to an address that is not")
-            # What the link says must be sent is for its own host.
-            headers = {name: value for name, value in headers.items() if name not in link.headers}
+            # What the link says must be sent is for its own host, and for those that the vendor's client trusts.
+            if not link.trusts(target):
+                headers = {name: value for name, value in headers.items() if name not in link.headers}
             url = target
         raise InvalidAnswerError(f"the file store redirects more than {MAX_REDIRECTS} times")
 

@@ -15,6 +15,7 @@
     │   └── UnavailableError       network, vendor or file store are in trouble
     └── of the whole run (StoppingError): it ends
         ├── RequestRejectedError   key, permission or settings are not accepted
+        ├── QuotaUsedUpError       the vendor's requests of the day are used up
         ├── WrongClockError        the clocks here and there are hours apart
         └── LocalLimitError        this machine does not give what is needed
             └── SpoolError         the local disk is full or not writable
@@ -46,6 +47,12 @@ class RequestRejectedError(StoppingError):
     """The vendor will refuse every further request too."""
 
     page: ClassVar[str] = "docs/troubleshooting.md#refused-requests"
+
+
+class QuotaUsedUpError(StoppingError):
+    """Nothing is left of what the vendor allows for a day: what was delivered stays, the rest is for another day."""
+
+    is_passing: ClassVar[bool] = True
 
 
 class RateLimitedError(ExportError):

@@ -12,7 +12,7 @@ import enum
 from typing import IO, TYPE_CHECKING, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
+    from collections.abc import Callable, Hashable, Mapping
 
 RequestT = TypeVar("RequestT")
 """What one export is asked for; the engine only passes it on and prints it."""
@@ -39,10 +39,12 @@ class Link:
     Attributes:
         url: The address.
         headers: What must be sent along, for vendors whose links need credentials.
+        trusts: Tells to which other addresses of the vendor the headers may follow a redirect; to none by itself.
     """
 
     url: str = dataclasses.field(repr=False)
     headers: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
+    trusts: Callable[[str], bool] = dataclasses.field(default=lambda _url: False, repr=False, compare=False)
 
 
 @dataclasses.dataclass(frozen=True)
