@@ -43,9 +43,9 @@ def _environment():
 @pytest.fixture(autouse=True)
 def _logs_as_they_are():
     """A run keeps links out of the logs of its process for good; the next test is another process, so to speak."""
-    make = logging.getLogRecordFactory()
+    handle = logging.Logger.handle
     yield
-    logging.setLogRecordFactory(make)
+    logging.Logger.handle = handle
 
 
 @pytest.fixture

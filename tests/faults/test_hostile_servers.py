@@ -447,13 +447,20 @@ def test_no_library_prints_a_link_whatever_it_says(caplog):
             logging.getLogger(name).warning("Failed to parse headers (url=%s): %r", link, ValueError(link))
             logging.getLogger(name).error("while asking %(link)s", {"link": link}, exc_info=ValueError(link))
             logging.getLogger(name).warning("%s %d", *[link])
-    shown = caplog.text
+            logging.getLogger(name).warning("asking", extra={"url": link, "request": {"headers": [link]}})
+            elsewhere = {"name": name or "root", "levelno": 30, "msg": "asked %s", "args": (link,), "answer": link}
+            logging.getLogger(name).handle(logging.makeLogRecord(elsewhere))
+    shown = f"{caplog.text}{[vars(record) for record in caplog.records]}"
     assert "Failed to parse" in shown
+    assert "asking" in shown
     assert not [secret for secret in ("s3cret", "files.test", "b0a7", "127.0.0.1") if secret in shown]
 
 
 def test_the_log_of_the_tap_says_what_it_says(caplog):
     caplog.set_level(logging.DEBUG)
     with LinksKeptOut(logging.getLogger("tap-cometly")):
-        logging.getLogger("tap-cometly.events").info("2025-03-01 delivered (%d of %d): 1,234 rows, 12 kB", 1, 2)
+        logging.getLogger("tap-cometly.events").info(
+            "2025-03-01 delivered (%d of %d): 1,234 rows, 12 kB", 1, 2, extra={"day": "2025-03-01"}
+        )
     assert "2025-03-01 delivered (1 of 2): 1,234 rows, 12 kB" in caplog.text
+    assert caplog.records[-1].day == "2025-03-01"

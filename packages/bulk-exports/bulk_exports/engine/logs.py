@@ -26,8 +26,15 @@ MAX_WORDS: Final = 100
 _SURE: Final = re.compile(r"[A-Za-z][A-Za-z'-]{0,30}[.,:;!]?|[0-9]{1,4}[.,:;]?|-")
 
 
+_ATTRIBUTES: Final = frozenset(vars(logging.makeLogRecord({})))
+"""What every record has. What a library adds with ``extra=``, some formatters print, and nobody knows what it is."""
+
+
 class LinksKeptOut:
     """In this context, no logger of the process prints a link.
+
+    Records are looked at where all loggers pass them on to their handlers: when a record is made, what ``extra=`` adds
+    to it is not there yet, and of one that comes from elsewhere (`logging.makeLogRecord`) nothing is.
 
     Args:
         log: A logger that is trusted, too, with all that stand below the beginning of its name.
@@ -35,18 +42,26 @@ class LinksKeptOut:
 
     def __init__(self, log: logging.Logger) -> None:
         self._trusted: tuple[str, ...] = (*TRUSTED, log.name.partition(".")[0])
-        self._make: Any = None
+        self._before: Any = None
+        self._handle: Any = None
 
     def __enter__(self) -> Self:
-        self._make = logging.getLogRecordFactory()
-        logging.setLogRecordFactory(self)
+        before = self._before = logging.Logger.handle
+
+        def handle(logger: logging.Logger, record: logging.LogRecord) -> None:
+            self._remove_links(record)
+            before(logger, record)
+
+        self._handle = handle
+        handle.keeper = self  # type: ignore[attr-defined] # found by who comes next
+        logging.Logger.handle = handle  # type: ignore[method-assign, assignment]
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if logging.getLogRecordFactory() is self:
-            logging.setLogRecordFactory(self._make)
+        if logging.Logger.handle is self._handle:
+            logging.Logger.handle = self._before  # type: ignore[method-assign]
 
     def trust(self, log: logging.Logger) -> None:
         """Let another logger say what it says."""
@@ -54,21 +69,22 @@ class LinksKeptOut:
         if not beginning.startswith(self._trusted):
             self._trusted = (*self._trusted, beginning)
 
-    def __call__(self, name: str, *args: Any, **kwargs: Any) -> logging.LogRecord:
-        """Make a record, as the factory before did, of which only what is surely no link is left."""
-        record: logging.LogRecord = self._make(name, *args, **kwargs)
-        if not record.name.startswith(self._trusted):
-            try:
-                message = record.getMessage()
-            except (TypeError, ValueError):
-                message = ""
-            words = message.split()[:MAX_WORDS]
-            record.msg = " ".join(word if _SURE.fullmatch(word) else "[...]" for word in words)
-            record.args = ()
-            if record.exc_info and record.exc_info[0]:
-                record.msg += f" ({record.exc_info[0].__name__})"
-            record.exc_info = record.exc_text = record.stack_info = None
-        return record
+    def _remove_links(self, record: logging.LogRecord) -> None:
+        """Leave of a record only what is surely no link."""
+        if str(record.name).startswith(self._trusted):
+            return
+        try:
+            message = record.getMessage()
+        except Exception:  # noqa: BLE001 - whatever the text of somebody else's object may raise
+            message = ""
+        words = message.split()[:MAX_WORDS]
+        record.msg = " ".join(word if _SURE.fullmatch(word) else "[...]" for word in words)
+        record.args = ()
+        if record.exc_info and record.exc_info[0]:
+            record.msg += f" ({record.exc_info[0].__name__})"
+        record.exc_info = record.exc_text = record.stack_info = None
+        for name in vars(record).keys() - _ATTRIBUTES:
+            delattr(record, name)
 
 
 def keep_links_out(log: logging.Logger) -> None:
@@ -77,8 +93,8 @@ def keep_links_out(log: logging.Logger) -> None:
     Args:
         log: A logger that is trusted, too.
     """
-    make = logging.getLogRecordFactory()
-    if isinstance(make, LinksKeptOut):
-        make.trust(log)
+    keeper: LinksKeptOut | None = getattr(logging.Logger.handle, "keeper", None)
+    if keeper:
+        keeper.trust(log)
     else:
         LinksKeptOut(log).__enter__()
