@@ -5,13 +5,10 @@ from __future__ import annotations
 import contextlib
 import gzip
 import itertools
-import json
 import logging
-import re
 import socket
 import subprocess
 import sys
-import threading
 import time
 import zlib
 from datetime import date, datetime, timedelta, timezone
@@ -35,77 +32,13 @@ from bulk_exports.windows.windows import Window
 from simulation.patience import HANG_SECONDS
 from tap_cometly.client import CometlyClient
 from tap_cometly.events import EventQuery
+from tests.faults.raw_server import RawServer, answer, for_ever, said
 
 KEY = "a-key-that-nobody-may-see"
 NOW = datetime(2025, 3, 2, 12, tzinfo=timezone.utc)
 REQUEST = ExportRequest(Window.single(date(2025, 3, 1)), EventQuery(), NOW)
 PATIENCE = 0.3
 """So long may a server be silent, in seconds: these tests wait for real."""
-
-
-def _whole_request(connection):
-    """Read a request to its end: a connection that is closed before is reset, and its answer may be lost."""
-    request = b""
-    while b"\r\n\r\n" not in request and (more := connection.recv(65536)):
-        request += more
-    head, _, body = request.partition(b"\r\n\r\n")
-    length = re.search(rb"(?i)content-length: *(\d+)", head)
-    missing = int(length[1]) - len(body) if length else 0
-    while missing > 0 and (more := connection.recv(65536)):
-        request += more
-        missing -= len(more)
-    return request
-
-
-class RawServer:
-    """Says to everybody what it is told, byte by byte if need be, until nobody listens."""
-
-    def __init__(self, *answers):
-        self._answers = list(answers)
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.asked = []
-        self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
-        self._ended = threading.Event()
-
-    def __enter__(self):
-        threading.Thread(target=self._serve, daemon=True).start()
-        return self
-
-    def __exit__(self, *_):
-        self._ended.set()
-        self._listener.close()
-
-    def _serve(self):
-        with contextlib.suppress(OSError):
-            while True:
-                connection, _ = self._listener.accept()
-                threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
-
-    def _answer(self, connection):
-        with contextlib.suppress(OSError), connection:
-            self.asked.append(_whole_request(connection))
-            answer = self._answers[min(len(self.asked), len(self._answers)) - 1]
-            for piece in [answer] if isinstance(answer, bytes) else answer:
-                connection.sendall(piece)
-                if not isinstance(answer, bytes):
-                    self._ended.wait(0.02)
-            if not isinstance(answer, bytes):
-                self._ended.wait(5)
-
-
-def answer(content, *headers, status="200 OK"):
-    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(content)}", "Connection: close", *headers, "", ""]
-    return "\r\n".join(lines).encode() + content
-
-
-def said(value, *headers, status="202 Accepted"):
-    return answer(json.dumps(value).encode(), *headers, status=status)
-
-
-def for_ever(piece, begin=b"HTTP/1.1 200 OK\r\n"):
-    yield begin
-    while True:
-        yield piece
 
 
 def client(server, **options):
@@ -294,9 +227,18 @@ def test_words_of_the_server_are_shown_in_one_short_line_without_the_key():
     assert not [secret for secret in (KEY, "s3cret", "files.test") if secret in shown]
 
 
-def test_a_redirect_of_the_api_is_not_followed_and_not_read():
+@pytest.mark.parametrize(
+    "redirect",
+    [
+        answer(b"x", "Location: /login", status="302 Found"),
+        answer(b"", "Location: http://[", status="302 Found"),
+        ENDLESS["a redirect whose body trickles"](),
+    ],
+    ids=["usual", "to no address", "with a body that trickles"],
+)
+def test_a_redirect_of_the_api_is_not_followed_and_not_read(redirect):
     with (
-        RawServer(answer(b"x", "Location: /login", status="302 Found")) as server,
+        RawServer(redirect) as server,
         client(server) as asking,
         pytest.raises(RequestRejectedError, match="redirects instead of answering"),
     ):
@@ -400,6 +342,7 @@ from datetime import date, datetime, timezone
 from tap_cometly.client import CometlyClient
 from bulk_exports.engine.errors import LocalLimitError
 from tap_cometly.events import EventQuery
+from tests.faults.raw_server import RawServer, answer, for_ever, said
 from bulk_exports.spec import ExportRequest
 from bulk_exports.windows.windows import Window
 

@@ -17,7 +17,7 @@ from typing_extensions import Self, override
 
 from bulk_exports.engine.answer import MAX_ANSWER_BYTES, Answer, explanation, unpacked
 from bulk_exports.engine.budgets import AllOf
-from bulk_exports.engine.deadline import Deadline, watched
+from bulk_exports.engine.deadline import Deadline, WatchedSession
 from bulk_exports.engine.download import CONNECT_SECONDS, READ_SECONDS
 from bulk_exports.engine.errors import (
     ExportError,
@@ -131,7 +131,7 @@ class Api:
         self._log = log
         self._timeout = (CONNECT_SECONDS, answer_seconds)
         self._attempt_seconds = CONNECT_SECONDS + 2 * answer_seconds
-        self._session = watched(requests.Session())
+        self._session = WatchedSession()
         self._session.auth = _not_from_netrc
         # The first three belong on every call, GET included; without `Accept` some answer with a login page.
         self._session.headers.update(
@@ -234,6 +234,7 @@ class Api:
         try:
             with (
                 Deadline(self._attempt_seconds) as deadline,
+                deadline.holding(),
                 self._session.request(
                     question.method,
                     question.url,

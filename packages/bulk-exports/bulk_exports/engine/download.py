@@ -22,7 +22,7 @@ import requests
 import urllib3
 from typing_extensions import override
 
-from bulk_exports.engine.deadline import Deadline, watched
+from bulk_exports.engine.deadline import Deadline, WatchedSession
 from bulk_exports.engine.errors import InvalidAnswerError, LinkExpiredError, UnavailableError
 from bulk_exports.engine.rate_limit import whole_number
 from bulk_exports.engine.spool import disk, is_file_limit, spool_file, too_many_files
@@ -55,7 +55,7 @@ _CONTENT_RANGE: Final = re.compile(r"bytes (?:(\d+)-\d+|\*)/(?:(\d+)|\*)")
 
 def bare_session() -> requests.Session:
     """Return a session for links: their hosts get what a link says, and nothing from `.netrc` or a proxy's settings."""
-    session = watched(requests.Session())
+    session = WatchedSession()
     session.auth = _no_credentials
     return session
 
@@ -143,7 +143,9 @@ class Transfer:
             self.start_over()
         with Deadline(2 * self._read_seconds) as deadline:
             try:
-                with contextlib.closing(self._open(link, headers)) as response:
+                with deadline.holding():
+                    response = self._open(link, headers)
+                with response:
                     yield from self._take(response, deadline)
                 if deadline.passed:  # what was cut may look like the end
                     self.start_over()
@@ -249,6 +251,7 @@ class Transfer:
                 if waited_for < waited * MIN_BYTES_PER_SECOND:
                     raise UnavailableError("the download was too slow (less than 1 kB/s)")
                 waited, waited_for = 0.0, 0
+            deadline.rest()
             yield piece
         with disk("an export"):
             self.file.flush()
