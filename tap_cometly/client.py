@@ -16,7 +16,12 @@ from typing_extensions import Self
 from bulk_exports.engine.api import Api, Dialect
 from bulk_exports.engine.credentials import Bearer
 from bulk_exports.engine.download import READ_SECONDS
-from bulk_exports.engine.errors import InvalidAnswerError, UnavailableError, UnknownJobError
+from bulk_exports.engine.errors import (
+    InvalidAnswerError,
+    UnavailableError,
+    UnknownJobError,
+    WindowTooLargeError,
+)
 from bulk_exports.engine.rate_limit import RateLimit, whole_number
 from bulk_exports.engine.vendor import JobState, JobStatus, Link
 from bulk_exports.environment import utc_now
@@ -27,9 +32,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
     from datetime import datetime
 
-    from bulk_exports.engine import Clock, Limits
+    from bulk_exports.engine import Connection
     from bulk_exports.spec import ExportRequest
-    from tap_cometly.events import EventQuery
+    from tap_cometly.events import CometlyQuery
     from tap_cometly.settings import Settings
 
 POLLS_PER_MINUTE: Final = 30
@@ -57,6 +62,9 @@ class CometlyClient:
         api_url: Base address, without a trailing slash.
         api_key: The Space's key; it goes to this host only and into no message.
         user_agent: How to introduce ourselves.
+        exports: What is exported: ``events``, ``contacts`` or ``companies``.
+        create_limit: What is known of the budget of creates from other clients of the same Space; None for nothing.
+        status_limit: The same of the budget of status requests.
         now: The engine's clock, in seconds, for the budgets.
         utc_now: This machine's clock, to be held against the server's.
         log: Where to tell about requests (debug) and refusals.
@@ -73,15 +81,19 @@ class CometlyClient:
         api_url: str,
         api_key: str,
         user_agent: str,
+        exports: str = "events",
+        create_limit: RateLimit | None = None,
+        status_limit: RateLimit | None = None,
         now: Callable[[], float],
         utc_now: Callable[[], datetime] = utc_now,
         log: logging.Logger,
         answer_seconds: float = READ_SECONDS,
     ) -> None:
+        self._path = f"/{exports}/exports"
         self._jobs: set[int] = set()
         self._lock = threading.Lock()
-        self.create_limit = RateLimit(CREATES_PER_MINUTE)
-        self.status_limit = RateLimit(POLLS_PER_MINUTE)
+        self.create_limit = create_limit or RateLimit(CREATES_PER_MINUTE)
+        self.status_limit = status_limit or RateLimit(POLLS_PER_MINUTE)
         self._api = Api(
             api_url=api_url,
             dialect=Dialect(vendor="Cometly", advice=_WHAT_TO_CHECK, explain=_explanation),
@@ -99,8 +111,8 @@ class CometlyClient:
     def __exit__(self, *trouble: object) -> None:
         self._api.__exit__(*trouble)
 
-    def create(self, request: ExportRequest[EventQuery]) -> int:
-        """Start an event export: ``POST /events/exports`` (endpoint/create-event-export).
+    def create(self, request: ExportRequest[CometlyQuery]) -> int:
+        """Start an export: ``POST /events/exports`` (endpoint/create-event-export), and likewise for the others.
 
         Returns:
             The ``export_id``.
@@ -108,9 +120,16 @@ class CometlyClient:
         Raises:
             RateLimitedError: The budget is used up.
             UnavailableError: No answer, or one that makes no sense.
+            WindowTooLargeError: So many days are not accepted. How many are is not documented.
             RequestRejectedError: The key, the subscription or the request is not accepted.
         """
-        answer = self._api.ask("POST", "/events/exports", self.create_limit, request.query.body(request.day))
+        window = request.window
+        # Where a single day is refused in the same way it is not the length.
+        perhaps_too_long = {422} if len(window) > 1 else set()
+        body = request.query.body(window)
+        answer = self._api.ask("POST", self._path, self.create_limit, body, expected=perhaps_too_long)
+        if answer.status in perhaps_too_long:
+            raise WindowTooLargeError(f"Cometly does not export these {len(window)} days at once (HTTP 422)")
         export_id = _export_id(answer.json_object())
         if export_id is None:
             raise UnavailableError("Cometly returned no export_id")
@@ -121,7 +140,7 @@ class CometlyClient:
         return export_id
 
     def status(self, job: Hashable) -> JobStatus:
-        """Ask how far an export is: ``GET /events/exports/{id}`` (endpoint/get-event-export).
+        """Ask how far an export is: ``GET /events/exports/{id}`` (endpoint/get-event-export), likewise for the others.
 
         Each answer about a finished export carries a link that is good for another 15 minutes.
 
@@ -131,7 +150,7 @@ class CometlyClient:
             UnknownJobError: There is no such export, or it is said to be finished but has no link.
             RequestRejectedError: The key or the subscription is not accepted.
         """
-        said = self._api.ask("GET", f"/events/exports/{job}", self.status_limit, expected={404})
+        said = self._api.ask("GET", f"{self._path}/{job}", self.status_limit, expected={404})
         if said.status == 404:
             raise UnknownJobError("Cometly does not know the export (HTTP 404)")
         answer = said.json_object()
@@ -148,18 +167,19 @@ class CometlyClient:
         return JobStatus(state, word, self._api.words(answer.get("message") or "no reason given"), links)
 
 
-def connect(
-    settings: Settings, clock: Clock, limits: Limits, log: logging.Logger, *, utc_now: Callable[[], datetime] = utc_now
-) -> CometlyClient:
-    """Return a client for the Space of these settings."""
+def connect(settings: Settings, connection: Connection) -> CometlyClient:
+    """Return a client for a stream of the Space of these settings. All streams of a Space share its budgets."""
     return CometlyClient(
         api_url=settings.api_url,
         api_key=settings.api_key,
         user_agent=settings.user_agent,
-        now=clock.now,
-        utc_now=utc_now,
-        log=log,
-        answer_seconds=limits.read_seconds,
+        exports=connection.stream,
+        create_limit=connection.keep("creates", lambda: RateLimit(CREATES_PER_MINUTE)),
+        status_limit=connection.keep("polls", lambda: RateLimit(POLLS_PER_MINUTE)),
+        now=connection.clock.now,
+        utc_now=connection.utc_now,
+        log=connection.log,
+        answer_seconds=connection.limits.read_seconds,
     )
 
 

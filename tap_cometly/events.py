@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 from bulk_exports.fields import Field, Measures
-from bulk_exports.spec import ExportStream, Ledger
+from bulk_exports.spec import ExportStream, Ledger, Query
 from tap_cometly import vocabulary as cometly
 
 if TYPE_CHECKING:
     from collections.abc import Collection
-    from datetime import date
 
+    from bulk_exports.windows.windows import Window
     from tap_cometly.settings import Settings
 
 CREATES_PER_MINUTE: Final = 5
@@ -43,6 +43,13 @@ EVENT_DAYS: Final = Ledger(
         Field("fields", "string", "What was asked of Cometly: the columns, separated by commas."),
     ),
 )
+
+
+class CometlyQuery(Query, Protocol):
+    """What is asked of Cometly for every window of a stream."""
+
+    def body(self, window: Window) -> dict[str, Any]:
+        """Return the body of the request for an export, by the API's names."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -97,10 +104,10 @@ class EventQuery:
             columns=tuple(selected),
         )
 
-    def body(self, day: date) -> dict[str, Any]:
-        """Return the body of the request for a day's export, by the API's names."""
+    def body(self, window: Window) -> dict[str, Any]:
+        """Return the body of the request for an export, by the API's names."""
         parameters = {
-            "date": day.isoformat(),
+            "date": window.first.isoformat(),
             "query_mode": self.query_mode,
             "event_names": list(self.event_names),
             "sources": list(self.sources),

@@ -11,25 +11,19 @@ from bulk_exports.airbyte.form import Choice, Option
 from bulk_exports.airbyte.source import Source
 from tap_cometly import vocabulary as cometly
 from tap_cometly.config_schema import BUILT_IN_SETTINGS, CONFIG_JSONSCHEMA
-from tap_cometly.events import events
 from tap_cometly.settings import Settings
+from tap_cometly.streams import streams
 
 if TYPE_CHECKING:
-    import logging
-    from collections.abc import Callable
-    from datetime import datetime
-
-    from bulk_exports.engine import Clock, Limits
+    from bulk_exports.engine import Connection
     from tap_cometly.client import CometlyClient
 
 
-def connect(
-    settings: Settings, clock: Clock, limits: Limits, log: logging.Logger, utc_now: Callable[[], datetime]
-) -> CometlyClient:
+def connect(settings: Settings, connection: Connection) -> CometlyClient:
     """Open the client."""
     from tap_cometly import client  # noqa: PLC0415 - neither spec nor discover need it
 
-    return client.connect(settings, clock, limits, log, utc_now=utc_now)
+    return client.connect(settings, connection)
 
 
 SOURCE: Final = Source(
@@ -37,7 +31,7 @@ SOURCE: Final = Source(
     documentation_url="https://pypi.org/project/tap-cometly/",
     settings_schema=CONFIG_JSONSCHEMA,
     read_settings=lambda config, now: Settings.from_config(config, now=now),
-    export_streams=lambda settings: [events(settings)],
+    export_streams=streams,
     connect=connect,
     choices=[
         Choice(

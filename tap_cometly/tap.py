@@ -11,14 +11,13 @@ from typing_extensions import override
 from bulk_exports.reading import SettingsError
 from bulk_exports.singer.tap import ExportTap
 from tap_cometly.config_schema import CONFIG_JSONSCHEMA
-from tap_cometly.events import events
 from tap_cometly.settings import Settings
+from tap_cometly.streams import streams
 
 if TYPE_CHECKING:
-    import logging
     from collections.abc import Mapping, Sequence
 
-    from bulk_exports.engine import Clock, Limits
+    from bulk_exports.engine import Connection
     from bulk_exports.spec import ExportStream
     from tap_cometly.client import CometlyClient
 
@@ -40,10 +39,10 @@ class TapCometly(ExportTap):
 
     @override
     def export_streams(self, settings: Settings) -> Sequence[ExportStream]:
-        return [events(settings)]
+        return streams(settings)
 
     @override
-    def connect(self, clock: Clock, limits: Limits, log: logging.Logger) -> CometlyClient:
+    def connect(self, connection: Connection) -> CometlyClient:
         from tap_cometly.client import connect  # noqa: PLC0415 - only a run needs it
 
-        return connect(self.settings, clock, limits, log, utc_now=self.environment.now)
+        return connect(self.settings, connection)

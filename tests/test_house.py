@@ -73,8 +73,10 @@ COMETLY = {
     "settings": {"vocabulary", "config_schema"},
     "events": {"vocabulary", "settings"},
     "client": {"events", "settings"},
-    "tap": {"config_schema", "events", "settings", "client"},
-    "source": {"vocabulary", "config_schema", "settings", "events", "client"},
+    "people": {"events"},
+    "streams": {"events", "people", "settings"},
+    "tap": {"config_schema", "streams", "settings", "client"},
+    "source": {"vocabulary", "config_schema", "settings", "streams", "client"},
     "__main__": {"tap"},
     "sandbox": {"vocabulary"},
 }

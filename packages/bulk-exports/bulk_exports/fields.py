@@ -10,8 +10,8 @@ from singer_sdk import typing as th
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-Kind = Literal["integer", "number", "boolean", "string", "date", "timestamp", "object"]
-"""What a column of one type holds. An object is whatever JSON object the vendor sends."""
+Kind = Literal["integer", "number", "boolean", "string", "date", "timestamp", "object", "texts"]
+"""What a column of one type holds. An object is whatever JSON object the vendor sends; texts are a list of text."""
 
 _JSON_TYPES: Final[dict[Kind, th.JSONTypeHelper[Any]]] = {
     "integer": th.IntegerType(),
@@ -21,6 +21,7 @@ _JSON_TYPES: Final[dict[Kind, th.JSONTypeHelper[Any]]] = {
     "date": th.DateType(),
     "timestamp": th.DateTimeType(),
     "object": th.ObjectType(additional_properties=True),
+    "texts": th.ArrayType(th.StringType()),
 }
 
 

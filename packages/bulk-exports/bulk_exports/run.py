@@ -14,7 +14,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from bulk_exports.engine import Delivery, Limits, Pipeline, SystemClock
+from bulk_exports.engine import Connection, Delivery, Limits, Pipeline, SystemClock
 from bulk_exports.errors import TapError
 from bulk_exports.reconcile.reconciler import Reconciler
 from bulk_exports.reconcile.timezone_check import TimezoneCheck
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
-    from bulk_exports.engine import Clock, Failure
+    from bulk_exports.engine import Failure
     from bulk_exports.engine.vendor import Vendor
     from bulk_exports.environment import Environment
     from bulk_exports.export_settings import ExportSettings
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from bulk_exports.shutdown import Shutdown
     from bulk_exports.spec import ExportStream
 
-    Connect = Callable[[Clock, Limits, logging.Logger], AbstractContextManager[Vendor[ExportRequest[Any]]]]
+    Connect = Callable[[Connection], AbstractContextManager[Vendor[ExportRequest[Any]]]]
 
 
 class UndeliveredDaysError(TapError):
@@ -95,6 +95,7 @@ class RunContext:
         ledger: Whether the ledger is selected.
         single_export: Whether one export is enough: a connection test.
         connect: Opens the vendor's client.
+        kept: What the clients of all streams of a sync have in common.
         environment: Time and patience.
         shutdown: Tells when to stop.
         log: Where the log lines go.
@@ -108,6 +109,7 @@ class RunContext:
     ledger: bool = True
     single_export: bool = False
     connect: Connect
+    kept: dict[str, Any] = dataclasses.field(default_factory=dict)
     environment: Environment
     shutdown: Shutdown
     log: logging.Logger
@@ -222,7 +224,15 @@ class Run:
         )
         pipeline: Pipeline[ExportRequest[Any], Verification]
         failures: list[Failure[ExportRequest[Any]]] = []
-        connected = context.connect(clock, limits, log)
+        connection = Connection(
+            stream=stream.name,
+            clock=clock,
+            limits=limits,
+            utc_now=context.environment.now,
+            log=log,
+            kept=context.kept,
+        )
+        connected = context.connect(connection)
         with connected as vendor, context.shutdown.told_to(report.stopped), report.on_terminal():
             pipeline = Pipeline(
                 vendor,
@@ -237,7 +247,8 @@ class Run:
             with pipeline as results, context.shutdown.passed_to(pipeline.interrupt):
                 for result in report.each(results):
                     if isinstance(result, Delivery):
-                        if (span := result.verification.summary.span) and not stream.windows.cut:
+                        span = result.verification.summary.span
+                        if span and stream.windows.rows_outside == "refused":
                             timezone_check.check(result.request.window, *span)
                         compared = reconciler.compare(result)
                         _tell(output, compared.doubt)

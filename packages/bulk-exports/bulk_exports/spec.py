@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 
 from typing_extensions import override
 
@@ -81,13 +81,14 @@ class Windows:
         max_days: How many days an export covers at most.
         rows_move: Whether a row goes to a later window when it changes, as it does where windows are cut by the time of
             the last change. Windows are then written from the oldest to the newest, so that what is newer stays.
-        cut: Whether the vendor may also send rows just outside of a window, its bounds being vague: they are left out
-            by `Measures.time`, and counted. Otherwise such a row means that it is another window's file.
+        rows_outside: What it means that `Measures.time` of a row lies outside of the window. ``refused``: it is another
+            window's file, or the time zone is not the one that was set. ``left out``: the vendor's bounds are vague, so
+            that a little more is asked for than is wanted; such rows are left out, and counted. ``taken``: nothing.
     """
 
     max_days: int = 1
     rows_move: bool = False
-    cut: bool = False
+    rows_outside: Literal["refused", "left out", "taken"] = "refused"
 
 
 class DeclarationError(ValueError):
@@ -202,8 +203,8 @@ def _of_measures(stream: ExportStream) -> Iterator[str]:
             yield f"the measure `{what}` names the column `{name}`, which is not among its fields"
         elif kinds[name] != (kind := {"time": "timestamp", "amount": "number"}.get(what, kinds[name])):
             yield f"the measure `{what}` names the column `{name}`, which is no {kind} but a {kinds[name]}"
-    if stream.windows.cut and stream.measures.time is None:
-        yield "its windows are cut by `measures.time`, which it lacks"
+    if stream.windows.rows_outside == "left out" and stream.measures.time is None:
+        yield "rows outside of a window are left out by `measures.time`, which it lacks"
 
 
 def _of_ledger(stream: ExportStream) -> Iterator[str]:

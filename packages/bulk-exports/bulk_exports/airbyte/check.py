@@ -10,7 +10,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any, Final
 
 from bulk_exports.airbyte.form import settings_of
-from bulk_exports.engine import Limits, SystemClock
+from bulk_exports.engine import Connection, Limits, SystemClock
 from bulk_exports.engine.errors import RateLimitedError, UnknownJobError
 from bulk_exports.errors import TapError
 from bulk_exports.reading import SettingsError
@@ -48,7 +48,8 @@ def problem_with(
         request = ExportRequest(Window.single(day), stream.query(stream.ordered(stream.schema["properties"])), now)
         limits = dataclasses.replace(environment.limits or Limits(), read_seconds=ANSWER_SECONDS)
         clock = environment.clock or SystemClock()
-        with source.connect(settings, clock, limits, log, environment.now) as vendor:
+        connection = Connection(stream=stream.name, clock=clock, limits=limits, utc_now=environment.now, log=log)
+        with source.connect(settings, connection) as vendor:
             try:
                 vendor.create(request)
             except RateLimitedError:

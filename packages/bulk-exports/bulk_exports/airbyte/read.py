@@ -46,6 +46,7 @@ class Sync:
         environment: Time and patience.
         shutdown: Tells when to stop.
         log: Where the log lines go.
+        kept: What the vendor's clients for its streams have in common.
     """
 
     source: Source
@@ -55,6 +56,7 @@ class Sync:
     environment: Environment
     shutdown: Shutdown
     log: logging.Logger
+    kept: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def read(self, writer: AirbyteWriter) -> None:
         """Write what is new. One stream that fails keeps no other one from being read.
@@ -99,9 +101,8 @@ class Sync:
                 columns=chosen_columns(declared, output.chosen.get(declared.name)),
                 state=known.bookmark.to_state(),
                 ledger=declared.ledger is not None and declared.ledger.name in output.chosen,
-                connect=lambda clock, limits, log: self.source.connect(
-                    settings, clock, limits, log, self.environment.now
-                ),
+                connect=lambda connection: self.source.connect(settings, connection),
+                kept=self.kept,
                 environment=self.environment,
                 shutdown=self.shutdown,
                 log=self.log,

@@ -6,18 +6,16 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import logging
     from collections.abc import Callable, Collection, Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
 
     from bulk_exports.airbyte.form import Choice
-    from bulk_exports.engine import Clock, Limits
+    from bulk_exports.engine import Connection
     from bulk_exports.engine.vendor import Vendor
     from bulk_exports.spec import ExportRequest, ExportStream
 
-    Now = Callable[[], datetime]
-    Connect = Callable[[Any, Clock, Limits, logging.Logger, Now], AbstractContextManager[Vendor[ExportRequest[Any]]]]
+    Connect = Callable[[Any, Connection], AbstractContextManager[Vendor[ExportRequest[Any]]]]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -31,7 +29,7 @@ class Source:
         read_settings: Reads and checks a configuration, given the present moment; returns what the other two take (an
             `ExportSettings`), or raises `SettingsError`.
         export_streams: Returns the streams that these settings bring.
-        connect: Opens the vendor's client, given settings, clock, limits, log, and what tells the present moment.
+        connect: Opens the vendor's client for one stream.
         choices: Settings that the form asks for together.
         suggestions: What the form offers for settings that are lists of names.
         foreign_settings: Settings of other doors, which would have no effect here; they are refused.

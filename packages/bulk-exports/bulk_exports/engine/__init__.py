@@ -5,8 +5,9 @@ order of the requests. Knows no Singer and no vendor, and uses no other room.
 """
 
 from bulk_exports.engine.clock import Clock, SystemClock
+from bulk_exports.engine.connection import Connection
 from bulk_exports.engine.lifecycle import Limits
 from bulk_exports.engine.pipeline import Pipeline
 from bulk_exports.engine.vendor import Delivery, Failure
 
-__all__ = ["Clock", "Delivery", "Failure", "Limits", "Pipeline", "SystemClock"]
+__all__ = ["Clock", "Connection", "Delivery", "Failure", "Limits", "Pipeline", "SystemClock"]

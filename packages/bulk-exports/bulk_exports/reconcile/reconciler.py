@@ -127,7 +127,7 @@ class Reconciler:
         window, file_format = request.window, self._stream.format or NDJSON
         time = self._columns.named(self._stream.measures.time)
         cut = None
-        if self._stream.windows.cut and time:
+        if self._stream.windows.rows_outside == "left out" and time:
             begin, end = dates.window_bounds(window.first, window.last, self._zone)
             file_format = cut = Cut(file_format, time, begin, min(end, request.planned_at))
         verification = verify(
@@ -138,8 +138,8 @@ class Reconciler:
             before=self._initial.snapshot(window),
         )
         if cut:
-            return dataclasses.replace(verification, outside=cut.outside)
-        if span := verification.summary.span:
+            verification = dataclasses.replace(verification, outside=cut.outside)
+        elif (span := verification.summary.span) and self._stream.windows.rows_outside == "refused":
             check_anywhere(window, *span)
         self._overlaps.add(window.first, verification.keys)
         return dataclasses.replace(verification, keys=None)  # they wait on disk

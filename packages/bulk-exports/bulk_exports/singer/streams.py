@@ -157,6 +157,7 @@ class SingerExportStream(Stream):
                 ledger=ledger is not None and ledger.selected,
                 single_export=self.ABORT_AT_RECORD_COUNT is not None,
                 connect=tap.connect,
+                kept=tap.kept,
                 environment=tap.environment,
                 shutdown=tap.shutdown,
                 log=self.logger,

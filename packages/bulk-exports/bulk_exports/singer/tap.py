@@ -26,7 +26,6 @@ from bulk_exports.singer.given_state import unwrapped
 from bulk_exports.singer.streams import LedgerStream, SingerExportStream
 
 if TYPE_CHECKING:
-    import logging
     from collections.abc import Mapping, Sequence
     from contextlib import AbstractContextManager
     from types import FrameType
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
     from singer_sdk.streams import Stream
 
-    from bulk_exports.engine import Clock, Limits
+    from bulk_exports.engine import Connection
     from bulk_exports.engine.vendor import Vendor
     from bulk_exports.export_settings import ExportSettings
     from bulk_exports.spec import ExportRequest, ExportStream
@@ -79,6 +78,7 @@ class ExportTap(Tap):
     def __init__(self, *args: Any, environment: Environment | None = None, **kwargs: Any) -> None:
         self.environment = environment or Environment()
         self.shutdown = Shutdown()
+        self.kept: dict[str, Any] = {}
         self._settings: ExportSettings | None = None
         super().__init__(*args, **kwargs)
 
@@ -95,10 +95,8 @@ class ExportTap(Tap):
         """Return the streams that these settings bring."""
 
     @abc.abstractmethod
-    def connect(
-        self, clock: Clock, limits: Limits, log: logging.Logger
-    ) -> AbstractContextManager[Vendor[ExportRequest[Any]]]:
-        """Open the vendor's client."""
+    def connect(self, connection: Connection) -> AbstractContextManager[Vendor[ExportRequest[Any]]]:
+        """Open the vendor's client for one stream."""
 
     @property
     def settings(self) -> Any:
