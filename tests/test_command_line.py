@@ -59,7 +59,7 @@ def test_version():
 def test_discovery_needs_no_configuration_and_no_network():
     done = run("--discover", HTTPS_PROXY="http://127.0.0.1:1", HTTP_PROXY="http://127.0.0.1:1")
     assert done.returncode == 0
-    _ledger, stream = json.loads(done.stdout)["streams"]
+    _ledger, stream, *_ = json.loads(done.stdout)["streams"]
     assert stream["key_properties"] == ["id"]
     assert stream["replication_key"] == "event_date"
     assert "WARNING" not in done.stderr
@@ -68,7 +68,7 @@ def test_discovery_needs_no_configuration_and_no_network():
 def test_discovery_follows_the_settings(config):
     attribution = {"sources": ["email"], "attribution_model": "linear", "attribution_window": 0}
     done = run("--config", config(api_key=None, **attribution), "--discover")
-    _ledger, stream = json.loads(done.stdout)["streams"]
+    _ledger, stream, *_ = json.loads(done.stdout)["streams"]
     assert stream["key_properties"] == ["id", "touchpoint_id"]
     assert "campaign_name" in stream["schema"]["properties"]
 

@@ -20,7 +20,7 @@ from tap_cometly.sandbox.files import Files
 from tap_cometly.sandbox.history import History
 from tap_cometly.sandbox.jobs import Jobs, JobSeconds
 from tap_cometly.sandbox.journeys import Journeys
-from tap_cometly.sandbox.queries import EventQuery, Row, Space
+from tap_cometly.sandbox.queries import CompanyQuery, ContactQuery, EventQuery, Row, Space
 from tap_cometly.sandbox.quirks import Quirks
 
 if TYPE_CHECKING:
@@ -31,6 +31,11 @@ if TYPE_CHECKING:
 
 DEFAULT_KEY: Final = "sandbox-key"
 _DEFAULT_PAST: Final = dt.timedelta(days=400)
+
+
+def _range(first: dt.date, last: dt.date) -> tuple[dt.datetime, dt.datetime]:
+    """Return the first and the last second of a stretch of days."""
+    return dt.datetime.combine(first, dt.time()), dt.datetime.combine(last, dt.time(23, 59, 59))
 
 
 class Sandbox(LocalVendor):
@@ -159,6 +164,28 @@ class Sandbox(LocalVendor):
             query_mode=query_mode,
         )
         moment = self._clock() if at is None else at
+        return query.rows(self._space, self.history.at(moment), moment)
+
+    def contacts(
+        self,
+        first: dt.date,
+        last: dt.date,
+        *,
+        include_comet_tokens: bool = False,
+        include_created_at: bool = False,
+    ) -> Iterator[Row]:
+        """Yield the rows of contacts that were created from one day through another."""
+        start, end = _range(first, last)
+        yield from self._created(
+            ContactQuery(start, end, include_comet_tokens=include_comet_tokens, include_created_at=include_created_at)
+        )
+
+    def companies(self, first: dt.date, last: dt.date) -> Iterator[Row]:
+        """Yield the rows of companies that were created from one day through another."""
+        yield from self._created(CompanyQuery(*_range(first, last)))
+
+    def _created(self, query: ContactQuery | CompanyQuery) -> Iterator[Row]:
+        moment = self._clock()
         return query.rows(self._space, self.history.at(moment), moment)
 
     def truth_of(self, export_id: int) -> Iterator[Row]:

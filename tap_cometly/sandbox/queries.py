@@ -121,6 +121,7 @@ class ContactQuery:
     end: dt.datetime
     include_comet_tokens: bool = False
     include_all_emails: bool = False
+    include_created_at: bool = False
 
     @property
     def date(self) -> dt.date:
@@ -134,7 +135,7 @@ class ContactQuery:
     def rows(self, space: Space, past: Past, until: float, order: int = 0) -> Iterator[Row]:
         """Yield one row per contact."""
         del past, order  # merges of contacts are seen in events only
-        for contact_id, _ in _newcomers(self, space, until):
+        for contact_id, moment in _newcomers(self, space, until):
             bits = roll(contact_id)
             name = _PEOPLE[bits % len(_PEOPLE)]
             row: Row = {
@@ -146,6 +147,8 @@ class ContactQuery:
             }
             if self.include_all_emails:
                 row["emails"] = [row["email"]]
+            if self.include_created_at:
+                row["created_at"] = utc_text(moment)
             if self.include_comet_tokens:
                 row["comet_tokens"] = [f"{bits:016x}"]
             yield row

@@ -136,12 +136,13 @@ def contact_query(body: bytes, today: Today, quirks: Quirks) -> Query:
     Raises:
         Invalid: It breaks a rule.
     """
-    del today, quirks
+    del today
     form = _Form(body)
-    start, end = _range(form)
+    start, end = _range(form, quirks)
     flags = {name: form.one_of(name, (0, 1, "0", "1")) for name in ("include_comet_tokens", "include_all_emails")}
     form.check()
-    return ContactQuery(start, end, **{name: str(flag) == "1" for name, flag in flags.items()})
+    wanted = {name: str(flag) == "1" for name, flag in flags.items()}
+    return ContactQuery(start, end, **wanted, include_created_at=quirks.created_at == "present")
 
 
 def company_query(body: bytes, today: Today, quirks: Quirks) -> Query:
@@ -150,9 +151,9 @@ def company_query(body: bytes, today: Today, quirks: Quirks) -> Query:
     Raises:
         Invalid: It breaks a rule.
     """
-    del today, quirks
+    del today
     form = _Form(body)
-    start, end = _range(form)
+    start, end = _range(form, quirks)
     form.check()
     return CompanyQuery(start, end)
 
@@ -200,8 +201,10 @@ def _attribution(form: _Form, quirks: Quirks) -> tuple[str | None, int | None]:
     return model, None if window is None or form.errors else int(window)
 
 
-def _range(form: _Form) -> tuple[dt.datetime, dt.datetime]:
+def _range(form: _Form, quirks: Quirks) -> tuple[dt.datetime, dt.datetime]:
     start, end = form.time("start_date"), form.time("end_date")
     if not form.errors and end <= start:
         form.blame("end_date", "The {} field must be a date after start date.")
+    if not form.errors and quirks.max_range_days and end - start > dt.timedelta(days=quirks.max_range_days):
+        form.blame("end_date", f"The {{}} field must be within {quirks.max_range_days} days of start date.")
     return start, end

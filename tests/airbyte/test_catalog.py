@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 
-def test_both_streams_have_key_cursor_and_both_ways_to_be_read(source):
+def test_all_streams_have_key_cursor_and_both_ways_to_be_read(source):
     streams = source.discover()
-    assert list(streams) == ["events", "event_days"]
-    for stream in streams.values():
+    assert list(streams) == ["events", "event_days", "contacts", "companies"]
+    for name, stream in streams.items():
         assert stream["supported_sync_modes"] == ["full_refresh", "incremental"]
         assert stream["source_defined_cursor"]
         assert stream["is_resumable"]
-        assert stream["default_cursor_field"] == ["event_date"]
+        assert stream["default_cursor_field"] == ["event_date" if name.startswith("event") else "created_at"]
     assert streams["events"]["source_defined_primary_key"] == [["id"]]
     assert streams["event_days"]["source_defined_primary_key"] == [["event_date"]]
 

@@ -39,7 +39,8 @@ def selecting(tap, config, **streams):
     for entry in catalog["streams"]:
         for metadata in entry["metadata"]:
             if not metadata["breadcrumb"]:
-                metadata["metadata"]["selected"] = streams.get(entry["tap_stream_id"], True)
+                selected = metadata["metadata"]["selected"]
+                metadata["metadata"]["selected"] = streams.get(entry["tap_stream_id"], selected)
     return catalog
 
 

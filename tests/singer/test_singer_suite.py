@@ -30,7 +30,11 @@ def suite(**settings):
     Left to itself it prefers the environment, and a .env in any folder above the SDK, to its configuration, which it
     changes accordingly: in a checkout that is in use it would ask the user's own Space.
     """
-    return get_tap_test_class(TapCometly, config={**CONFIG, **settings}, parse_env_config=False)
+    config = {**CONFIG, **settings}
+    catalog = TapCometly(config=config, parse_env_config=False).catalog_dict
+    for stream in catalog["streams"]:
+        stream["metadata"][-1]["metadata"]["selected"] = True
+    return get_tap_test_class(TapCometly, config=config, catalog=catalog, parse_env_config=False)
 
 
 TestStandardSuite = suite()

@@ -79,6 +79,7 @@ class ExportTap(Tap):
         self.environment = environment or Environment()
         self.shutdown = Shutdown()
         self.kept: dict[str, Any] = {}
+        self._order: list[str] = []
         self._settings: ExportSettings | None = None
         super().__init__(*args, **kwargs)
 
@@ -120,7 +121,23 @@ class ExportTap(Tap):
             if stream.ledger:
                 streams.append(LedgerStream(self, stream))
             streams.append(SingerExportStream(self, stream))
+        self._order = [stream.name for stream in streams]
         return streams
+
+    @property
+    @override
+    def streams(self) -> dict[str, Stream]:
+        """The streams in the order in which the vendor declares them: the first has the budgets first."""
+        if self._streams is None:
+            by_name = super().streams
+            self._streams = {name: by_name[name] for name in self._order}
+        return self._streams
+
+    @override
+    def run_connection_test(self) -> bool:  # type: ignore[misc] - final, but it would cost an export for each stream
+        """Ask for one export of one stream: that is enough to know whether key and settings work."""
+        exports = [stream for stream in self.streams.values() if isinstance(stream, SingerExportStream)]
+        return self.run_sync_dry_run(dry_run_record_limit=1, streams=exports[:1])
 
     def ledger_of(self, declared: ExportStream) -> LedgerStream | None:
         """Return the stream that says which version of a day is true, if there is one."""
