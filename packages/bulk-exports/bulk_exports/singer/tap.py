@@ -134,8 +134,11 @@ class ExportTap(Tap):
         return self._streams
 
     @override
-    def run_connection_test(self) -> bool:  # type: ignore[misc] - final, but it would cost an export for each stream
-        """Ask for one export of one stream: that is enough to know whether key and settings work."""
+    def run_connection_test(self) -> bool:  # type: ignore[misc]
+        """Ask for one export of one stream: that is enough to know whether key and settings work.
+
+        The SDK means its own to be final; it would cost an export for each stream.
+        """
         exports = [stream for stream in self.streams.values() if isinstance(stream, SingerExportStream)]
         return self.run_sync_dry_run(dry_run_record_limit=1, streams=exports[:1])
 
