@@ -133,8 +133,8 @@ class ExportTap(Tap):
             self._streams = {name: by_name[name] for name in self._order}
         return self._streams
 
-    @override
-    def run_connection_test(self) -> bool:  # type: ignore[misc]
+    @override  # type: ignore[misc]
+    def run_connection_test(self) -> bool:
         """Ask for one export of one stream: that is enough to know whether key and settings work.
 
         The SDK means its own to be final; it would cost an export for each stream.
