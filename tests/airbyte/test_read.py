@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from simulation.tapping import sync
@@ -166,3 +168,17 @@ def test_what_the_run_says_is_logged(source):
     said = source.read()
     assert "Exporting 4 days" in said.log
     assert {record["level"] for record in said.of("LOG")} == {"INFO"}
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("can't start new thread")], ids=["memory", "threads"])
+def test_memory_or_threads_that_are_used_up_are_told_without_a_stack(source, monkeypatch, error):
+    def start(_):
+        raise error
+
+    catalog = source.choose()
+    monkeypatch.setattr(threading.Thread, "start", start)
+    said = source.read(catalog)
+    assert said.status == 1
+    assert "The memory that this process may have is used up, or the number of its threads" in said.error["message"]
+    assert said.error["failure_type"] == "transient_error"
+    assert "stack_trace" not in said.error

@@ -278,6 +278,15 @@ def test_a_bug_that_a_request_meets_fails_this_request_and_is_named_without_its_
     assert results[1].request == "b"
 
 
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("can't start new thread")], ids=["memory", "threads"])
+def test_a_request_that_needs_more_than_the_system_gives_fails_and_says_so(clock, vendor, files, error):
+    vendor.script["status", "a"] = [error]
+    results = run(vendor, clock, ["a", "b"])
+    assert "memory that this process may have is used up" in reason(results)
+    assert "fault of the tap" not in reason(results)
+    assert results[1].request == "b"
+
+
 def test_what_concerns_all_requests_stops_the_run(clock, vendor):
     for error in (RequestRejectedError("401"), SpoolError("full")):
         vendor.script["create", "a"] = [error]

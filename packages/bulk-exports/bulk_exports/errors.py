@@ -11,7 +11,8 @@
     ├── DeselectedColumnError    the ledger is of no use without a column (`bulk_exports.run`)
     ├── UnusableStateError       what was handed over as STATE holds none (`bulk_exports.singer.given_state`)
     ├── UnusableSettingsError    the settings do not pass (`bulk_exports.singer.tap`)
-    └── OutputError              records cannot be written (`bulk_exports.outputs.standard_streams`)
+    ├── OutputError              records cannot be written (`bulk_exports.outputs.standard_streams`)
+    └── SystemRefusalError       the system gives the process no more of something
 
 Inside the program mistakes in settings are the SDK's `ConfigValidationError`, which holds one message for each of them.
 """
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 NOT_ACCEPTED: Final = 2
 """Exit status where somebody must change something first; a wrong command line ends with it too."""
+_NO_THREAD: Final = "can't start new thread"
+"""Python's words where the system has no memory for another thread, or does not allow it."""
 
 
 class TapError(Exception):
@@ -49,3 +52,24 @@ class TapError(Exception):
     def problems(self) -> Sequence[str]:
         """What is wrong: one text for each thing, at least one."""
         return [str(self)]
+
+
+class SystemRefusalError(TapError):
+    """The system gives the process no more of something, wherever that was noticed."""
+
+    page: ClassVar[str] = "docs/troubleshooting.md#disk-and-memory"
+    is_passing: ClassVar[bool] = True
+
+
+def refusal_of_the_system(error: BaseException) -> SystemRefusalError | None:
+    """Return what an error means that Python raises where the system refuses to go on; None if it is another one."""
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and str(error) == _NO_THREAD):
+        return SystemRefusalError(
+            "The memory that this process may have is used up, or the number of its threads. Give it more, or set "
+            "`max_exports_in_flight` lower"
+        )
+    if isinstance(error, OSError):
+        # Those of libraries for the network, which have no number, may quote a link.
+        said = type(error).__name__ if error.errno is None else str(error)
+        return SystemRefusalError(f"The system refuses to go on: {said}")
+    return None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from typing_extensions import override
 
-from bulk_exports.errors import TapError
+from bulk_exports.errors import TapError, refusal_of_the_system
 from bulk_exports.reading import SettingsError
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def stream_status(stream: str, status: Status) -> dict[str, Any]:
 
 def error_trace(error: BaseException) -> dict[str, Any]:
     """Say what ended a run, and whether trying again helps. Where somebody can mend it, there is no stack to read."""
+    error = refusal_of_the_system(error) or error
     told: dict[str, Any] = {"message": str(error), "internal_message": type(error).__name__}
     if isinstance(error, (TapError, SettingsError)):
         told["failure_type"] = "transient_error" if getattr(error, "is_passing", False) else "config_error"

@@ -28,6 +28,7 @@ from bulk_exports.engine.errors import (
 )
 from bulk_exports.engine.polling import PollRhythm
 from bulk_exports.engine.vendor import Delivery, Failure, JobState, JobStatus, Link, RequestT, VerificationT
+from bulk_exports.errors import refusal_of_the_system
 
 if TYPE_CHECKING:
     import logging
@@ -440,6 +441,8 @@ class Lifecycle(Generic[RequestT, VerificationT]):
 
 def _unexpected(error: Exception) -> str:
     """Name an error without its text, which may quote anything."""
+    if refusal := refusal_of_the_system(error):
+        return str(refusal)
     return f"the export cannot be read ({type(error).__name__}). This is a fault of the tap: please report it"
 
 

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Final, NoReturn
+from typing import NoReturn
 
 from singer_sdk.exceptions import ConfigValidationError, SingerSDKError
 
 from bulk_exports import interpreter
-from bulk_exports.errors import NOT_ACCEPTED, TapError
+from bulk_exports.errors import NOT_ACCEPTED, TapError, refusal_of_the_system
 from bulk_exports.outputs.standard_streams import give_up_stdout, open_all
 from bulk_exports.singer.tap import ExportTap, UnusableSettingsError
-
-NO_THREAD: Final = "can't start new thread"
-"""Python's words where the system has no memory for another thread, or does not allow it."""
 
 
 def run_command(tap: type[ExportTap]) -> None:
@@ -37,17 +34,11 @@ def run_command(tap: type[ExportTap]) -> None:
         _fail(tap, error)
     except SingerSDKError as error:
         _end(tap, str(error), NOT_ACCEPTED)
-    except OSError as error:
-        _end(tap, f"The system refuses to go on: {error}", 1)
-    except (MemoryError, RuntimeError) as error:
-        if not isinstance(error, MemoryError) and str(error) != NO_THREAD:
+    except (MemoryError, OSError, RuntimeError) as error:
+        refusal = refusal_of_the_system(error)
+        if refusal is None:
             raise
-        _end(
-            tap,
-            "The memory that this process may have is used up, or the number of its threads. Give it more, or set "
-            "`max_exports_in_flight` lower",
-            1,
-        )
+        _fail(tap, refusal)
 
 
 def _fail(tap: type[ExportTap], error: TapError) -> NoReturn:
