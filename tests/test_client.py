@@ -85,6 +85,7 @@ def test_404_on_a_status_means_that_the_export_is_unknown(client, requests_mock)
         (422, {"message": "Bad", "errors": {"fields": ["too many", "odd"]}}, ["Bad", "fields: too many odd"]),
         (422, {"message": "Bad", "errors": "odd"}, ["422", "Bad"]),
         (418, "teapot", ["418", "not a documented answer"]),
+        (418, {"message": "\x1b\0 "}, ["HTTP 418: no explanation given"]),
         (302, "", ["302", "api_url", "api_key"]),
     ],
 )

@@ -1,33 +1,43 @@
-"""Whatever a file or a STATE holds: exit status 0, 1 or 2, a last line in words, no traceback, and little memory.
+"""Whatever servers, files or a STATE hold: exit status 0, 1 or 2, a last line in words, no traceback, little memory.
 
 Bounded and seeded. The runs are made in a process of their own, whose memory is looked at in the end.
 """
 
 from __future__ import annotations
 
-import io
+import dataclasses
 import json
-import logging
 import multiprocessing
+import os
 import random
 import resource
 import sys
 import traceback
 from pathlib import Path
 
-import click
 import pytest
 
-from bulk_exports.errors import TapError
-from bulk_exports.singer.given import checked_file
-from simulation.tapping import days_before, sync, tap_class
+from bulk_exports.engine import Limits
+from simulation.tapping import days_before, parse
 from simulation.virtual_time import VirtualClock
 from tap_cometly.sandbox import Fault, Sandbox
+from tests import long_ago
+from tests.endings import ended, tap_in
+from tests.faults.any_server import KEY, SECRETS, AnyServer
+from tests.faults.world import FIELDS
 
 MEGABYTES = 200
 RUNS = 100
 SECONDS = 60
 """For one run, on a machine that is busy."""
+PATIENCE = 10
+"""Longest silence of a server, in seconds of real time. None of them is silent."""
+MAX_HOURS = 4
+"""In virtual time."""
+A_FEW_DAYS_LATER = 1_742_000_000.0
+"""Than the last day long ago."""
+STATUSES = {"files": {0, 1}, "states": {0, 2}, "answers": {0, 1, 2}}
+"""What the runs of a kind end with, among them."""
 
 PIECES = [
     b"{", b"}", b"[", b"]", b'"', b":", b",", b"\\", b"\r", b"\n", b"\xff", b"\x00", b"\xef\xbb\xbf", b"\xe2\x80\xa8",
@@ -64,38 +74,92 @@ def odd_state(dice: random.Random) -> dict:
     return {"bookmarks": {"events": {"replication_key_value": "2025-02-18", **bookmark}}}
 
 
-PLAYS = {"files": odd_file, "states": odd_state}
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What became of a run.
+
+    Attributes:
+        status: With which it ended.
+        told: All that was told.
+        last_line: What was told last.
+        delivered: Whether STATE says that the day was.
+        hours: How long it took, in virtual time.
+    """
+
+    status: int
+    told: str
+    last_line: str
+    delivered: bool
+    hours: float
 
 
-def told(play, config, tap) -> str:
-    """Return how a run ended: "delivered", the words of an error that is meant for people, or a traceback."""
+def outcome_of(clock, config, folder, *arguments) -> Outcome:
+    """Run the command."""
+    file = folder / "config.json"
+    file.write_text(json.dumps(config), encoding="utf-8")
+    began = clock.now()
     try:
-        state = None
-        if isinstance(play, dict):
-            file = io.StringIO(json.dumps(play))
-            file.name = "state.json"
-            state = json.load(checked_file("--state", file))
-        output = sync(config, state=state, tap=tap, catch=TapError)
-    except click.BadParameter as refused:
-        return refused.format_message()
-    except BaseException:  # noqa: BLE001 - whatever else it is, is what is looked for
-        return traceback.format_exc()
-    return str(output.error or "delivered")
+        end = ended(tap_in(clock, Limits(read_seconds=PATIENCE)), "--config", file, *arguments)
+    except Exception:  # noqa: BLE001 - whatever else it is, is what is looked for
+        return Outcome(-1, traceback.format_exc(), "", delivered=False, hours=0)
+    states = [message["value"] for message in parse(end.written.splitlines()) if message["type"] == "STATE"]
+    days = states[-1]["bookmarks"]["events"].get("delivered", []) if states else []
+    told = "\n".join(end.told) + end.written.decode()
+    last_line = end.told[-1] if end.told else ""
+    return Outcome(end.status, told, last_line, delivered=bool(days), hours=(clock.now() - began) / 3600)
 
 
-def _play(kind: str, answer) -> None:
-    logging.disable()
+def play_files(folder):
+    """Yield what becomes of runs that get odd files."""
     clock = VirtualClock()
     day = str(days_before(clock, 1)[0])
     with Sandbox(clock=clock.time, events_per_day=40, job_seconds=0) as cometly:
-        config = {"api_key": cometly.api_key, "api_url": cometly.api_url, "start_date": day}
+        config = {"api_key": cometly.api_key, "api_url": cometly.api_url, "start_date": day, "end_date": day}
         for seed in range(RUNS):
             clock.advance(60)
-            play = PLAYS[kind](random.Random(seed))  # noqa: S311 - the same every time
             cometly.faults.clear()
-            if isinstance(play, bytes):
-                cometly.inject(Fault("file", "rows", rows=play.split(b"\n"), replace=True, times=None))
-            answer.send(told(play, config, tap_class(clock)))
+            rows = odd_file(random.Random(seed)).split(b"\n")  # noqa: S311 - the same every time
+            cometly.inject(Fault("file", "rows", rows=rows, replace=True, times=None))
+            yield outcome_of(clock, config, folder)
+
+
+def play_states(folder):
+    """Yield what becomes of runs that get odd STATEs."""
+    clock = VirtualClock()
+    day = str(days_before(clock, 1)[0])
+    with Sandbox(clock=clock.time, events_per_day=40, job_seconds=0) as cometly:
+        config = {"api_key": cometly.api_key, "api_url": cometly.api_url, "start_date": day, "end_date": day}
+        for seed in range(RUNS):
+            clock.advance(60)
+            state = folder / "state.json"
+            state.write_text(json.dumps(odd_state(random.Random(seed))), encoding="utf-8")  # noqa: S311 - see above
+            yield outcome_of(clock, config, folder, "--state", state)
+
+
+def play_answers(folder):
+    """Yield what becomes of runs whose API and store say anything."""
+    with Sandbox(**long_ago.space(events_per_day=1)) as sandbox:
+        row = next(iter(sandbox.truth(long_ago.LAST_DAY, fields=FIELDS)))
+    rows = json.dumps(row, default=float).encode() + b"\n"
+    day = str(long_ago.LAST_DAY)
+    for seed in range(RUNS):
+        clock = VirtualClock(A_FEW_DAYS_LATER)
+        with AnyServer(seed, rows) as server:
+            config = {"api_key": KEY, "api_url": server.address, "start_date": day, "end_date": day}
+            outcome = outcome_of(clock, config, folder)
+        to_store = [head for head in server.asked if b"/events/exports" not in head.split(b"\r\n")[0]]
+        if any(b"authorization" in head.lower() for head in to_store):
+            outcome = dataclasses.replace(outcome, told=f"the key went to the store\n{KEY}")
+        yield outcome
+
+
+PLAYS = {"files": play_files, "states": play_states, "answers": play_answers}
+
+
+def _play(kind: str, folder: Path, answer) -> None:
+    os.environ["TAP_COMETLY_LOGLEVEL"] = "DEBUG"
+    for outcome in PLAYS[kind](folder):
+        answer.send(outcome)
     answer.send(_peak())
 
 
@@ -109,17 +173,27 @@ def _peak() -> int:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", PLAYS)
-def test_it_ends_in_words_and_in_little_memory(kind):
+def test_it_ends_in_words_and_in_little_memory(kind, tmp_path):
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_play, args=(kind, sender), daemon=True)
+    process = context.Process(target=_play, args=(kind, tmp_path, sender), daemon=True)
     process.start()
     sender.close()
-    *outcomes, peak = [receiver.recv() if receiver.poll(SECONDS) else "no end" for _ in range(RUNS + 1)]
-    process.kill()
+    outcomes = []
+    for seed in range(RUNS):
+        assert receiver.poll(SECONDS), f"run {seed} has no end"
+        outcomes.append(receiver.recv())
+    peak = receiver.recv()
     process.join()
-    assert not [outcome for outcome in outcomes if "Traceback" in outcome or outcome == "no end"]
-    assert "delivered" in outcomes
-    assert len(set(outcomes)) > 3
-    assert all(outcome.replace("\n", "").isprintable() and len(outcome) < 2000 for outcome in outcomes)
+    for seed, outcome in enumerate(outcomes):
+        assert outcome.status in {0, 1, 2}, f"run {seed}: {outcome.told}"
+        assert "Traceback" not in outcome.told, f"run {seed}: {outcome.told}"
+        assert not [secret for secret in SECRETS if secret in outcome.told], f"run {seed}: {outcome.told}"
+        assert outcome.last_line.isprintable(), f"run {seed}: {outcome.last_line}"
+        assert len(outcome.last_line) < 2000, f"run {seed}: {outcome.last_line}"
+        assert outcome.hours < MAX_HOURS, f"run {seed}: {outcome.told}"
+        if kind != "states":
+            assert (outcome.status == 0) == outcome.delivered, f"run {seed}: {outcome.told}"
+    assert {outcome.status for outcome in outcomes} == STATUSES[kind]
+    assert len({outcome.last_line for outcome in outcomes}) > 3
     assert peak < MEGABYTES * 1024 * (1024 if sys.platform == "darwin" else 1)

@@ -317,7 +317,7 @@ class Api:
             return RequestRejectedError(
                 f"{self._vendor} redirects instead of answering (HTTP {status}). {what_to_check}"
             )
-        said = self.words(self._dialect.explain(answer.parsed()))
+        said = self.words(self._dialect.explain(answer.parsed())) or "no explanation given"
         what_to_check = advice.get(status, "This is not a documented answer; the API may have changed")
         return RequestRejectedError(f"{self._vendor} refuses the request (HTTP {status}: {said}). {what_to_check}")
 
