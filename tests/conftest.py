@@ -11,9 +11,10 @@ from hypothesis import settings
 from simulation.tapping import tap_class
 from simulation.virtual_time import VirtualClock
 from tap_cometly.sandbox import Sandbox
-from tests import moments
+from tests import bytecode, moments
 from tests.examples import usual
 
+bytecode.keep()
 settings.register_profile("default", usual)
 settings.load_profile("default")
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tap_cometly.sandbox import Sandbox
+from tests import bytecode
 from tests.documents import ROOT, block, blocks
 from tests.e2e.test_warehouses import PostgresTable
 
@@ -23,6 +24,8 @@ ELSEWHERE = {"python3 -m venv build/uv && build/uv/bin/pip install uv", "make de
 WITH_TESTS_OF_THEIR_OWN = {"docs/sandbox.md", "docs/airbyte.md", "docs/many-spaces.md"}
 """They need a docker engine, an orchestrator, or an Airbyte client; see `make image`, tests/airbyte and tests/fleet."""
 NOBODY = 65534
+OURS = ("TAP_", "TARGET_", "MELTANO", *bytecode.NAMES)
+"""What of our environment has no effect there; the bytecode of a folder that is thrown away goes with it."""
 
 
 @pytest.fixture
@@ -49,9 +52,7 @@ class Folder:
         self.path = path
         self.user = NOBODY if ordinary_user_can_run("python3") else None
         self.environment = {
-            **{
-                name: value for name, value in os.environ.items() if not name.startswith(("TAP_", "TARGET_", "MELTANO"))
-            },
+            **{name: value for name, value in os.environ.items() if not name.startswith(OURS)},
             "HOME": str(path),
             "TAP_COMETLY_API_URL": cometly.api_url,
         }
@@ -167,6 +168,7 @@ def project(folder, plugins, postgres, days):
     put_key = f"sed -i 's/^TAP_COMETLY_API_KEY=.*/TAP_COMETLY_API_KEY={KEY}/'"
     editor.write_text(f'#!/bin/sh\n{put_key} "$1"\ncat >> "$1" <<END\n{settings}END\n')
     editor.chmod(0o755)
+    folder.environment |= {name: os.environ[name] for name in bytecode.NAMES if name in os.environ}
     folder.environment |= {"EDITOR": "./editor", "MELTANO_CLI_DISABLE_VERSION_CHECK": "true"}
     folder.table = table
     folder.run(block("README.md", "sh", "cp .env.example"))
