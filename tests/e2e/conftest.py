@@ -13,6 +13,7 @@ import pytest
 from simulation.patience import HANG_SECONDS
 from tap_cometly.sandbox import Sandbox
 from tests import long_ago
+from tests.e2e.loading import Piped, ThroughMeltano
 
 TIMEZONE = "America/New_York"
 KEY = "key-that-nobody-may-see"
@@ -63,7 +64,13 @@ def plugins(tmp_path_factory):
 
 
 @pytest.fixture
-def meltano(plugins, cometly, tmp_path):
+def settings(cometly):
+    """The tap's settings for the Space, as environment variables for Meltano."""
+    return {"TAP_COMETLY_API_URL": cometly.api_url, "TAP_COMETLY_API_KEY": KEY, "TAP_COMETLY_TIMEZONE": TIMEZONE}
+
+
+@pytest.fixture
+def meltano(plugins, settings, tmp_path):
     """Meltano on the repository's meltano.yml, with the key of the Space as a user gives it.
 
     What it writes while it runs, such as the catalog, is in a folder of the test's own: others may be at work.
@@ -79,11 +86,22 @@ def meltano(plugins, cometly, tmp_path):
         def __call__(self, *arguments, **settings):
             return super().__call__(*arguments, MELTANO_SYS_DIR_ROOT=str(system), **settings)
 
-    def with_settings(**settings):
-        ours = {"TAP_COMETLY_API_URL": cometly.api_url, "TAP_COMETLY_API_KEY": KEY, "TAP_COMETLY_TIMEZONE": TIMEZONE}
-        return ApartMeltano(tmp_path, {**ours, **settings})
+    def with_settings(**more):
+        return ApartMeltano(tmp_path, {**settings, **more})
 
     return with_settings
+
+
+@pytest.fixture
+def through_meltano(meltano):
+    """Loads through Meltano."""
+    return lambda **settings: ThroughMeltano(meltano(**settings))
+
+
+@pytest.fixture
+def piped(plugins, settings, tmp_path):
+    """Loads with what Meltano starts."""
+    return lambda **more: Piped(plugins, tmp_path, {**settings, **more})
 
 
 @pytest.fixture(scope="session")

@@ -10,12 +10,13 @@ import subprocess
 import pytest
 
 from simulation.patience import HANG_SECONDS
+from tests import programs
 from tests.e2e.conftest import KEY, TIMEZONE
 from tests.e2e.test_warehouses import REQUESTS, PostgresTable, comparable, truth
 
 
 @pytest.fixture
-def load(plugins, cometly, postgres, program, tmp_path):
+def load(plugins, cometly, postgres, tmp_path):
     """Run the tap, and then the target on what it wrote; return the table's rows."""
     target = plugins / "loaders" / "target-postgres" / "venv" / "bin" / "target-postgres"
 
@@ -25,7 +26,7 @@ def load(plugins, cometly, postgres, program, tmp_path):
         tap_config.write_text(json.dumps({"api_url": cometly.api_url, "api_key": KEY, "timezone": TIMEZONE, **config}))
         url = table.settings["TARGET_POSTGRES_SQLALCHEMY_URL"]
         target_config.write_text(json.dumps({"sqlalchemy_url": url, "default_target_schema": table.schema}))
-        written = program("tap-cometly", "--config", tap_config)
+        written = programs.run("--config", tap_config)
         assert written.returncode == 0, written.stderr[-2000:]
         loaded = subprocess.run(
             [target, "--config", target_config],

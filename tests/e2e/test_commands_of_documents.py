@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import os
 import shutil
@@ -13,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from simulation.patience import HANG_SECONDS
 from tap_cometly.sandbox import Sandbox
-from tests import bytecode
+from tests import bytecode, long_ago
 from tests.documents import ROOT, block, blocks
 from tests.e2e.test_warehouses import PostgresTable
 
@@ -31,9 +31,7 @@ OURS = ("TAP_", "TARGET_", "MELTANO", *bytecode.NAMES)
 @pytest.fixture
 def cometly():
     """A Space whose key is the one that the documents write."""
-    with Sandbox(
-        api_key=KEY, events_per_day=20, creates_per_minute=6000, polls_per_minute=60000, job_seconds=0.1
-    ) as sandbox:
+    with Sandbox(**long_ago.space(events_per_day=20), api_key=KEY) as sandbox:
         yield sandbox
 
 
@@ -54,7 +52,9 @@ class Folder:
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(OURS)},
             "HOME": str(path),
+            "PIP_NO_COMPILE": "1",  # of what it installs, few modules are loaded
             "TAP_COMETLY_API_URL": cometly.api_url,
+            "TAP_COMETLY_END_DATE": str(long_ago.LAST_DAY),
         }
         tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
         for name in tracked.decode().split("\0"):
@@ -77,7 +77,7 @@ class Folder:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=600,
+            timeout=HANG_SECONDS,
             check=False,
         )
         assert done.returncode == status, done.stdout
@@ -111,9 +111,8 @@ def truth(cometly, days):
 
 @pytest.fixture
 def days():
-    """The last three days that have ended everywhere."""
-    last = (dt.datetime.now(dt.timezone.utc) - dt.timedelta(hours=12)).date() - dt.timedelta(days=1)
-    return [last - dt.timedelta(days=age) for age in (2, 1, 0)]
+    """The days that are asked for: whatever a command does not say is in its environment, the last of them too."""
+    return long_ago.last_days(3)
 
 
 def now_is_true(folder, cometly, days, page):
@@ -223,6 +222,7 @@ def test_several_taps_in_one_project_have_tables_of_their_own(project, cometly, 
             ("API_KEY", KEY),
             ("API_URL", cometly.api_url),
             ("START_DATE", str(days[0])),
+            ("END_DATE", str(days[-1])),
         )
     }
     more = {"TAP_COMETLY_BERLIN_TIMEZONE": "UTC", "TARGET_POSTGRES_BERLIN_DEFAULT_TARGET_SCHEMA": schema}

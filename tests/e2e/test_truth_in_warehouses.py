@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
 from tests.documents import block
 from tests.e2e.test_warehouses import REQUESTS, SOURCES, DuckDBTable, PostgresTable, truth
 
-ROOT = Path(__file__).parent.parent.parent
 CENT = Decimal("0.01")
 
 
@@ -46,11 +44,11 @@ def table(request, tmp_path):
 
 
 class Loads:
-    """Loads of some days through Meltano, and what the view shows after them."""
+    """Loads of some days, and what the view shows after them."""
 
-    def __init__(self, asked, cometly, meltano, table, days):
+    def __init__(self, asked, cometly, piped, table, days):
         self.asked, self.cometly, self.table, self.days = asked, cometly, table, days
-        self.meltano = meltano(
+        self._load = piped(
             **asked.settings,
             **table.settings,
             TAP_COMETLY_START_DATE=str(days[0]),
@@ -60,7 +58,7 @@ class Loads:
         self.key = ("id", "touchpoint_id") if "sources" in asked.query else ("id",)
 
     def load(self):
-        return self.meltano("run", "tap-cometly", self.table.target)
+        return self._load(self.table.target)
 
     def finds_nothing_changed(self):
         """Load once more: not one event is written."""
@@ -92,8 +90,8 @@ def days(last_day):
 
 
 @pytest.fixture(params=["no attribution", "linear"])
-def loads(request, cometly, meltano, table, days):
-    loads = Loads(REQUESTS[request.param], cometly, meltano, table, days)
+def loads(request, cometly, piped, table, days):
+    loads = Loads(REQUESTS[request.param], cometly, piped, table, days)
     loads.load()
     table.ask(of_document(table.create_view, table.schema))
     return loads

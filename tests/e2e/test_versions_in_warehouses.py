@@ -6,55 +6,29 @@ import datetime as dt
 import json
 import select
 import subprocess
-import sys
 import time
 
 import pytest
-import yaml
 
-from tests.e2e.test_truth_in_warehouses import ROOT, DuckDB, Postgres, of_document
+from simulation.patience import HANG_SECONDS
+from tests import programs
+from tests.e2e.loading import Target
+from tests.e2e.test_truth_in_warehouses import DuckDB, Postgres, of_document
 from tests.e2e.test_warehouses import PLAIN, comparable, truth
 
 BATCH_ROWS = 7
 """So few rows are kept back, and stored when there are as many of one stream."""
-HANGS_SECONDS = 600
 
 
-class Target:
-    """A target as the project ships it, but for the address of the database and the size of its batches."""
-
-    def __init__(self, name, plugins, folder, table):
-        project = yaml.safe_load((ROOT / "meltano.yml").read_text(encoding="utf-8"))
-        shipped = next(each["config"] for each in project["plugins"]["loaders"] if each["name"] == name)
-        prefix = name.upper().replace("-", "_") + "_"
-        ours = {setting.removeprefix(prefix).lower(): value for setting, value in table.settings.items()}
-        plain = {setting: value for setting, value in shipped.items() if "$" not in str(value)}
-        self.config = folder / f"{name}.json"
-        self.config.write_text(json.dumps({**plain, **ours, "batch_size_rows": BATCH_ROWS}))
-        self.program = plugins / "loaders" / name / "venv" / "bin" / name
-
-    def start(self):
-        return subprocess.Popen(
-            [self.program, "--config", self.config],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-
-    def load(self, messages):
-        """Take the messages in; return the STATE that was told last."""
-        with self.start() as target:
-            told, _ = target.communicate("".join(messages), timeout=HANGS_SECONDS)
-        assert target.returncode == 0
-        return json.loads(told.splitlines()[-1]) if told.strip() else None
+class Killable(Target):
+    """A target that can be killed when it has told or stored something."""
 
     def load_and_kill(self, messages, stored):
         """Take messages in until a STATE is told or rows are stored, and be killed; return that STATE."""
-        with self.start() as target:
+        with self.start(stderr=subprocess.DEVNULL) as target:
             target.stdin.writelines(messages)
             target.stdin.flush()
-            deadline = time.monotonic() + HANGS_SECONDS
+            deadline = time.monotonic() + HANG_SECONDS
             while not (select.select([target.stdout], [], [], 0.1)[0] or stored()):
                 assert time.monotonic() < deadline
             target.kill()
@@ -67,7 +41,8 @@ def loads(request, cometly, plugins, tmp_path, last_day):
     """What loads days into a database, and what it then shows."""
     postgres = request.param == "target-postgres"
     table = Postgres(request.getfixturevalue("postgres")) if postgres else DuckDB(tmp_path)
-    return Loads(cometly, Target(request.param, plugins, tmp_path, table), table, tmp_path, last_day)
+    target = Killable(request.param, plugins, tmp_path, table.settings, batch_size_rows=BATCH_ROWS)
+    return Loads(cometly, target, table, tmp_path, last_day)
 
 
 class Loads:
@@ -89,13 +64,8 @@ class Loads:
         for name, content in files.items():
             (self.folder / f"{name}.json").write_text(json.dumps(content))
         options = [f"--{name}={self.folder / name}.json" for name in files]
-        done = subprocess.run(
-            [sys.executable, "-m", "tap_cometly", *options],
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=HANGS_SECONDS,
-        )
+        done = programs.run(*options)
+        assert done.returncode == 0, done.stderr[-2000:]
         return done.stdout.splitlines(keepends=True)
 
     def rows_are_stored(self):

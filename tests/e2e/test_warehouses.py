@@ -1,4 +1,4 @@
-"""Through Meltano into real databases: what is in the table is what is true in Cometly, row for row."""
+"""Into real databases, also through Meltano: what is in the table is what is true in Cometly, row for row."""
 
 from __future__ import annotations
 
@@ -121,31 +121,40 @@ def truth(cometly, days, query):
     return [{**row, "event_date": day} for day in days for row in cometly.truth(day, **query)]
 
 
-@pytest.mark.parametrize("name", ["no attribution", "linear"])
-def test_the_table_is_the_truth_after_every_run(name, cometly, meltano, table, last_day):
+@pytest.mark.parametrize(
+    ("table", "name", "way"),
+    [
+        ("postgres", "linear", "through_meltano"),
+        ("duckdb", "no attribution", "through_meltano"),
+        ("postgres", "no attribution", "piped"),
+        ("duckdb", "linear", "piped"),
+    ],
+    indirect=["table"],
+)
+def test_the_table_is_the_truth_after_every_run(request, name, way, cometly, table, last_day):
     asked = REQUESTS[name]
     days = [last_day - dt.timedelta(days=age) for age in range(4, -1, -1)]
-    run = meltano(**asked.settings, **table.settings, TAP_COMETLY_START_DATE=str(days[0]))
+    load = request.getfixturevalue(way)(**asked.settings, **table.settings, TAP_COMETLY_START_DATE=str(days[0]))
 
-    run("run", "tap-cometly", table.target, TAP_COMETLY_END_DATE=str(days[-2]))
+    load(table.target, TAP_COMETLY_END_DATE=str(days[-2]))
     first = table.rows()
     assert comparable(first) == comparable(truth(cometly, days[:-1], asked.query))
 
-    run("run", "tap-cometly", table.target, TAP_COMETLY_END_DATE=str(days[-2]))
+    load(table.target, TAP_COMETLY_END_DATE=str(days[-2]))
     assert comparable(table.rows()) == comparable(first), "a second run adds nothing"
 
-    run("run", "tap-cometly", table.target, TAP_COMETLY_END_DATE=str(days[-1]))
+    load(table.target, TAP_COMETLY_END_DATE=str(days[-1]))
     assert comparable(table.rows()) == comparable(truth(cometly, days, asked.query)), "a later run adds the new day"
 
-    assert cometly.api_key not in run.log.read_text()
+    assert cometly.api_key not in load.log.read_text()
 
 
-def test_a_single_touch_model_gives_the_touchpoints_it_credits(cometly, meltano, table, last_day):
+def test_a_single_touch_model_gives_the_touchpoints_it_credits(cometly, piped, table, last_day):
     asked = REQUESTS["last_touch"]
     days = [last_day - dt.timedelta(days=1), last_day]
-    run = meltano(**asked.settings, **table.settings, **between(*days))
+    load = piped(**asked.settings, **table.settings, **between(*days))
 
-    run("run", "tap-cometly", table.target)
+    load(table.target)
 
     rows = table.rows()
     assert {row["source"] for row in rows} <= set(SOURCES)
@@ -153,16 +162,16 @@ def test_a_single_touch_model_gives_the_touchpoints_it_credits(cometly, meltano,
     assert comparable(rows) == comparable(truth(cometly, days, asked.query))
 
 
-def test_what_changes_within_the_lookback_reaches_the_table_as_it_is(cometly, meltano, table, last_day):
+def test_what_changes_within_the_lookback_reaches_the_table_as_it_is(cometly, piped, table, last_day):
     asked = REQUESTS["no attribution"]
     days = [last_day - dt.timedelta(days=1), last_day]
-    run = meltano(**table.settings, **between(*days))
-    run("run", "tap-cometly", table.target)
+    load = piped(**table.settings, **between(*days))
+    load(table.target)
     cometly.history.edit(table.rows()[0]["id"], amount="0.07")
     noon = dt.datetime.combine(last_day, dt.time(12), tzinfo=dt.timezone.utc)
     for minute, name in enumerate(NAMES_TO_TRIP_OVER):
         cometly.history.add(noon + dt.timedelta(minutes=minute), amount="1234.56", order_name=name)
 
-    run("run", "tap-cometly", table.target)
+    load(table.target)
 
     assert comparable(table.rows()) == comparable(truth(cometly, days, asked.query))

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from simulation.patience import HANG_SECONDS
+
 PROGRAM = Path(sys.executable).parent / "tap-cometly"
 
 pytestmark = pytest.mark.slow
@@ -16,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 def run(redirected: str, *arguments: str) -> tuple[int, list[str]]:
     command = f"{shlex.join([str(PROGRAM), *arguments])} {redirected}"
-    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=HANG_SECONDS, check=False)
     assert "Traceback" not in done.stderr
     return done.returncode, done.stderr.splitlines()
 

@@ -12,6 +12,7 @@ import pytest
 
 from bulk_exports.outputs.singer import MessageWriter
 from bulk_exports.outputs.standard_streams import OutputError
+from simulation.patience import HANG_SECONDS
 
 
 def test_a_pipe_that_refuses_to_wait_is_waited_for():
@@ -65,7 +66,7 @@ PROGRAM = """if True:
 def test_no_file_that_is_opened_later_takes_the_place_of_a_closed_one(closed, told):
     reading, writing = os.pipe()
     command = f'exec "$0" -c "$1" {writing} {closed}'
-    subprocess.run(["sh", "-c", command, sys.executable, PROGRAM], check=True, pass_fds=[writing], timeout=60)
+    subprocess.run(["sh", "-c", command, sys.executable, PROGRAM], check=True, pass_fds=[writing], timeout=HANG_SECONDS)
     os.close(writing)
     with open(reading, "rb") as report:  # noqa: PTH123 - closes it
         said = report.read().decode()

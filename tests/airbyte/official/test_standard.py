@@ -13,6 +13,7 @@ from airbyte_cdk.test import entrypoint_wrapper
 from airbyte_cdk.test.models import ConnectorTestScenario
 from airbyte_cdk.test.standard_tests.source_base import SourceTestSuiteBase
 
+from simulation.patience import HANG_SECONDS
 from tap_cometly.sandbox import Sandbox
 from tests.airbyte.official.conftest import FAST, PROGRAM, TODAY
 
@@ -44,7 +45,7 @@ def _programs_are_run(monkeypatch):
     """Run the program where the tests would call a source that is written with their library."""
 
     def run_command(source, args, **_):
-        done = subprocess.run([PROGRAM, *args], capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run([PROGRAM, *args], capture_output=True, text=True, timeout=HANG_SECONDS, check=False)
         assert not done.stderr
         error = RuntimeError(f"exit status {done.returncode}") if done.returncode else None
         return entrypoint_wrapper.EntrypointOutput(done.stdout.splitlines(), uncaught_exception=error)
