@@ -20,6 +20,7 @@ from simulation.backfill import SharedTime, backfill
 from simulation.patience import HANG_SECONDS
 from simulation.tapping import days_before, sync
 from tap_cometly.sandbox import Fault, Sandbox
+from tests import long_ago
 
 
 def lines(caplog, words):
@@ -178,9 +179,10 @@ def test_a_reason_that_many_days_have_is_told_once(clock, cometly, config, tap):
 
 
 def test_on_a_terminal_there_is_a_bar_instead_of_lines(tmp_path):
-    with Sandbox(events_per_day=5, creates_per_minute=600, polls_per_minute=600, job_seconds=0) as cometly:
+    with Sandbox(**long_ago.space(events_per_day=5)) as cometly:
+        settings = {"api_key": cometly.api_key, "api_url": cometly.api_url}
         config = tmp_path / "config.json"
-        config.write_text(json.dumps({"api_key": cometly.api_key, "api_url": cometly.api_url}))
+        config.write_text(json.dumps({**settings, **long_ago.asked_for(long_ago.last_days(30))}))
         ours, terminal = pty.openpty()
         ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
         tap = subprocess.Popen(

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime as dt
 import json
 import os
 import threading
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
 
 from demo.postgres import Postgres
 from fleet.spaces import spaces
+from simulation.patience import HANG_SECONDS
 from tap_cometly.sandbox import Sandbox
+from tests import long_ago
+
+if TYPE_CHECKING:
+    import datetime as dt
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 DAYS = 6
@@ -42,7 +46,7 @@ class Gate:
         self.passing -= 1
         if self.passing < 0:
             self.reached.set()
-            self.opened.wait(120)
+            self.opened.wait(HANG_SECONDS)
 
 
 @dataclasses.dataclass
@@ -84,22 +88,9 @@ def postgres(tmp_path_factory):
 def fleet(postgres, tmp_path, monkeypatch):
     """A fleet in a database of its own, described by a file, with the key in the environment, as its user has it."""
     gate = Gate()
-    last = dt.datetime.now(dt.timezone.utc).date() - dt.timedelta(days=2)
-    days = [last - dt.timedelta(days=back) for back in reversed(range(DAYS))]
-    with Sandbox(
-        api_key=KEY,
-        events_per_day=60,
-        creates_per_minute=6000,
-        polls_per_minute=60000,
-        job_seconds=0.1,
-        on_request=gate,
-    ) as cometly:
-        settings = {
-            "api_url": cometly.api_url,
-            "timezone": "UTC",
-            "start_date": days[0].isoformat(),
-            "end_date": last.isoformat(),
-        }
+    days = long_ago.last_days(DAYS)
+    with Sandbox(**long_ago.space(events_per_day=60, job_seconds=0.1), api_key=KEY, on_request=gate) as cometly:
+        settings = {"api_url": cometly.api_url, "timezone": "UTC", **long_ago.asked_for(days)}
         described = tmp_path / "spaces.yaml"
         described.write_text(
             json.dumps({"settings": settings, "spaces": {"acme": {"secrets": {"api_key": "ACME_KEY"}}}})

@@ -19,6 +19,7 @@ import pytest
 from fleet import ledger
 from fleet.loading import BusyError, load
 from fleet.spaces import Space, spaces
+from simulation.patience import HANG_SECONDS
 from tap_cometly.sandbox import Fault
 from tests.fleet.conftest import DAYS, EXAMPLES, KEY
 
@@ -54,7 +55,7 @@ def alive(*, group=None, parent=None):
     ]
 
 
-def until(is_so, seconds=120):
+def until(is_so, seconds=HANG_SECONDS):
     end = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < end, "it takes too long"
@@ -69,7 +70,7 @@ def is_locked(fleet):
 def test_a_killed_worker_leaves_no_orphan_and_no_lock_and_the_next_run_goes_on(fleet, files):
     fleet.gate.passing = files
     with worker(fleet) as killed:
-        assert fleet.gate.reached.wait(120)
+        assert fleet.gate.reached.wait(HANG_SECONDS)
         os.kill(killed.pid, signal.SIGKILL)
         killed.wait()
 
@@ -78,7 +79,7 @@ def test_a_killed_worker_leaves_no_orphan_and_no_lock_and_the_next_run_goes_on(f
         with pytest.raises(BusyError, match="acme"):
             load(fleet.space)
         with worker(fleet) as second:
-            said, _ = second.communicate(timeout=120)
+            said, _ = second.communicate(timeout=HANG_SECONDS)
         assert "acme is being loaded by another run" in said
         assert second.returncode == 1
 
@@ -105,9 +106,9 @@ def test_a_run_that_loses_its_lock_ends_its_programs_before_anybody_else_can_be_
 
     thread = threading.Thread(target=run)
     thread.start()
-    assert fleet.gate.reached.wait(120)
+    assert fleet.gate.reached.wait(HANG_SECONDS)
     fleet.query("select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and granted")
-    thread.join(60)
+    thread.join(HANG_SECONDS)
     assert len(errors) == 1
     assert not re.search("tap-cometly|target-postgres", str(alive(parent=os.getpid())))
     fleet.gate.passing = None
@@ -157,13 +158,13 @@ def test_a_start_date_that_is_moved_back_brings_the_earlier_days(fleet):
 def test_no_key_is_on_a_command_line_and_a_run_that_ends_well_says_so(fleet):
     fleet.gate.passing = 0
     with worker(fleet, "acme") as running:
-        assert fleet.gate.reached.wait(120)
+        assert fleet.gate.reached.wait(HANG_SECONDS)
         programs = alive(group=running.pid)
         assert len(programs) == 3
         assert KEY not in str(programs)
         fleet.gate.passing = None
         fleet.gate.opened.set()
-        said, _ = running.communicate(timeout=120)
+        said, _ = running.communicate(timeout=HANG_SECONDS)
     assert running.returncode == 0
     assert f"acme: ok ({DAYS} days touched" in said
 

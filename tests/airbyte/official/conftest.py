@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import sys
 from pathlib import Path
 
@@ -11,8 +10,6 @@ import pytest
 pytest_plugins = ["airbyte_cdk.test.standard_tests.pytest_hooks"]
 
 PROGRAM = Path(sys.executable).with_name("source-cometly")
-TODAY = dt.datetime.now(dt.timezone.utc).date()
-FAST = {"creates_per_minute": 6000, "polls_per_minute": 60000, "job_seconds": 0.05}
 
 
 def pytest_configure(config):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import os
 import signal
 import subprocess
@@ -12,10 +11,12 @@ import airbyte
 import pytest
 from airbyte import exceptions as exc
 
+from simulation.patience import HANG_SECONDS
 from tap_cometly.sandbox import Fault, Sandbox
-from tests.airbyte.official.conftest import FAST, PROGRAM, TODAY
+from tests import long_ago
+from tests.airbyte.official.conftest import PROGRAM
 
-DAYS = [TODAY - dt.timedelta(days=back) for back in range(12, 1, -1)]
+DAYS = long_ago.last_days(11)
 WRONG_DAYS = """
     SELECT count(*) FROM (
         SELECT event_date, row_count, amount_total FROM event_days
@@ -46,7 +47,7 @@ def cometly(stuck, files):
     def seconds(day, _attempt):
         return 3600 if day in stuck else 0.05
 
-    with Sandbox(events_per_day=40, **{**FAST, "job_seconds": seconds}, on_request=asked) as sandbox:
+    with Sandbox(**long_ago.space(events_per_day=40, job_seconds=seconds), on_request=asked) as sandbox:
         yield sandbox
 
 
@@ -106,7 +107,7 @@ def test_of_a_sync_that_is_killed_nothing_is_kept_and_the_next_one_brings_it(sou
     source(2).read(cache)
     files.clear()
     stuck.add(DAYS[9])
-    killer = threading.Thread(target=lambda: files.wait(60) and os.kill(source_process(), signal.SIGKILL))
+    killer = threading.Thread(target=lambda: files.wait(HANG_SECONDS) and os.kill(source_process(), signal.SIGKILL))
     killer.start()
     with pytest.raises(exc.AirbyteConnectorFailedError):
         source(9).read(cache)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import subprocess
 import tempfile
@@ -15,7 +14,8 @@ from airbyte_cdk.test.standard_tests.source_base import SourceTestSuiteBase
 
 from simulation.patience import HANG_SECONDS
 from tap_cometly.sandbox import Sandbox
-from tests.airbyte.official.conftest import FAST, PROGRAM, TODAY
+from tests import long_ago
+from tests.airbyte.official.conftest import PROGRAM
 
 ATTRIBUTION = {
     "rows": "credit",
@@ -57,7 +57,7 @@ class TestSource(SourceTestSuiteBase):
     connector = Executable
     connector_name = "source-cometly"
     folder = Path(tempfile.mkdtemp(prefix="source-cometly-"))
-    cometly = Sandbox(events_per_day=20, **FAST)
+    cometly = Sandbox(**long_ago.space(events_per_day=20, job_seconds=0.05))
 
     @classmethod
     def get_connector_root_dir(cls):
@@ -71,7 +71,7 @@ class TestSource(SourceTestSuiteBase):
         for status, configs in (("succeed", WORKS), ("failed", FAILS)):
             for name, changes in configs.items():
                 config = {"api_key": cls.cometly.api_key, "api_url": cls.cometly.api_url}
-                config |= {"start_date": str(TODAY - dt.timedelta(days=5)), **changes}
+                config |= {**long_ago.asked_for(long_ago.last_days(5)), **changes}
                 path = cls.folder / f"{name}.json"
                 path.write_text(json.dumps(config))
                 scenarios.append(ConnectorTestScenario(config_path=path, status=status))

@@ -77,6 +77,7 @@ class Shelf(Generic[ContentT]):
         self._made: collections.OrderedDict[tuple[ContentT, Form], concurrent.futures.Future[StoredObject]] = (
             collections.OrderedDict()
         )
+        self._used = 0
         self._names = itertools.count()
         self._closing = threading.Event()
 
@@ -111,17 +112,20 @@ class Shelf(Generic[ContentT]):
                 digest.update(data)
                 size += len(data)
                 count += lines
+        with self._lock:
+            self._used += size
         return StoredObject(path, size, f'"{digest.hexdigest()}"', count)
 
     def _make_room(self) -> None:
         """Forget the least recently used files until the rest fit."""
+        if self._used <= ROOM:
+            return
         done = [key for key, future in self._made.items() if future.done() and not future.exception()]
-        used = sum(self._made[key].result().size for key in done)
         for key in done[:-1]:
-            if used <= ROOM:
+            if self._used <= ROOM:
                 break
             stored = self._made.pop(key).result()
-            used -= stored.size
+            self._used -= stored.size
             with contextlib.suppress(OSError):  # Windows does not remove a file that is being read
                 stored.path.unlink()
 
