@@ -19,9 +19,12 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from simulation.patience import HANG_SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 ROOT: Final = Path(__file__).parent.parent
 PROGRAM: Final = shutil.which("tap-cometly", path=str(Path(sys.executable).parent))
@@ -53,13 +56,45 @@ def start(*arguments: object, folder: Path | None = None, **environment: str) ->
 def run(*arguments: object, folder: Path | None = None, **environment: str) -> Done:
     """Fork the program, and wait for its end."""
     with tempfile.NamedTemporaryFile() as out, tempfile.NamedTemporaryFile() as err:
-        status = _loaded().run(
+        forked = Forked(arguments, stdout=out.name, stderr=err.name, folder=folder, **environment)
+        return Done(forked.wait(), out.read().decode(), err.read().decode())
+
+
+class Forked:
+    """The program at work.
+
+    Args:
+        arguments: Its arguments.
+        stdout: The path of a file, or of a named pipe, which it opens first of all.
+        stderr: The path of a file.
+        folder: In which it works; None: this one.
+        environment: What differs from the environment of the tests.
+    """
+
+    def __init__(
+        self, arguments: Iterable[object], *, stdout: str, stderr: str, folder: Path | None = None, **environment: str
+    ) -> None:
+        self._status: int | None = None
+        self._pid = _loaded().ask(
             arguments=["tap-cometly", *map(str, arguments)],
             folder=str(folder or Path.cwd()),
             environment=dict(os.environ) | environment,
-            files=[os.devnull, out.name, err.name],
+            files=[os.devnull, stdout, stderr],
         )
-        return Done(status, out.read().decode(), err.read().decode())
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal; until the end is waited for, nobody else can have its process number."""
+        if self._status is None:
+            os.kill(self._pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end, which comes in any case: see `_become`."""
+        if self._status is None:
+            self._status = _loaded().ask(ended=self._pid)
+        return self._status
 
 
 class _Loaded:
@@ -71,7 +106,7 @@ class _Loaded:
         self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         atexit.register(self._close)
 
-    def run(self, **wish: Any) -> int:
+    def ask(self, **wish: Any) -> int:
         self._process.stdin.write(json.dumps(wish) + "\n")
         self._process.stdin.flush()
         return int(self._process.stdout.readline())
@@ -86,17 +121,23 @@ _loaded = functools.cache(_Loaded)
 
 
 def serve() -> None:
-    """Fork a run for each line on stdin, and answer with how it ended; a child goes on as the program."""
+    """For each line on stdin fork a run and answer with its number, or wait for its end and answer with its status.
+
+    A child goes on as the program.
+    """
     from bulk_exports import run  # noqa: F401, PLC0415 - what a run needs, once
     from tap_cometly import __main__, client  # noqa: F401, PLC0415 - what a run needs, once
 
     for line in sys.stdin:
-        if not os.fork():
-            _become(**json.loads(line))
+        wish = json.loads(line)
+        if "ended" in wish:
+            _, status = os.waitpid(wish["ended"], 0)
+            answer = os.waitstatus_to_exitcode(status)
+        elif not (answer := os.fork()):
+            _become(**wish)
             __main__.main()
             return
-        _, status = os.wait()
-        print(os.waitstatus_to_exitcode(status), flush=True)  # noqa: T201 - it is the answer
+        print(answer, flush=True)  # noqa: T201 - it is the answer
 
 
 def _become(arguments: list[str], folder: str, environment: dict[str, str], files: list[str]) -> None:

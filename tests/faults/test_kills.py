@@ -18,6 +18,7 @@ import subprocess
 import sys
 import termios
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -25,6 +26,7 @@ from bulk_exports.sandbox import server
 from simulation.patience import HANG_SECONDS
 from simulation.tapping import parse
 from simulation.virtual_time import VirtualClock
+from tests import programs
 from tests.faults.world import World, by_id
 from tests.programs import PROGRAM
 
@@ -53,29 +55,25 @@ def world(monkeypatch, caplog, rows_a_day):
 
 
 class Run:
-    """The program at work; ``lines`` is what its target has been given."""
+    """The program at work; ``written`` is what its target has been given."""
 
-    def __init__(self, world, folder, **environment):
+    def __init__(self, world, folder, begin, **environment):
         self.spool = folder / "spool"
         self.spool.mkdir(exist_ok=True)
         config = folder / "config.json"
         config.write_text(json.dumps(world.config))
         self.errors = (folder / "stderr").open("w+")
-        self.process = subprocess.Popen(
-            [PROGRAM, "--config", str(config)],
-            env=os.environ | {"TMPDIR": str(self.spool), "TAP_COMETLY_LOGLEVEL": "DEBUG"} | environment,
-            stdout=subprocess.PIPE,
-            stderr=self.errors,
-        )
+        environment = {"TMPDIR": str(self.spool), "TAP_COMETLY_LOGLEVEL": "DEBUG"} | environment
+        self.process, self.stdout = begin(["--config", str(config)], self.errors, environment)
         self.written = b""
 
     def read_lines(self, count):
         for _ in range(count):
-            self.written += self.process.stdout.readline()
+            self.written += self.stdout.readline()
 
     def read_to_the_end(self):
-        self.written += self.process.stdout.read()
-        self.process.stdout.close()
+        self.written += self.stdout.read()
+        self.stdout.close()
         return self.process.wait(timeout=HANG_SECONDS)
 
     def wait_until_the_pipe_is_full(self):
@@ -84,7 +82,7 @@ class Run:
         while held > before or held < 32_000:
             before = held
             threading.Event().wait(0.05)
-            held = int.from_bytes(fcntl.ioctl(self.process.stdout, termios.FIONREAD, b"\0" * 4), sys.byteorder)
+            held = int.from_bytes(fcntl.ioctl(self.stdout, termios.FIONREAD, b"\0" * 4), sys.byteorder)
 
     @property
     def told(self):
@@ -106,16 +104,39 @@ class Run:
         return states[-1] if states else None
 
 
+def started(arguments, errors, environment):
+    """Start the program; return it with the pipe out of which its reader takes what it writes."""
+    process = subprocess.Popen(
+        [PROGRAM, *arguments], env=os.environ | environment, stdout=subprocess.PIPE, stderr=errors
+    )
+    return process, process.stdout
+
+
+def forked(arguments, errors, environment):
+    """Fork the program: a process of its own, too, without the start, which all have in common."""
+    pipe = Path(errors.name).with_name("stdout")
+    pipe.unlink(missing_ok=True)
+    os.mkfifo(pipe)
+    process = programs.Forked(arguments, stdout=str(pipe), stderr=errors.name, **environment)
+    return process, pipe.open("rb")
+
+
+@pytest.fixture
+def run(request, world, tmp_path):
+    """Begin a run; of each kind of test one starts the program, the many that vary it fork."""
+    begin = forked if request.node.get_closest_marker("slow") else started
+    return lambda: running(Run(world, tmp_path, begin))
+
+
 @contextlib.contextmanager
-def run(world, folder, **environment):
-    running = Run(world, folder, **environment)
+def running(run):
     try:
-        yield running
+        yield run
     finally:
-        running.process.kill()
-        running.process.wait()
-        running.process.stdout.close()
-        running.errors.close()
+        run.process.kill()
+        run.process.wait()
+        run.stdout.close()
+        run.errors.close()
 
 
 def assert_resumed(world, cut):
@@ -156,7 +177,7 @@ def expected(signals):
         ),
     ],
 )
-def test_stopped_at_a_step_of_the_protocol(world, monkeypatch, tmp_path, signals, endpoint, number):
+def test_stopped_at_a_step_of_the_protocol(run, world, monkeypatch, signals, endpoint, number):
     asked = []
     ready = threading.Event()
 
@@ -168,7 +189,7 @@ def test_stopped_at_a_step_of_the_protocol(world, monkeypatch, tmp_path, signals
                 stopped.process.send_signal(each)
 
     monkeypatch.setattr(world.cometly, "_on_request", stop)
-    with run(world, tmp_path) as stopped:
+    with run() as stopped:
         ready.set()
         assert stopped.read_to_the_end() in expected(signals)
         if KILL not in signals:
@@ -191,8 +212,8 @@ def test_stopped_at_a_step_of_the_protocol(world, monkeypatch, tmp_path, signals
         ),
     ],
 )
-def test_stopped_while_rows_are_written(world, tmp_path, signals, lines):
-    with run(world, tmp_path) as stopped:
+def test_stopped_while_rows_are_written(run, world, signals, lines):
+    with run() as stopped:
         stopped.read_lines(lines)
         for each in signals:
             stopped.process.send_signal(each)
@@ -207,8 +228,8 @@ def test_stopped_while_rows_are_written(world, tmp_path, signals, lines):
     [[INT, TERM], *(pytest.param(signals, marks=slow) for signals in ([KILL], [TERM], [INT], [TERM, INT]))],
     ids=str,
 )
-def test_stopped_while_the_reader_stands_still(world, tmp_path, signals):
-    with run(world, tmp_path) as stopped:
+def test_stopped_while_the_reader_stands_still(run, world, signals):
+    with run() as stopped:
         stopped.wait_until_the_pipe_is_full()
         for each in signals:
             stopped.process.send_signal(each)
@@ -217,8 +238,8 @@ def test_stopped_while_the_reader_stands_still(world, tmp_path, signals):
         assert_resumed(world, stopped)
 
 
-def test_a_reader_that_goes_on_in_time_gets_the_line_that_was_being_written(world, tmp_path):
-    with run(world, tmp_path) as stopped:
+def test_a_reader_that_goes_on_in_time_gets_the_line_that_was_being_written(run, world):
+    with run() as stopped:
         stopped.wait_until_the_pipe_is_full()
         stopped.process.send_signal(TERM)
         assert stopped.read_to_the_end() == 128 + TERM
@@ -227,10 +248,10 @@ def test_a_reader_that_goes_on_in_time_gets_the_line_that_was_being_written(worl
 
 
 @pytest.mark.parametrize("lines", [pytest.param(0, marks=slow), 1, pytest.param(MAX_ROWS, marks=slow)])
-def test_the_reader_goes_away(world, tmp_path, lines):
-    with run(world, tmp_path) as stopped:
+def test_the_reader_goes_away(run, world, lines):
+    with run() as stopped:
         stopped.read_lines(lines)
-        stopped.process.stdout.close()
+        stopped.stdout.close()
         assert stopped.process.wait(timeout=HANG_SECONDS) == 128 + signal.SIGPIPE
         assert_resumed(world, stopped)
 
@@ -269,7 +290,8 @@ def test_two_runs_on_one_space_at_once_share_its_budget_and_both_finish(monkeypa
     folders = [tmp_path / "one", tmp_path / "two"]
     for folder in folders:
         folder.mkdir()
-    with world.cometly, run(world, folders[0]) as one, run(world, folders[1]) as two:
+    with world.cometly, contextlib.ExitStack() as stack:
+        one, two = (stack.enter_context(running(Run(world, folder, started))) for folder in folders)
         for each in (one, two):
             assert each.read_to_the_end() == 0, each.told
             assert by_id(each.records) == world.truth()
