@@ -56,7 +56,7 @@ ROOMS = {
         "reading",
         "shutdown",
     },
-    "spec": {"files", "windows"},
+    "spec": {"engine", "files", "windows"},
     "export_settings": {"windows"},
     "environment": {"engine"},
     "reporting": {"engine", "spec", "windows"},
