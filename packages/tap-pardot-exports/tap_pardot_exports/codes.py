@@ -33,6 +33,7 @@ class Act(enum.Enum):
 TOKEN: Final = 184
 WRONG_VERSION: Final = frozenset({88, 89})
 """Version 4 is wanted instead of 3; 3 instead of 4."""
+WRONG_VALUE: Final = 177
 WRONG_ARGUMENT: Final = 175
 """In version 5 it may be the spelling."""
 FIELDS_MISSING: Final = frozenset({13, 153, 224})

@@ -200,6 +200,17 @@ CONFIG_JSONSCHEMA: Final[dict[str, Any]] = th.PropertiesList(
         ),
     ),
     th.Property(
+        "deleted_rows",
+        th.BooleanType(),
+        default=True,
+        title="Deleted rows",
+        description=(
+            "Ask for records in the recycle bin, too, and say of each row whether it `is_deleted`: prospects, list "
+            "memberships and accounts have them. In versions 3 and 4 it takes a second export for each window. Records "
+            "that were deleted for good leave no trace; the vendor's API has no way to ask for them."
+        ),
+    ),
+    th.Property(
         "custom_fields",
         th.ObjectType(
             *(
@@ -247,11 +258,21 @@ CONFIG_JSONSCHEMA: Final[dict[str, Any]] = th.PropertiesList(
     th.Property(
         "export_timeout",
         th.IntegerType(minimum=1, maximum=10_080),
-        default=240,
+        default=120,
         title="Export timeout (minutes)",
         description=(
-            "How long the vendor may take for one export, the time in its queue included. After that another one is "
-            "tried, then smaller windows."
+            "How long the vendor may work on one export, the time in its queue not included. After that another one "
+            "is tried, then smaller windows."
+        ),
+    ),
+    th.Property(
+        "queue_timeout",
+        th.IntegerType(minimum=1, maximum=10_080),
+        default=1440,
+        title="Queue timeout (minutes)",
+        description=(
+            "How long one export may wait in the vendor's queue, behind those of others. After that its days count as "
+            "not delivered, and the next run tries them first. The vendor itself cancels what waits for seven days."
         ),
     ),
     th.Property(

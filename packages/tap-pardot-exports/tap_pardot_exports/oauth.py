@@ -7,18 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from typing_extensions import Self
-
 from bulk_exports.engine.api import Api, Dialect
 from bulk_exports.engine.credentials import NoCredentials, Token
 from bulk_exports.engine.errors import RequestRejectedError, UnavailableError
 from bulk_exports.engine.rate_limit import RateLimit
 
 if TYPE_CHECKING:
-    import logging
-    from collections.abc import Callable
-    from datetime import datetime
-
+    from bulk_exports.engine import Connection
     from tap_pardot_exports.settings import Settings
 
 TOKEN_PATH: Final = "/services/oauth2/token"  # noqa: S105 - an address
@@ -45,42 +40,15 @@ class Tokens:
 
     Args:
         settings: Who we are.
-        now: The engine's clock, in seconds.
-        utc_now: This machine's clock.
-        log: Where to tell about requests.
-        answer_seconds: Longest silence before a request counts as lost.
+        connection: Time and log.
     """
 
-    def __init__(
-        self,
-        settings: Settings,
-        *,
-        now: Callable[[], float],
-        utc_now: Callable[[], datetime],
-        log: logging.Logger,
-        answer_seconds: float,
-    ) -> None:
+    def __init__(self, settings: Settings, connection: Connection) -> None:
         self._settings = settings
+        self._connection = connection
         self._refresh_token = settings.refresh_token
         self._secrets = list(settings.secrets)
-        self._utc_now = utc_now
         self._budget = RateLimit(TOKENS_PER_MINUTE)
-        self._api = Api(
-            api_url=settings.login_url,
-            dialect=Dialect(vendor="Salesforce", advice=_WHAT_TO_CHECK, explain=_explanation),
-            authentication=NoCredentials(self._secrets),
-            user_agent=settings.user_agent,
-            now=now,
-            utc_now=utc_now,
-            log=log,
-            answer_seconds=answer_seconds,
-        )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *trouble: object) -> None:
-        self._api.__exit__(*trouble)
 
     def fetch(self) -> Token:
         """Fetch a token. Called by one thread at a time: Salesforce serves an app's requests one after the other.
@@ -91,8 +59,9 @@ class Tokens:
             RequestRejectedError: Salesforce gives no token, and will not.
         """
         form = self._form()
-        self._budget.spend()
-        said = self._api.ask("POST", TOKEN_PATH, self._budget, form=form).json_object()
+        with self._api() as api:
+            self._budget.spend()
+            said = api.ask("POST", TOKEN_PATH, self._budget, form=form).json_object()
         token = said.get("access_token")
         if not isinstance(token, str) or not token or not (token.isascii() and token.isprintable()):
             raise UnavailableError("Salesforce returned no access token")
@@ -100,6 +69,18 @@ class Tokens:
             self._refresh_token = rotated
             self._secrets.append(rotated)
         return Token(token, _NO_END)
+
+    def _api(self) -> Api:
+        return Api(
+            api_url=self._settings.login_url,
+            dialect=Dialect(vendor="Salesforce", advice=_WHAT_TO_CHECK, explain=_explanation),
+            authentication=NoCredentials(self._secrets),
+            user_agent=self._settings.user_agent,
+            now=self._connection.clock.now,
+            utc_now=self._connection.utc_now,
+            log=self._connection.log,
+            answer_seconds=self._connection.limits.read_seconds,
+        )
 
     def _form(self) -> dict[str, str]:
         settings = self._settings
@@ -109,7 +90,7 @@ class Tokens:
         if settings.auth_flow == "client_credentials":
             return {"grant_type": "client_credentials", **app}
         if settings.auth_flow == "jwt":
-            assertion = signed(settings, self._utc_now().timestamp())
+            assertion = signed(settings, self._connection.utc_now().timestamp())
             return {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": assertion}
         return {"grant_type": "refresh_token", **app, "refresh_token": self._refresh_token or ""}
 

@@ -55,6 +55,7 @@ class Settings(ExportSettings):
         api_version: 3, 4 or 5; None to find out.
         window_days: How many days an export covers at most; None for each object's own.
         safety: How long after a moment the vendor knows what happened before it.
+        deleted_rows: Whether deleted records are asked for, and marked.
         activities_by: By which time activities are asked for.
         custom_fields: More fields, by stream.
         user_agent: How to introduce ourselves.
@@ -73,6 +74,7 @@ class Settings(ExportSettings):
     api_version: int | None
     window_days: int | None = None
     safety: timedelta
+    deleted_rows: bool
     activities_by: str
     custom_fields: Mapping[str, tuple[str, ...]]
     user_agent: str
@@ -183,12 +185,14 @@ _READERS: Final[Mapping[str, Reader]] = {
     "lookback_days": reading.read_whole_number,
     "include_open_day": reading.read_boolean,
     "safety_minutes": reading.read_minutes,
+    "deleted_rows": reading.read_boolean,
     "activities_by": reading.read_choice,
     "custom_fields": _custom_fields,
     "resync": reading.read_boolean,
     "max_exports_in_flight": reading.read_whole_number,
     "max_exports_per_run": reading.read_whole_number,
     "export_timeout": reading.read_minutes,
+    "queue_timeout": reading.read_minutes,
     "user_agent": reading.read_header,
 }
 

@@ -14,21 +14,15 @@ from tap_pardot_exports.streams import export_streams
 from tap_pardot_exports.tap import DISCOVERY_CONFIG
 
 if TYPE_CHECKING:
-    import logging
-    from collections.abc import Callable
-    from datetime import datetime
-
-    from bulk_exports.engine import Clock, Limits
+    from bulk_exports.engine import Connection
     from tap_pardot_exports.client import PardotClient
 
 
-def connect(
-    settings: Settings, clock: Clock, limits: Limits, log: logging.Logger, utc_now: Callable[[], datetime]
-) -> PardotClient:
+def connect(settings: Settings, connection: Connection) -> PardotClient:
     """Open the client."""
     from tap_pardot_exports import client  # noqa: PLC0415 - neither spec nor discover need it
 
-    return client.connect(settings, clock, limits, log, utc_now=utc_now)
+    return client.connect(settings, connection)
 
 
 SOURCE: Final = Source(

@@ -7,6 +7,7 @@ from datetime import datetime, time, timedelta, timezone
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from bulk_exports.engine.polling import Polling
 from bulk_exports.fields import Measures
 from bulk_exports.files.csv import Csv, Table
 from bulk_exports.reading import RuleError, SettingsError
@@ -15,14 +16,17 @@ from tap_pardot_exports import vocabulary as pardot
 from tap_pardot_exports.vocabulary import PardotField, PardotObject
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Collection, Mapping
     from datetime import tzinfo
 
     from bulk_exports.spec import ExportRequest
+    from tap_pardot_exports.calls import Manner
     from tap_pardot_exports.settings import Settings
 
 CREATES_PER_MINUTE: Final = 30
 """The vendor names no limit. One export is made at a time, so that this is never in the way."""
+POLLING: Final = Polling(first_seconds=30, min_gap_seconds=15, max_gap_seconds=120)
+"""The vendor wants to be asked every 30 seconds to two minutes, and then as experience tells."""
 _ONE_SECOND: Final = timedelta(seconds=1)
 _ONE_DAY: Final = timedelta(days=1)
 _WRITTEN: Final = "%Y-%m-%d %H:%M:%S"
@@ -65,25 +69,35 @@ class ExportQuery:
         known = (request.planned_at.astimezone(self.zone) - self.safety).replace(tzinfo=None, microsecond=0)
         return first - _ONE_SECOND, max(first + _ONE_SECOND, min(end, known))
 
-    def body(self, request: ExportRequest[ExportQuery], version: int, spell: Callable[[str], str]) -> dict[str, Any]:
+    @property
+    def tells_deleted(self) -> bool:
+        """Whether it is to be said of a row that the record is deleted."""
+        return self.thing.knows_deleted and any(field.name == pardot.IS_DELETED for field in self.columns)
+
+    def needs_second_export(self, manner: Manner) -> bool:
+        """Whether deleted records must be asked for by themselves: where no column says that they are."""
+        return self.tells_deleted and manner.version != 5
+
+    def body(self, request: ExportRequest[ExportQuery], manner: Manner, *, deleted: bool) -> dict[str, Any]:
         """Return the body of the request for an export.
 
         Args:
             request: For its window.
-            version: The version that is spoken.
-            spell: Writes the name of an argument.
+            manner: How the account wants to be spoken to.
+            deleted: Whether it is about the deleted records alone.
         """
+        version = manner.version
         after, before = self.bounds(request)
         stem = self.cursor.removesuffix("_at")
         arguments = {f"{stem}_after": after.strftime(_WRITTEN), f"{stem}_before": before.strftime(_WRITTEN)}
-        if version == 5 and self.thing.knows_deleted:
-            arguments["deleted"] = "all"
+        if deleted or (version == 5 and self.tells_deleted):
+            arguments["deleted"] = "true" if deleted else "all"
         return {
             "object": self.thing.new_name if version == 5 else self.thing.name,
             "fields": self.fields(version),
             "procedure": {
                 "name": f"filter_by_{self.cursor}",
-                "arguments": {spell(name): value for name, value in arguments.items()},
+                "arguments": {manner.spell(name): value for name, value in arguments.items()},
             },
         }
 
@@ -120,7 +134,11 @@ def _stream(thing: PardotObject, settings: Settings) -> ExportStream:
         fields=fields,
         key=("id",),
         measures=Measures(key="id", time=cursor),
-        windows=Windows(max_days=settings.window_days or thing.window_days, rows_move=cursor == "updated_at", cut=True),
+        windows=Windows(
+            max_days=settings.window_days or thing.window_days,
+            rows_move=cursor == "updated_at",
+            rows_outside="left out",
+        ),
         query=lambda selected: ExportQuery(
             thing=thing,
             cursor=cursor,
@@ -129,13 +147,17 @@ def _stream(thing: PardotObject, settings: Settings) -> ExportStream:
             safety=settings.safety,
         ),
         creates_per_minute=CREATES_PER_MINUTE,
+        polling=POLLING,
         format=Csv(zone=zone, derive=partial(_renamed, _spellings(fields))),
     )
 
 
 def _fields(thing: PardotObject, settings: Settings) -> tuple[PardotField, ...]:
     """Return the columns that there are in the version that is spoken, and those that the settings add."""
-    fields = [field for field in thing.fields if settings.api_version == 5 or thing.always_new or field.old]
+    new = settings.api_version == 5 or thing.always_new
+    fields = [field for field in thing.fields if new or field.old or field.name == pardot.IS_DELETED]
+    if not settings.deleted_rows:
+        fields = [field for field in fields if field.name != pardot.IS_DELETED]
     known = {name for field in fields for name in (field.name, field.old, field.new)}
     more = [name for name in settings.custom_fields.get(thing.stream, ()) if name not in known]
     for name in more:

@@ -15,10 +15,9 @@ from tap_pardot_exports.settings import Settings
 from tap_pardot_exports.streams import export_streams
 
 if TYPE_CHECKING:
-    import logging
     from collections.abc import Mapping, Sequence
 
-    from bulk_exports.engine import Clock, Limits
+    from bulk_exports.engine import Connection
     from bulk_exports.spec import ExportStream
     from tap_pardot_exports.client import PardotClient
 
@@ -56,7 +55,7 @@ class TapPardotExports(ExportTap):
             raise ConfigValidationError("Config validation failed", errors=error.problems) from None
 
     @override
-    def connect(self, clock: Clock, limits: Limits, log: logging.Logger) -> PardotClient:
+    def connect(self, connection: Connection) -> PardotClient:
         from tap_pardot_exports.client import connect  # noqa: PLC0415 - only a run needs it
 
-        return connect(self.settings, clock, limits, log, utc_now=self.environment.now)
+        return connect(self.settings, connection)
