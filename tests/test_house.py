@@ -11,6 +11,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 KIT = ROOT / "packages" / "bulk-exports" / "bulk_exports"
 TAP = ROOT / "tap_cometly"
+PARDOT = ROOT / "packages" / "tap-pardot-exports" / "tap_pardot_exports"
 
 GROUND = {"errors", "exact_numbers", "fields", "wording"}
 """What every room may use."""
@@ -82,7 +83,24 @@ COMETLY = {
 }
 """The rooms of the tap, and what each may use of it besides itself."""
 
-PACKAGES = {KIT: {**ROOMS, **dict.fromkeys(GROUND, GROUND)}, TAP: COMETLY}
+PARDOT_ROOMS = {
+    "vocabulary": set(),
+    "codes": set(),
+    "config_schema": {"vocabulary"},
+    "settings": {"vocabulary", "config_schema"},
+    "oauth": {"settings"},
+    "calls": {"codes", "vocabulary", "settings"},
+    "streams": {"vocabulary", "settings", "calls"},
+    "client": {"vocabulary", "codes", "calls", "oauth", "settings", "streams"},
+    "tap": {"config_schema", "streams", "settings", "client"},
+    "source": {"config_schema", "settings", "streams", "client", "tap"},
+    "__main__": {"tap"},
+    "sandbox": {"vocabulary"},
+}
+"""The rooms of the tap for Pardot."""
+
+PACKAGES = {KIT: {**ROOMS, **dict.fromkeys(GROUND, GROUND)}, TAP: COMETLY, PARDOT: PARDOT_ROOMS}
+SANDBOXES = [path for package in PACKAGES if package != KIT for path in sorted(package.glob("sandbox/**/*.py"))]
 EVERY_ROOM = [(package, room) for package, rooms in PACKAGES.items() for room in sorted(rooms)]
 
 
@@ -150,7 +168,7 @@ def test_nothing_but_the_sandbox_needs_the_sandbox(package):
     assert not [path for path in outside if any(".sandbox" in name for name in imported(path))]
 
 
-@pytest.mark.parametrize("path", sorted(TAP.glob("sandbox/**/*.py")), ids=lambda path: str(path.relative_to(TAP)))
+@pytest.mark.parametrize("path", SANDBOXES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_local_vendor_is_built_on_the_kit_s_sandbox_alone(path):
     """What it checked a tap with would otherwise be the tap itself."""
     of_kit = [name for name in imported(path) if name.startswith(f"{KIT.name}.")]
