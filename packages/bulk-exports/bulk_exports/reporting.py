@@ -55,12 +55,14 @@ class Report:
         self._log = log
         self._metrics_log = metrics_log
         self._stream = stream
+        self._vendor = vendor
         self._in_flight = in_flight
         self._causes = ("the rate limit on new exports", f"{vendor} to make the export", "the download")
         self._began_at = now()
         self._asked_at = self._arrived_at = self._began_at
         self._first_arrived_at: float | None = None
         self._done = self._delivered = self._changed = self._rows_written = self._rows_outside = 0
+        self._outside_is_told = False
         self._bar: Any = None
 
     @contextlib.contextmanager
@@ -120,6 +122,7 @@ class Report:
         rows: int,
         *,
         outside: int = 0,
+        left_out: bool = True,
         changed: bool,
         revision: int,
         least_left: float,
@@ -129,7 +132,8 @@ class Report:
         Args:
             delivery: The window.
             rows: How many rows it has.
-            outside: How many rows were left out because they lie outside of it.
+            outside: How many rows lie outside of it.
+            left_out: Whether these were left out.
             changed: Whether they were written; if not, the target has them already.
             revision: Which version of the window this is, counted from 1.
             least_left: In how many seconds the rate limit lets the last export be created; less than 0 if it has been.
@@ -147,7 +151,16 @@ class Report:
             level = logging.DEBUG  # the bar has just said so
         parts = [f"{rows:,} rows, {_size(delivery.file_bytes)}"]
         if outside:
-            parts.append(f"{_counted(outside, 'row')} outside of it left out")
+            parts.append(f"{_counted(outside, 'row')} outside of it{' left out' if left_out else ''}")
+            if not left_out and not self._outside_is_told:
+                self._outside_is_told = True
+                self._log.warning(
+                    "%s: %s outside of the window, by the time that STATE goes by; they are delivered all the same. "
+                    "%s may cut windows by another time: please report it",
+                    window,
+                    f"{_counted(outside, 'row')} {'lies' if outside == 1 else 'lie'}",
+                    self._vendor,
+                )
         waited = self._arrived_at - self._asked_at
         if waited >= NOTICEABLE_SECONDS:
             parts.append(f"waited {_duration(waited)} for {self._cause(delivery)}")

@@ -206,8 +206,6 @@ class Run:
             context.environment.limits or Limits(),
             in_flight=settings.max_exports_in_flight,
             export_seconds=settings.export_timeout.total_seconds(),
-            queue_seconds=settings.queue_timeout.total_seconds(),
-            polling=stream.polling,
         )
         plan = self.plan()
         windows = self._announce(plan)
@@ -263,6 +261,7 @@ class Run:
                             result,
                             compared.summary.rows,
                             outside=result.verification.outside,
+                            left_out=stream.windows.rows_outside == "left out",
                             changed=compared.changed,
                             revision=compared.snapshot.revision,
                             least_left=pipeline.last_create_in(),

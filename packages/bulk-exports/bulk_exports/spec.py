@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 
 from typing_extensions import override
 
-from bulk_exports.engine.polling import USUAL_POLLING, Polling
 from bulk_exports.fields import Field, Measures, json_schema
 
 if TYPE_CHECKING:
@@ -84,12 +83,13 @@ class Windows:
             the last change. Windows are then written from the oldest to the newest, so that what is newer stays.
         rows_outside: What it means that `Measures.time` of a row lies outside of the window. ``refused``: it is another
             window's file, or the time zone is not the one that was set. ``left out``: the vendor's bounds are vague, so
-            that a little more is asked for than is wanted; such rows are left out, and counted. ``taken``: nothing.
+            that a little more is asked for than is wanted; such rows are left out, and counted. ``told``: nobody knows
+            by which time the vendor cuts; such rows are taken, and counted. ``taken``: nothing.
     """
 
     max_days: int = 1
     rows_move: bool = False
-    rows_outside: Literal["refused", "left out", "taken"] = "refused"
+    rows_outside: Literal["refused", "left out", "told", "taken"] = "refused"
 
 
 class DeclarationError(ValueError):
@@ -121,7 +121,6 @@ class ExportStream:
         in_order: Puts names of columns into an order that is always the same, whatever a catalog did to it. None for
             the order in which they are declared.
         creates_per_minute: How many exports may be created a minute, as the vendor documents it.
-        polling: How often the vendor wants to be asked about an export.
         format: How the files of its exports are written; None for NDJSON.
         selected_by_default: Whether the stream is exported unless somebody deselects it.
 
@@ -142,7 +141,6 @@ class ExportStream:
     query: Callable[[Collection[str]], Query]
     in_order: Callable[[Collection[str]], list[str]] | None = None
     creates_per_minute: float
-    polling: Polling = USUAL_POLLING
     format: Format | None = None
     selected_by_default: bool = True
 
@@ -206,8 +204,8 @@ def _of_measures(stream: ExportStream) -> Iterator[str]:
             yield f"the measure `{what}` names the column `{name}`, which is not among its fields"
         elif kinds[name] != (kind := {"time": "timestamp", "amount": "number"}.get(what, kinds[name])):
             yield f"the measure `{what}` names the column `{name}`, which is no {kind} but a {kinds[name]}"
-    if stream.windows.rows_outside == "left out" and stream.measures.time is None:
-        yield "rows outside of a window are left out by `measures.time`, which it lacks"
+    if stream.windows.rows_outside in {"left out", "told"} and stream.measures.time is None:
+        yield "rows outside of a window are known by `measures.time`, which it lacks"
 
 
 def _of_ledger(stream: ExportStream) -> Iterator[str]:

@@ -45,7 +45,6 @@ MAX_CLOCK_DIFFERENCE: Final = timedelta(hours=12)
 BEGINNING_BYTES: Final = 4 * 1024
 """What is read of a file, where one may be the answer."""
 _CHUNK_BYTES: Final = 8 * 1024
-_FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 def as_http_says(answer: Answer) -> ExportError | None:
@@ -86,8 +85,7 @@ class _Question:
     method: str
     url: str = dataclasses.field(repr=False)
     shown: str
-    body: Mapping[str, Any] | None = dataclasses.field(repr=False)
-    form: Mapping[str, str] | None = dataclasses.field(repr=False)
+    body: Mapping[str, Any] | None
     files: Collection[int]
 
     @override
@@ -159,7 +157,6 @@ class Api:
         budget: Budget,
         body: Mapping[str, Any] | None = None,
         *,
-        form: Mapping[str, str] | None = None,
         expected: Collection[int] = (),
         files: Collection[int] = (),
         shown: str | None = None,
@@ -171,7 +168,6 @@ class Api:
             address: A path below the base address, or an address that the API has named.
             budget: The budget.
             body: What to send, as JSON.
-            form: What to send instead, as a form: so tokens are asked for.
             expected: Statuses besides the successful ones that answer the question: they are no refusals.
             files: Statuses whose content may be a file, as long as it may be: only its beginning is read.
             shown: How to call the address in logs, should it be a secret.
@@ -183,7 +179,7 @@ class Api:
             RequestRejectedError: The credentials or the request are not accepted.
             ExportError: Whatever the vendor's dialect makes of an answer.
         """
-        question = _Question(method, self._url(address, budget), shown or address, body, form, files)
+        question = _Question(method, self._url(address, budget), shown or address, body, files)
         headers = self._credentials(budget)
         answer = self._send(question, headers, budget)
         if self._dialect.is_refusal(answer) and self._has_others(headers, budget):
@@ -201,12 +197,20 @@ class Api:
             return answer
         raise self._refusal(answer)
 
-    def words(self, words: object) -> str:
-        """Return words of the server as they may be shown."""
-        return foreign(words, self._authentication.secrets)
+    def credentials(self) -> Mapping[str, str]:
+        """Return headers with which a file is fetched that the API itself serves.
 
-    def _url(self, address: str, budget: Budget) -> str:
-        """Return an address in full, which is the API's own: nobody else gets the credentials."""
+        Raises:
+            ExportError: There are none to be had.
+        """
+        return self._authentication.headers()
+
+    def address(self, address: str) -> str:
+        """Return an address that the API has named, in full.
+
+        Raises:
+            InvalidAnswerError: It is not the API's own.
+        """
         if address.startswith("/") and not address.startswith("//"):
             return self._api_url + address
         try:
@@ -215,9 +219,20 @@ class Api:
         except ValueError:
             is_own = False
         if not is_own:
-            budget.returned()
             raise InvalidAnswerError(f"{self._vendor} named an address that is not its API's; nothing was sent there")
         return url
+
+    def words(self, words: object) -> str:
+        """Return words of the server as they may be shown."""
+        return foreign(words, self._authentication.secrets)
+
+    def _url(self, address: str, budget: Budget) -> str:
+        """Return an address in full, which is the API's own: nobody else gets the credentials."""
+        try:
+            return self.address(address)
+        except InvalidAnswerError:
+            budget.returned()
+            raise
 
     def _credentials(self, budget: Budget) -> Mapping[str, str]:
         try:
@@ -243,8 +258,7 @@ class Api:
                     question.method,
                     question.url,
                     json=question.body,
-                    data=question.form,
-                    headers={**headers, **({} if question.form is None else _FORM)},
+                    headers=dict(headers),
                     timeout=self._timeout,
                     allow_redirects=False,
                     stream=True,

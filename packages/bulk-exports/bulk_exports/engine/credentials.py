@@ -44,19 +44,12 @@ class Authentication(Protocol):
 
 
 class NoCredentials:
-    """For what is open to all, or asked for with credentials in the body.
-
-    Args:
-        secrets: What is in the body and may not be shown.
-    """
-
-    def __init__(self, secrets: Collection[str] = ()) -> None:
-        self._secrets = secrets
+    """For what is open to all, or asked for with credentials in the body."""
 
     @property
     def secrets(self) -> Collection[str]:
-        """What may not be shown."""
-        return self._secrets
+        """Nothing."""
+        return ()
 
     def headers(self) -> Mapping[str, str]:
         """Return no headers."""

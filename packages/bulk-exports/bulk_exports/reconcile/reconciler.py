@@ -127,9 +127,11 @@ class Reconciler:
         window, file_format = request.window, self._stream.format or NDJSON
         time = self._columns.named(self._stream.measures.time)
         cut = None
-        if self._stream.windows.rows_outside == "left out" and time:
+        rows_outside = self._stream.windows.rows_outside
+        if rows_outside in {"left out", "told"} and time:
             begin, end = dates.window_bounds(window.first, window.last, self._zone)
-            file_format = cut = Cut(file_format, time, begin, min(end, request.planned_at))
+            end = min(end, request.planned_at)
+            file_format = cut = Cut(file_format, time, begin, end, keeps=rows_outside == "told")
         verification = verify(
             files,
             self._columns,
@@ -139,7 +141,7 @@ class Reconciler:
         )
         if cut:
             verification = dataclasses.replace(verification, outside=cut.outside)
-        elif (span := verification.summary.span) and self._stream.windows.rows_outside == "refused":
+        elif (span := verification.summary.span) and rows_outside == "refused":
             check_anywhere(window, *span)
         self._overlaps.add(window.first, verification.keys)
         return dataclasses.replace(verification, keys=None)  # they wait on disk

@@ -1,4 +1,4 @@
-"""Leaves out the rows that lie outside of a window, for vendors whose bounds are vague.
+"""Leaves out the rows that lie outside of a window, or counts them, for vendors whose bounds are vague.
 
 Where it is not certain whether a bound is part of the window, the vendor is asked for a little more than is wanted, and
 what is too much is left out here: so that neighbouring windows have neither a gap nor a row in common.
@@ -34,18 +34,23 @@ class Cut(Format):
         time: The column of the time.
         begin: The first moment that is wanted.
         end: The first moment that is not.
+        keeps: Whether the others are only counted.
 
     Attributes:
-        outside: How many rows were left out.
+        outside: How many rows lie outside.
+        keeps: Whether they are only counted.
     """
 
-    def __init__(self, file_format: Format, time: Column, begin: datetime, end: datetime) -> None:
+    def __init__(
+        self, file_format: Format, time: Column, begin: datetime, end: datetime, *, keeps: bool = False
+    ) -> None:
         self._format = file_format
         self._time = time
         self._begin, self._end = (moment.strftime(_FORM) for moment in (begin, end))
         row = msgspec.defstruct("Row", [("time", Any, None)], rename={"time": time.name}, gc=False)
         self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(row)
         self.outside = 0
+        self.keeps = keeps
 
     @property
     @override
@@ -95,7 +100,9 @@ class _CutReading(Reading):
                 inside = self._cut.inside(block)
                 lines = rows = block.count(b"\n")
                 self._kept = None
-                if len(inside) == lines and not all(inside):
+                if self._cut.keeps:
+                    self._cut.outside += inside.count(False)
+                elif len(inside) == lines and not all(inside):
                     self._kept = [number for number, wanted in enumerate(inside) if wanted]
                     self._cut.outside += lines - len(self._kept)
                     rows = len(self._kept)

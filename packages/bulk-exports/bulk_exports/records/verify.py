@@ -52,7 +52,7 @@ class Verification:
         verbatim: Whether each line is the record as it stands, but for integers that become text.
         keys: A hash of each row's `Measures.key`, if they were wanted and are not too many.
         converted: The rows as lines, where the files do not hold them so.
-        outside: How many rows were left out because they lie outside of the window.
+        outside: How many rows lie outside of the window, if that is counted.
     """
 
     summary: DaySummary
