@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 KIT = ROOT / "packages" / "bulk-exports" / "bulk_exports"
 TAP = ROOT / "tap_cometly"
-PARDOT = ROOT / "packages" / "tap-pardot-exports" / "tap_pardot_exports"
+APSIS = ROOT / "packages" / "tap-apsis-one" / "tap_apsis_one"
 
 GROUND = {"errors", "exact_numbers", "fields", "wording"}
 """What every room may use."""
@@ -57,7 +57,7 @@ ROOMS = {
         "reading",
         "shutdown",
     },
-    "spec": {"engine", "files", "windows"},
+    "spec": {"files", "windows"},
     "export_settings": {"windows"},
     "environment": {"engine"},
     "reporting": {"engine", "spec", "windows"},
@@ -83,24 +83,31 @@ COMETLY = {
 }
 """The rooms of the tap, and what each may use of it besides itself."""
 
-PARDOT_ROOMS = {
+APSIS_ROOMS = {
     "vocabulary": set(),
-    "codes": set(),
+    "times": set(),
+    "keys": set(),
     "config_schema": {"vocabulary"},
-    "settings": {"vocabulary", "config_schema"},
-    "oauth": {"settings"},
-    "calls": {"codes", "vocabulary", "settings"},
-    "streams": {"vocabulary", "settings", "calls"},
-    "client": {"vocabulary", "codes", "calls", "oauth", "settings", "streams"},
-    "tap": {"config_schema", "streams", "settings", "client"},
-    "source": {"config_schema", "settings", "streams", "client", "tap"},
+    "settings": {"config_schema"},
+    "definitions": {"vocabulary"},
+    "selection": {"vocabulary", "definitions", "settings"},
+    "bodies": {"vocabulary", "definitions", "selection", "settings"},
+    "query": {"bodies", "definitions", "selection", "settings"},
+    "token": set(),
+    "account": {"vocabulary", "definitions", "selection", "settings", "token"},
+    "client": {"vocabulary", "account", "query"},
+    "decoder": {"account", "definitions"},
+    "profiles": {"vocabulary", "decoder", "definitions", "keys", "query", "selection", "settings", "times"},
+    "emails": {"vocabulary", "definitions", "keys", "query", "selection", "settings", "times"},
+    "streams": {"account", "decoder", "emails", "profiles"},
+    "tap": {"config_schema", "settings", "account", "client", "streams"},
+    "source": {"config_schema", "settings", "account", "client", "streams"},
     "__main__": {"tap"},
-    "sandbox": {"vocabulary"},
+    "sandbox": set(),
 }
-"""The rooms of the tap for Pardot."""
+"""The rooms of the tap for APSIS One."""
 
-PACKAGES = {KIT: {**ROOMS, **dict.fromkeys(GROUND, GROUND)}, TAP: COMETLY, PARDOT: PARDOT_ROOMS}
-SANDBOXES = [path for package in PACKAGES if package != KIT for path in sorted(package.glob("sandbox/**/*.py"))]
+PACKAGES = {KIT: {**ROOMS, **dict.fromkeys(GROUND, GROUND)}, TAP: COMETLY, APSIS: APSIS_ROOMS}
 EVERY_ROOM = [(package, room) for package, rooms in PACKAGES.items() for room in sorted(rooms)]
 
 
@@ -168,7 +175,7 @@ def test_nothing_but_the_sandbox_needs_the_sandbox(package):
     assert not [path for path in outside if any(".sandbox" in name for name in imported(path))]
 
 
-@pytest.mark.parametrize("path", SANDBOXES, ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("path", sorted(TAP.glob("sandbox/**/*.py")), ids=lambda path: str(path.relative_to(TAP)))
 def test_a_local_vendor_is_built_on_the_kit_s_sandbox_alone(path):
     """What it checked a tap with would otherwise be the tap itself."""
     of_kit = [name for name in imported(path) if name.startswith(f"{KIT.name}.")]

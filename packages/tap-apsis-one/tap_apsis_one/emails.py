@@ -1,0 +1,175 @@
+"""The stream `email_events`: what the CSV file of a report becomes.
+
+Its columns follow the request: behind those that are always there come attributes and tags, headed by their name and,
+in parentheses, by the number of their version. The number decides: names change, and may be there twice.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from bulk_exports.fields import Field, Measures
+from bulk_exports.files.csv import Csv
+from bulk_exports.spec import ExportStream, Windows
+from tap_apsis_one import vocabulary as apsis
+from tap_apsis_one.keys import key_of
+from tap_apsis_one.query import ApsisQuery
+from tap_apsis_one.selection import column_names
+from tap_apsis_one.times import of_milliseconds, of_timestamp, whole_number
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from bulk_exports.files.csv import Table
+    from tap_apsis_one.definitions import Definition
+    from tap_apsis_one.selection import Selection
+    from tap_apsis_one.settings import Settings
+
+_HEADING: Final = re.compile(r"(.*) \(version_id: (\d+)\)", re.DOTALL)
+_IDENTITY: Final = (
+    "correlation_id",
+    "type",
+    "activity_id",
+    "split_id",
+    "event_time",
+    "server_time",
+    "link_id",
+    "bounce_code",
+)
+"""What does not change between two exports of the same event."""
+
+
+def email_events(settings: Settings, selection: Selection | None) -> ExportStream:
+    """Declare the stream.
+
+    Args:
+        settings: What the user wants.
+        selection: Which attributes and tags events carry along; None where nobody was asked what there is.
+    """
+    extras = extra_columns(selection) if selection else {}
+    tags = set(selection.email_tags) if selection else set()
+    return ExportStream(
+        name="email_events",
+        vendor=apsis.VENDOR,
+        fields=(*apsis.EMAIL_EVENTS, *extra_fields(extras, tags)),
+        key=(apsis.EVENT_KEY.name,),
+        measures=Measures(key=apsis.EVENT_KEY.name, time="server_time"),
+        windows=Windows(max_days=settings.window_days, rows_outside="told"),
+        query=partial(ApsisQuery.of, settings, "email_events", definitions=extras),
+        creates_per_minute=apsis.EVENT_EXPORTS_PER_MINUTE,
+        format=Csv(derive=Derived(extras, tags)),
+    )
+
+
+def extra_columns(selection: Selection) -> dict[str, Definition]:
+    """Return the attributes and tags that events carry along, by their columns."""
+    definitions = (*selection.email_attributes, *selection.email_tags)
+    taken = {field.name for field in apsis.EMAIL_EVENTS}
+    names = column_names(definitions, sections=selection.sections, taken=taken)
+    return {name: definition for definition, name in names.items()}
+
+
+def extra_fields(extras: Mapping[str, Definition], tags: set[Definition]) -> tuple[Field, ...]:
+    """Return their columns."""
+    return tuple(
+        Field(
+            name,
+            "boolean" if definition in tags else definition.kind,
+            f"{'Tag' if definition in tags else 'Attribute'} {definition.name!r} of the profile, as it was on the day "
+            "of the export.",
+        )
+        for name, definition in extras.items()
+    )
+
+
+class Derived:
+    """Makes the columns of the stream from those of the file, some thousand rows at a time.
+
+    Args:
+        extras: Attributes and tags by their columns.
+        tags: Which of them are tags.
+    """
+
+    def __init__(self, extras: Mapping[str, Definition], tags: set[Definition]) -> None:
+        self._extras = {
+            version.id: (column, definition, version)
+            for column, definition in extras.items()
+            for version in definition.versions
+        }
+        self._tags = tags
+
+    def __call__(self, table: Table) -> Table:
+        """Return the columns of the stream."""
+        made: dict[str, Sequence[str]] = {name: table[name] for name in apsis.EMAIL_CELLS if name in table}
+        if "server_time" in table:
+            made["server_ms"] = table["server_time"]
+            made["server_time"] = _times(table["server_time"])
+        if "event_time" in table:
+            made["event_ms"] = table["event_time"]
+            made["event_time"] = _times(table["event_time"], unknown="0")
+        if "server_time" in table and "type" in table:
+            made["event_key"] = _keys(table)
+        older: dict[str, Sequence[str]] = {}
+        for heading, cells in table.items():
+            if heading in apsis.EMAIL_CELLS:
+                continue
+            number = _HEADING.fullmatch(heading)
+            known = self._extras.get(number[2]) if number else None
+            if known is None:
+                made[heading] = cells
+                continue
+            column, definition, version = known
+            values: Sequence[str] = list(map(_reader(version.kind, is_tag=definition in self._tags), cells))
+            if version.deprecated_at is None:
+                made[column] = values
+            else:
+                older[column] = _first(older[column], values) if column in older else values
+        for column, values in older.items():
+            made[column] = _first(made[column], values) if column in made else values
+        return made
+
+
+def _times(cells: Sequence[str], unknown: str = "") -> list[str]:
+    """Return milliseconds as times; what is none stays as it is, to be refused by its column."""
+    return [
+        ""
+        if cell in {unknown, ""}
+        else cell
+        if (number := whole_number(cell)) is None
+        else of_milliseconds(number) or cell
+        for cell in cells
+    ]
+
+
+def _keys(table: Table) -> list[str]:
+    nothing = [""] * len(table["server_time"])
+    columns = [table.get(name, nothing) for name in _IDENTITY]
+    addresses = table.get("address", nothing)
+    return [
+        key_of(identity if identity[0] else (*identity, address))
+        for identity, address in zip(zip(*columns, strict=True), addresses, strict=True)
+    ]
+
+
+def _first(cells: Sequence[str], others: Sequence[str]) -> list[str]:
+    return [cell or other for cell, other in zip(cells, others, strict=True)]
+
+
+def _as_it_is(cell: str) -> str:
+    return cell
+
+
+def _presence(cell: str) -> str:
+    return "true" if cell else "false"
+
+
+def _timestamp(cell: str) -> str:
+    return str(of_timestamp(cell))
+
+
+def _reader(kind: str, *, is_tag: bool) -> Callable[[str], str]:
+    if is_tag:
+        return _presence
+    return _timestamp if kind == "timestamp" else _as_it_is

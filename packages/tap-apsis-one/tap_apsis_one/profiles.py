@@ -1,0 +1,174 @@
+"""The streams `profiles` and `profile_events`: parts of one large JSON object to rows.
+
+The object holds profiles by export key, in each sections by number, in each attributes (tags among them) by number, and
+a list of events. It is read an event at a time, or a section at a time, so that no profile is too large for memory.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from bulk_exports.engine.errors import InvalidRowsError
+from bulk_exports.fields import Field, Measures
+from bulk_exports.files.json_object import JsonObject
+from bulk_exports.spec import ExportStream, Windows
+from tap_apsis_one import vocabulary as apsis
+from tap_apsis_one.keys import key_of
+from tap_apsis_one.query import ApsisQuery
+from tap_apsis_one.selection import column_names
+from tap_apsis_one.times import of_milliseconds, of_timestamp, whole_number
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from bulk_exports.files.json_parts import Part
+    from tap_apsis_one.decoder import Decoder
+    from tap_apsis_one.definitions import Definition
+    from tap_apsis_one.selection import Selection
+    from tap_apsis_one.settings import Settings
+
+_SECTIONS: Final = (("profiles", None, "sections", None), (None, "sections", None))
+"""With the wrapper around all profiles, and without: the documentation has it both ways."""
+_EVENTS: Final = tuple((*path, "events", None) for path in _SECTIONS)
+
+
+def profile_events(settings: Settings, decoder: Decoder) -> ExportStream:
+    """Declare the stream of events."""
+    return ExportStream(
+        name="profile_events",
+        vendor=apsis.VENDOR,
+        fields=apsis.PROFILE_EVENTS,
+        key=(apsis.EVENT_KEY.name,),
+        measures=Measures(key=apsis.EVENT_KEY.name, time="created_at"),
+        windows=Windows(max_days=settings.window_days, rows_outside="told"),
+        query=partial(ApsisQuery.of, settings, "profile_events"),
+        creates_per_minute=apsis.EVENT_EXPORTS_PER_MINUTE,
+        format=JsonObject(parts={"event": _EVENTS}, rows=EventRows(decoder)),
+    )
+
+
+class EventRows:
+    """Makes a row of an event.
+
+    Args:
+        decoder: What numbers mean.
+    """
+
+    def __init__(self, decoder: Decoder) -> None:
+        self._decoder = decoder
+
+    def __call__(self, part: Part) -> Iterator[dict[str, Any]]:
+        """Yield the row of an event."""
+        event = part.value
+        if len(part.keys) != 2 or not isinstance(event, dict):
+            raise InvalidRowsError("the file holds something else where an event should be")
+        export_key, section_id = part.keys
+        type_id = _text(event.get("typeId"))
+        correlation_id = _text(event.get("correlationId"))
+        created, source = whole_number(event.get("createdAt")), whole_number(event.get("sourceEventTime"))
+        data = event.get("data")
+        identity = (export_key, section_id, type_id, correlation_id, created, source)
+        section = self._decoder.section(section_id)
+        event_type = self._decoder.event_type(type_id) if type_id else None
+        yield {
+            "event_key": key_of(identity if correlation_id else (*identity, data)),
+            "export_key": export_key,
+            "section_id": section_id,
+            "section_discriminator": section.discriminator if section else None,
+            "type_id": type_id,
+            "event_discriminator": event_type.discriminator if event_type else None,
+            "event_name": event_type.name if event_type else None,
+            "correlation_id": correlation_id,
+            "created_at": None if created is None else of_milliseconds(created),
+            "source_event_time": of_milliseconds(source) if source else None,
+            "source_event_ms": source,
+            "data": data if isinstance(data, dict) or data is None else {"value": data},
+        }
+
+
+def profile_columns(selection: Selection) -> dict[str, Definition]:
+    """Return the attributes and tags of profiles by their columns."""
+    taken = {field.name for field in (*apsis.PROFILE_KEYS, apsis.UNMAPPED)}
+    definitions = (*selection.attributes, *selection.tags)
+    names = column_names(definitions, sections=selection.sections, taken=taken)
+    return {name: definition for definition, name in names.items()}
+
+
+def profile_fields(columns: Mapping[str, Definition], selection: Selection) -> tuple[Field, ...]:
+    """Return the columns of profiles."""
+    tags = set(selection.tags)
+    named = [
+        Field(
+            name,
+            "boolean" if definition in tags else definition.kind,
+            f"{'Tag' if definition in tags else 'Attribute'} {definition.name!r} ({definition.discriminator}).",
+        )
+        for name, definition in columns.items()
+    ]
+    return (*apsis.PROFILE_KEYS, *named, apsis.UNMAPPED)
+
+
+class ProfileRows:
+    """Makes a row of what a section knows of a profile.
+
+    Args:
+        decoder: What numbers mean.
+        columns: The attributes and tags that are wanted, by their columns.
+        selection: Which of them are tags.
+    """
+
+    def __init__(self, decoder: Decoder, columns: Mapping[str, Definition], selection: Selection) -> None:
+        self._decoder = decoder
+        self._columns = {definition.discriminator: {} for definition in columns.values()}  # type: dict[str, dict[str, str]]
+        for name, definition in columns.items():
+            self._columns[definition.discriminator][definition.section] = name
+        tags = set(selection.tags)
+        self._tags = {name: definition.section for name, definition in columns.items() if definition in tags}
+
+    def __call__(self, part: Part) -> Iterator[dict[str, Any]]:
+        """Yield the row of a section of a profile."""
+        if len(part.keys) != 2 or not isinstance(part.value, dict):
+            raise InvalidRowsError("the file holds something else where a section of a profile should be")
+        export_key, section_id = part.keys
+        section = self._decoder.section(section_id)
+        row: dict[str, Any] = {
+            "export_key": export_key,
+            "section_id": section_id,
+            "section_discriminator": section.discriminator if section else None,
+            "section_name": section.name if section else None,
+        }
+        if section:
+            row |= {name: False for name, of_section in self._tags.items() if of_section == section.discriminator}
+        unmapped: dict[str, Any] = {}
+        current: set[str] = set()
+        attributes = part.value.get("attributes")
+        for number, said in (attributes if isinstance(attributes, dict) else {}).items():
+            value = said.get("value") if isinstance(said, dict) else said
+            found = self._decoder.value(number)
+            if found is None:
+                unmapped[number] = value
+                continue
+            definition, version = found
+            column = self._columns.get(definition.discriminator, {}).get(definition.section)
+            if column is None:
+                continue
+            if column in self._tags:
+                row[column] = True
+                continue
+            # Of two versions that have a value, that which is in force is right.
+            if value is None or (column in current and row.get(column) is not None):
+                row.setdefault(column, None)
+                continue
+            if version.deprecated_at is None:
+                current.add(column)
+            row[column] = of_timestamp(value) if version.kind == "timestamp" else value
+        row["unmapped"] = unmapped or None
+        yield row
+
+
+def _text(value: object) -> str | None:
+    """Return a number or a text as text; the file may have either."""
+    if isinstance(value, str):
+        return value or None
+    return None if value is None or isinstance(value, bool) else str(value)

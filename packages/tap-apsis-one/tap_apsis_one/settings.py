@@ -1,0 +1,177 @@
+"""The configuration as one validated, frozen object: every rule that can be checked before the first call.
+
+`Settings.from_config` reads each setting by itself, then looks at what they say together. It reports all problems at
+once, as ``setting: rule; what was found. What to do.``, and never shows the secret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta, timezone
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo
+
+from typing_extensions import override
+
+from bulk_exports import reading
+from bulk_exports.export_settings import ExportSettings
+from bulk_exports.reading import RuleError, SettingsError, listed, suggestion
+from tap_apsis_one.config_schema import BUILT_IN_SETTINGS, CONFIG_JSONSCHEMA
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import date, datetime
+
+    from bulk_exports.reading import Reader, Schema
+
+SETTLE: Final = timedelta(hours=1)
+"""A day is closed for so long before it is exported: the vendor takes some minutes for what it has received."""
+PLACEHOLDER: Final = "none"
+"""Stands for credentials where only the schema is wanted: nobody is asked."""
+WINDOW_KEYS: Final = ("start_at", "end_at")
+STREAMS_WITH_BODIES: Final = ("profiles", "profile_events", "email_events")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(ExportSettings):
+    """What the user asked for, complete with defaults and free of contradictions.
+
+    Attributes:
+        client_id: ID of the API key.
+        client_secret: Its secret.
+        api_url: Without a trailing slash.
+        sections: Names; None for all.
+        segment: Discriminator; None for all profiles.
+        attributes: Names; None for all.
+        tags: Names.
+        event_types: Names; None for all.
+        email_attributes: Names.
+        email_tags: Names.
+        window_days: Days that an export covers at most.
+        request_shape: How requests name what they ask for.
+        request_body: Whole bodies by stream.
+        user_agent: How to introduce ourselves.
+    """
+
+    client_id: str
+    client_secret: str = field(repr=False)
+    api_url: str
+    sections: tuple[str, ...] | None
+    segment: str | None
+    attributes: tuple[str, ...] | None
+    tags: tuple[str, ...]
+    event_types: tuple[str, ...] | None
+    email_attributes: tuple[str, ...]
+    email_tags: tuple[str, ...]
+    window_days: int
+    request_shape: str
+    request_body: Mapping[str, Mapping[str, Any]]
+    user_agent: str
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], *, now: datetime) -> Settings:
+        """Read and check a configuration, whether or not the SDK has validated it.
+
+        Args:
+            config: Settings by name. None is the same as leaving a setting out.
+            now: The present moment, to know which dates lie in the future.
+
+        Raises:
+            SettingsError: With every problem at once.
+        """
+        given = {name: value for name, value in config.items() if value is not None}
+        values, problems = reading.read_all(given, CONFIG_JSONSCHEMA, _READERS)
+        for name in ("tags", "email_attributes", "email_tags"):
+            values[name] = values[name] or ()
+        values["request_body"] = values["request_body"] or {}
+        values["user_agent"] = values["user_agent"] or f"tap-apsis-one/{version('tap-apsis-one')}"
+        problems += _conflicts(values, now)
+        if problems:
+            raise SettingsError(problems)
+        return cls(
+            **values,
+            timezone=ZoneInfo("UTC"),
+            include_open_day=False,
+            backfill_order="oldest_first",
+            warnings=tuple(_warnings(given, values, now)),
+        )
+
+    @override
+    def wanted(self, now: datetime, *, since: date | None = None) -> tuple[date, date] | None:
+        return super().wanted(now - SETTLE, since=since)
+
+    @property
+    def asks_nobody(self) -> bool:
+        """Whether there are no credentials, because only the schema is wanted."""
+        return self.client_id == self.client_secret == PLACEHOLDER
+
+
+def _credential(value: object, _schema: Schema) -> str:
+    """Check a credential without putting any of it into a message."""
+    fix = "Copy it alone, without quotes, from APSIS One under Account settings, API keys."
+    if value is None:
+        raise RuleError("is required", found="none", fix="Make a key in APSIS One under Account settings, API keys.")
+    if not isinstance(value, str):
+        raise RuleError("must be text", found=f"a value of type {type(value).__name__}", fix=fix)
+    if not value.strip():
+        raise RuleError("must not be blank", found="nothing in it", fix=fix)
+    if not (value.isascii() and value.isprintable()) or any(character.isspace() for character in value):
+        raise RuleError("must be plain ASCII without white space", found="another character in it", fix=fix)
+    return value
+
+
+def _bodies(value: object, schema: Schema) -> Mapping[str, Mapping[str, Any]]:
+    """Take bodies of requests by stream."""
+    example = f"Write it like {schema['examples'][0]}."
+    if not isinstance(value, Mapping) or not all(isinstance(body, Mapping) for body in value.values()):
+        raise RuleError("must be an object with a body for each stream", found=repr(value)[:80], fix=example)
+    if unknown := [name for name in value if name not in STREAMS_WITH_BODIES]:
+        found = f"{unknown[0]!r}{suggestion(unknown[0], STREAMS_WITH_BODIES)}"
+        raise RuleError(f"must name streams with exports: {listed(STREAMS_WITH_BODIES)}", found=found, fix=example)
+    return value
+
+
+_READERS: Final[Mapping[str, Reader]] = {
+    "client_id": _credential,
+    "client_secret": _credential,
+    "api_url": reading.read_api_url,
+    "start_date": reading.read_day,
+    "end_date": reading.read_day,
+    "sections": reading.read_names,
+    "segment": reading.read_text,
+    "attributes": reading.read_names,
+    "tags": reading.read_names,
+    "event_types": reading.read_names,
+    "email_attributes": reading.read_names,
+    "email_tags": reading.read_names,
+    "window_days": reading.read_whole_number,
+    "lookback_days": reading.read_whole_number,
+    "request_shape": reading.read_choice,
+    "request_body": _bodies,
+    "resync": reading.read_boolean,
+    "max_exports_in_flight": reading.read_whole_number,
+    "export_timeout": reading.read_minutes,
+    "user_agent": reading.read_header,
+}
+
+
+def _conflicts(values: Mapping[str, Any], now: datetime) -> Iterator[str]:
+    start, end = values["start_date"], values["end_date"]
+    if start and end and start > end:
+        wrong = RuleError("must not lie after `end_date`", found=f"{start} after {end}", fix="Change one of the two.")
+        yield f"start_date: {wrong}"
+    if end and end > (today := now.astimezone(timezone.utc).date()):
+        fix = "Leave the setting out to export up to the last closed day."
+        found = f"{end}; today is {today} in UTC"
+        yield f"end_date: {RuleError('must not lie in the future', found=found, fix=fix)}"
+
+
+def _warnings(given: Mapping[str, object], values: Mapping[str, Any], now: datetime) -> Iterator[str]:
+    known = (*CONFIG_JSONSCHEMA["properties"], *BUILT_IN_SETTINGS)
+    for name in given:
+        if name not in known:
+            yield f"{name}: unknown setting{suggestion(name, known)}; it has no effect"
+    if (start := values["start_date"]) and start > now.astimezone(timezone.utc).date():
+        yield f"start_date: {start} lies in the future; nothing is exported until that day has ended"

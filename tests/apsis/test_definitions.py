@@ -1,0 +1,171 @@
+"""What an account has defined, however it is told, and which of it the settings mean."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+import pytest
+
+from bulk_exports.reading import SettingsError
+from tap_apsis_one.definitions import Definition, Definitions, Version, by_number, items
+from tap_apsis_one.selection import Selection, column_names
+from tap_apsis_one.settings import Settings
+
+NOW = datetime(2026, 2, 10, tzinfo=timezone.utc)
+
+
+def settings(**given):
+    return Settings.from_config({"client_id": "c", "client_secret": "s", **given}, now=NOW)
+
+
+def defined(name, *, section="s.web-1", own=None, versions=("1",), kind="string"):
+    return Definition(
+        section=section,
+        discriminator=own or f"a.{name.lower()}-x9y8",
+        name=name,
+        versions=tuple(
+            Version(number, "2025-01-01T00:00:00Z" if age else None, kind) for age, number in enumerate(versions)
+        ),
+    )
+
+
+WEB, CLUB = defined("Web", own="s.web-1"), defined("Club", own="s.club-2")
+
+
+class TestReading:
+    def test_the_version_that_is_not_deprecated_comes_first(self):
+        said = {
+            "discriminator": "a.size-1",
+            "name": "Size",
+            "versions": [
+                {"id": "11", "deprecated_at": "2024-01-01T00:00:00Z"},
+                {"id": 13, "deprecated_at": None},
+                {"id": "12", "deprecated_at": "2025-01-01T00:00:00Z"},
+            ],
+        }
+        definition = Definition.of(said, "s.web-1")
+        assert [version.id for version in definition.versions] == ["13", "12", "11"]
+
+    def test_a_definition_without_versions_is_its_own(self):
+        definition = Definition.of({"id": 7, "discriminator": "t.vip-1", "name": "VIP"}, "s.web-1")
+        assert definition.versions == (Version("7"),)
+
+    @pytest.mark.parametrize("said", [{}, {"discriminator": None}, {"discriminator": ""}, {"discriminator": True}])
+    def test_what_has_no_discriminator_is_none(self, said):
+        assert Definition.of(said) is None
+
+    def test_a_definition_without_a_name_is_called_by_its_discriminator(self):
+        assert Definition.of({"discriminator": "a.x-1"}).name == "a.x-1"
+
+    @pytest.mark.parametrize(
+        ("said", "kind"),
+        [
+            ({"data_type": "number"}, "integer"),
+            ({"dataType": "Number with decimals"}, "number"),
+            ({"type": "com.apsis1.types.TRUE_FALSE"}, "boolean"),
+            ({"type": "TIMESTAMP"}, "timestamp"),
+            ({"value_type": "something else"}, "string"),
+            ({}, "string"),
+        ],
+    )
+    def test_the_type_of_an_attribute_may_stand_in_several_places(self, said, kind):
+        inside = Definition.of({"discriminator": "a", "versions": [{"id": "1", **said}]}, "s")
+        beside = Definition.of({"discriminator": "a", "versions": [{"id": "1"}], **said}, "s")
+        assert inside.kind == beside.kind == kind
+
+    def test_where_versions_differ_in_type_values_are_text(self):
+        said = {"discriminator": "a", "versions": [{"id": "1", "type": "number"}, {"id": "2", "type": "date"}]}
+        assert Definition.of(said, "s").kind == "string"
+
+    @pytest.mark.parametrize("answer", [{"items": [{"id": 1}, 5, None]}, [{"id": 1}, "x"]])
+    def test_items_of_a_list(self, answer):
+        assert items(answer) == [{"id": 1}]
+
+    @pytest.mark.parametrize("answer", [None, {}, {"items": None}, {"items": {"id": 1}}, 5])
+    def test_no_list_has_no_items(self, answer):
+        assert items(answer) == []
+
+    def test_a_number_of_a_version_comes_before_that_of_a_definition(self):
+        first = Definition(section="s", discriminator="a", name="A", id="20", versions=(Version("10"),))
+        second = Definition(section="s", discriminator="b", name="B", id="30", versions=(Version("20"),))
+        found = by_number([first, second])
+        assert {number: each.name for number, (each, _) in found.items()} == {"10": "A", "20": "B", "30": "B"}
+
+
+class TestSelection:
+    ACCOUNT = Definitions(
+        sections=(WEB, CLUB),
+        attributes=(
+            defined("Email", own="com.apsis1.attributes.email", versions=("1",)),
+            defined("Email", own="com.apsis1.attributes.email", section="s.club-2", versions=("2",)),
+            defined("Birthday", versions=("3",)),
+        ),
+        tags=(defined("VIP", own="t.vip-1"),),
+        event_types=(defined("Order", own="e.order-1", versions=("5", "4")), defined("Visit", section="s.club-2")),
+    )
+
+    def test_nothing_named_means_all_but_no_tags(self):
+        selection = Selection.of(settings(), self.ACCOUNT)
+        assert (len(selection.sections), len(selection.attributes), len(selection.event_types)) == (2, 3, 2)
+        assert selection.tags == selection.email_attributes == selection.email_tags == ()
+
+    def test_a_name_means_all_that_bear_it_a_discriminator_too(self):
+        selection = Selection.of(settings(attributes=["Email"], event_types=["e.order-1"]), self.ACCOUNT)
+        assert [each.section for each in selection.attributes] == ["s.web-1", "s.club-2"]
+        assert [each.name for each in selection.event_types] == ["Order"]
+
+    def test_only_what_the_selected_sections_have_is_meant(self):
+        selection = Selection.of(settings(sections=["Web"]), self.ACCOUNT)
+        assert {each.section for each in (*selection.attributes, *selection.event_types)} == {"s.web-1"}
+
+    def test_identities_are_asked_for_whatever_is_chosen(self):
+        selection = Selection.of(settings(attributes=["Birthday"]), self.ACCOUNT)
+        assert [each.versions[0].id for each in selection.identities] == ["1", "2"]
+
+    def test_every_wrong_name_is_told_with_what_was_meant(self):
+        wrong = settings(sections=["Web"], attributes=["Birtday"], tags=["nothing like it"], event_types=["Visit"])
+        with pytest.raises(SettingsError) as caught:
+            Selection.of(wrong, self.ACCOUNT)
+        told = caught.value.problems
+        assert "attributes: " in told[0]
+        assert "Did you mean 'Birthday'?" in told[0]
+        assert "There are: VIP." in told[1]
+        assert told[2].startswith("event_types: ")
+
+    def test_more_than_an_export_takes_is_told_before_it_is_asked_for(self):
+        many = Definitions(sections=(WEB,), attributes=tuple(defined(f"A{number}") for number in range(76)))
+        with pytest.raises(
+            SettingsError, match=r"attributes: an export takes 75 at most; found 76, all that there are"
+        ):
+            Selection.of(settings(), many)
+        assert Selection.of(settings(attributes=["A1"]), many).attributes
+
+
+class TestColumns:
+    def names(self, *definitions, sections=(WEB,), taken=()):
+        return list(column_names(definitions, sections=sections, taken=taken).values())
+
+    def test_names_become_identifiers(self):
+        given = [defined(name) for name in ("First name", "Größe, cm", "2nd name", "CRM-ID", "select")]
+        assert self.names(*given) == ["first_name", "groe_cm", "_2nd_name", "crm_id", "select"]
+
+    def test_where_several_sections_are_selected_each_has_its_columns(self):
+        two = (defined("Email"), defined("Email", section="s.club-2"))
+        assert self.names(*two, sections=(WEB, CLUB)) == ["web_email", "club_email"]
+
+    def test_columns_of_one_name_have_the_end_of_the_discriminator_behind_it(self):
+        two = (defined("Size", own="a.size-1a2b"), defined("size!", own="a.size-9z8y"))
+        assert self.names(*two) == ["size_1a2b", "size_9z8y"]
+
+    def test_a_name_that_is_taken_and_one_without_letters(self):
+        two = (defined("Export key", own="a.exportkey-77aa"), defined("李雷", own="a.x-55bb"))
+        assert self.names(*two, taken={"export_key"}) == ["export_key_77aa", "_55bb"]
+
+    def test_a_new_version_or_another_order_moves_no_column(self):
+        first, second = defined("A", versions=("1",)), defined("B")
+        newer = defined("A", versions=("9", "1"))
+        assert self.names(first, second) == self.names(newer, second) == self.names(second, first)[::-1]
+
+    def test_a_long_name_fits_into_postgresql(self):
+        (name,) = self.names(defined("x" * 1000))
+        assert len(name) <= 63
