@@ -11,6 +11,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 KIT = ROOT / "packages" / "bulk-exports" / "bulk_exports"
 TAP = ROOT / "tap_cometly"
+PARDOT = ROOT / "packages" / "tap-pardot-exports" / "tap_pardot_exports"
 APSIS = ROOT / "packages" / "tap-apsis-one" / "tap_apsis_one"
 
 GROUND = {"errors", "exact_numbers", "fields", "wording"}
@@ -57,7 +58,7 @@ ROOMS = {
         "reading",
         "shutdown",
     },
-    "spec": {"files", "windows"},
+    "spec": {"engine", "files", "windows"},
     "export_settings": {"windows"},
     "environment": {"engine"},
     "reporting": {"engine", "spec", "windows"},
@@ -83,6 +84,22 @@ COMETLY = {
 }
 """The rooms of the tap, and what each may use of it besides itself."""
 
+PARDOT_ROOMS = {
+    "vocabulary": set(),
+    "codes": set(),
+    "config_schema": {"vocabulary"},
+    "settings": {"vocabulary", "config_schema"},
+    "oauth": {"settings"},
+    "calls": {"codes", "vocabulary", "settings"},
+    "streams": {"vocabulary", "settings", "calls"},
+    "client": {"vocabulary", "codes", "calls", "oauth", "settings", "streams"},
+    "tap": {"config_schema", "streams", "settings", "client"},
+    "source": {"config_schema", "settings", "streams", "client", "tap"},
+    "__main__": {"tap"},
+    "sandbox": {"vocabulary"},
+}
+"""The rooms of the tap for Pardot."""
+
 APSIS_ROOMS = {
     "vocabulary": set(),
     "times": set(),
@@ -107,7 +124,8 @@ APSIS_ROOMS = {
 }
 """The rooms of the tap for APSIS One."""
 
-PACKAGES = {KIT: {**ROOMS, **dict.fromkeys(GROUND, GROUND)}, TAP: COMETLY, APSIS: APSIS_ROOMS}
+PACKAGES = {KIT: {**ROOMS, **dict.fromkeys(GROUND, GROUND)}, TAP: COMETLY, PARDOT: PARDOT_ROOMS, APSIS: APSIS_ROOMS}
+SANDBOXES = [path for package in PACKAGES if package != KIT for path in sorted(package.glob("sandbox/**/*.py"))]
 EVERY_ROOM = [(package, room) for package, rooms in PACKAGES.items() for room in sorted(rooms)]
 
 
@@ -175,7 +193,7 @@ def test_nothing_but_the_sandbox_needs_the_sandbox(package):
     assert not [path for path in outside if any(".sandbox" in name for name in imported(path))]
 
 
-@pytest.mark.parametrize("path", sorted(TAP.glob("sandbox/**/*.py")), ids=lambda path: str(path.relative_to(TAP)))
+@pytest.mark.parametrize("path", SANDBOXES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_local_vendor_is_built_on_the_kit_s_sandbox_alone(path):
     """What it checked a tap with would otherwise be the tap itself."""
     of_kit = [name for name in imported(path) if name.startswith(f"{KIT.name}.")]

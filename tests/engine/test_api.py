@@ -76,6 +76,20 @@ def test_a_request_carries_its_body_the_key_and_the_headers(ask, requests_mock):
     assert sent.headers["Vendor-Unit"] == "7"
 
 
+def test_a_token_is_asked_for_with_a_form_whose_secrets_are_not_shown(requests_mock, caplog):
+    caplog.set_level(logging.DEBUG)
+    requests_mock.post(f"{URL}/token", status_code=400, json={"error": "no such recognisable-secret"})
+    with api(NoCredentials(["recognisable-secret"])) as made:
+        ask = Asking(made)
+        with pytest.raises(RequestRejectedError, match=r"no such \[removed\]"):
+            ask("POST", "/token", form={"grant_type": "x", "client_secret": "recognisable-secret"})
+    sent = requests_mock.last_request
+    assert sent.headers["Content-Type"] == "application/x-www-form-urlencoded"
+    assert sent.text == "grant_type=x&client_secret=recognisable-secret"
+    assert "Authorization" not in sent.headers
+    assert "recognisable-secret" not in caplog.text
+
+
 def test_a_netrc_entry_for_the_host_does_not_replace_the_key(ask, requests_mock, tmp_path, monkeypatch):
     netrc = tmp_path / "netrc"
     netrc.write_text("machine api.vendor.test login other password other")

@@ -153,7 +153,7 @@ def test_a_file_that_nobody_reads_to_its_end_is_hung_up_on(transfer):
     ("trusted", "seen"), [("https://other.test/", "for the vendor only"), ("https://x.test/", None)]
 )
 def test_what_must_be_sent_along_follows_a_redirect_only_to_where_the_vendor_says(transfer, trusted, seen):
-    link = Link(LINK.url, {"Unit": "for the vendor only"}, lambda url: url.startswith(trusted))
+    link = Link(LINK.url, {"Unit": "for the vendor only"}, trusts=lambda url: url.startswith(trusted))
     with rm.Mocker() as store:
         store.get(LINK.url, status_code=302, headers={"Location": "https://other.test/b"})
         store.get("https://other.test/b", **whole(OLD))

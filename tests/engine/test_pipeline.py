@@ -26,6 +26,7 @@ from bulk_exports.engine.errors import (
     UnavailableError,
     UnknownJobError,
 )
+from bulk_exports.engine.polling import Polling
 from bulk_exports.engine.vendor import JobState, JobStatus, Link
 from bulk_exports.files.ndjson import lines
 from simulation.patience import HANG_SECONDS
@@ -33,7 +34,7 @@ from simulation.virtual_time import VirtualClock
 from tests.examples import examples
 
 LOG = logging.getLogger("test")
-READY, RUNNING, FAILED = JobState.READY, JobState.RUNNING, JobState.FAILED
+READY, RUNNING, FAILED, WAITING = JobState.READY, JobState.RUNNING, JobState.FAILED, JobState.WAITING
 
 
 class FreeBudget:
@@ -483,3 +484,53 @@ def test_a_word_that_nobody_knows_is_forgiven_once_a_known_one_follows():
         store.get(rm.ANY, content=b"")
         assert [type(result) for result in results] == [Delivery]
     assert len(vendor.jobs) == 1
+
+
+# A queue at the vendor's
+
+
+class QueuedVendor(ScriptedVendor):
+    """Makes one job at a time, behind those of others, and tells who waits."""
+
+    def __init__(self, clock, *, seconds, others):
+        super().__init__(clock, seconds=seconds)
+        self.free_at = clock.now() + others
+
+    def create(self, request):
+        job = super().create(request)
+        self.starts = {**getattr(self, "starts", {}), job: max(self.clock.now(), self.free_at)}
+        self.free_at = self.starts[job] + self.seconds(request)
+        return job
+
+    def status(self, job):
+        status = super().status(job)
+        if self.clock.now() < self.starts[job]:
+            return JobStatus(WAITING, "waiting")
+        return status if self.clock.now() >= self.starts[job] + self.seconds(job) else JobStatus(RUNNING, "processing")
+
+
+def test_time_in_the_vendors_queue_does_not_count_as_the_exports_own(clock, files):
+    vendor = QueuedVendor(clock, seconds=600, others=5 * 3600)
+    results = run(vendor, clock, ["a", "b"], limits=Limits(export_seconds=1200))
+    assert rows(results) == [[b'{"request":"a"}'], [b'{"request":"b"}']]
+    assert len(vendor.jobs) == 2
+
+
+def test_an_export_that_waits_for_too_long_is_not_asked_for_again_behind_itself(clock, files):
+    vendor = QueuedVendor(clock, seconds=600, others=5 * 3600)
+    results = run(vendor, clock, ["a"], limits=Limits(queue_seconds=2 * 3600))
+    assert reason(results) == "the export has been 'waiting' in the vendor's queue for 120 minutes"
+    assert len(vendor.jobs) == 1
+
+
+def test_a_vendor_is_asked_as_often_as_it_wants_to_be(clock, files):
+    polling = Polling(first_seconds=40, min_gap_seconds=20, max_gap_seconds=120)
+    vendor = QueuedVendor(clock, seconds=900, others=3600)
+    run(vendor, clock, ["a", "b"], limits=Limits(polling=polling))
+    (_, created_at), _ = vendor.jobs
+    asked = vendor.times("status", "a")
+    gaps = [later - earlier for earlier, later in itertools.pairwise(asked)]
+    assert asked[0] - created_at == 40
+    assert all(20 <= gap <= 120 for gap in gaps)
+    waiting = [at for at in vendor.times("status", "b") if asked[-1] < at < vendor.starts[1]]
+    assert len(waiting) <= 1  # an export that waits is asked again only after as long as one takes

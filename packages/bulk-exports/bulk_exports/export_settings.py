@@ -30,6 +30,7 @@ class ExportSettings:
         max_exports_in_flight: How many exports may be under way at once.
         max_exports_per_run: How many days one run exports at most; None for no limit.
         export_timeout: How long the vendor may take for one.
+        queue_timeout: How long one may wait in the vendor's queue, where the vendor tells.
         warnings: What is odd, yet no reason to stop.
     """
 
@@ -43,6 +44,7 @@ class ExportSettings:
     max_exports_in_flight: int
     max_exports_per_run: int | None = None
     export_timeout: timedelta
+    queue_timeout: timedelta = timedelta(days=1)
     warnings: tuple[str, ...] = ()
 
     def wanted(self, now: datetime, *, since: date | None = None) -> tuple[date, date] | None:

@@ -206,6 +206,8 @@ class Run:
             context.environment.limits or Limits(),
             in_flight=settings.max_exports_in_flight,
             export_seconds=settings.export_timeout.total_seconds(),
+            queue_seconds=settings.queue_timeout.total_seconds(),
+            polling=stream.polling,
         )
         plan = self.plan()
         windows = self._announce(plan)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 
 from typing_extensions import override
 
+from bulk_exports.engine.polling import USUAL_POLLING, Polling
 from bulk_exports.fields import Field, Measures, json_schema
 
 if TYPE_CHECKING:
@@ -121,6 +122,7 @@ class ExportStream:
         in_order: Puts names of columns into an order that is always the same, whatever a catalog did to it. None for
             the order in which they are declared.
         creates_per_minute: How many exports may be created a minute, as the vendor documents it.
+        polling: How often the vendor wants to be asked about an export.
         format: How the files of its exports are written; None for NDJSON.
         selected_by_default: Whether the stream is exported unless somebody deselects it.
 
@@ -141,6 +143,7 @@ class ExportStream:
     query: Callable[[Collection[str]], Query]
     in_order: Callable[[Collection[str]], list[str]] | None = None
     creates_per_minute: float
+    polling: Polling = USUAL_POLLING
     format: Format | None = None
     selected_by_default: bool = True
 

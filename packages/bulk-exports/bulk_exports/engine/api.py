@@ -45,6 +45,7 @@ MAX_CLOCK_DIFFERENCE: Final = timedelta(hours=12)
 BEGINNING_BYTES: Final = 4 * 1024
 """What is read of a file, where one may be the answer."""
 _CHUNK_BYTES: Final = 8 * 1024
+_FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 def as_http_says(answer: Answer) -> ExportError | None:
@@ -85,7 +86,8 @@ class _Question:
     method: str
     url: str = dataclasses.field(repr=False)
     shown: str
-    body: Mapping[str, Any] | None
+    body: Mapping[str, Any] | None = dataclasses.field(repr=False)
+    form: Mapping[str, str] | None = dataclasses.field(repr=False)
     files: Collection[int]
 
     @override
@@ -157,6 +159,7 @@ class Api:
         budget: Budget,
         body: Mapping[str, Any] | None = None,
         *,
+        form: Mapping[str, str] | None = None,
         expected: Collection[int] = (),
         files: Collection[int] = (),
         shown: str | None = None,
@@ -168,6 +171,7 @@ class Api:
             address: A path below the base address, or an address that the API has named.
             budget: The budget.
             body: What to send, as JSON.
+            form: What to send instead, as a form: so tokens are asked for.
             expected: Statuses besides the successful ones that answer the question: they are no refusals.
             files: Statuses whose content may be a file, as long as it may be: only its beginning is read.
             shown: How to call the address in logs, should it be a secret.
@@ -179,7 +183,7 @@ class Api:
             RequestRejectedError: The credentials or the request are not accepted.
             ExportError: Whatever the vendor's dialect makes of an answer.
         """
-        question = _Question(method, self._url(address, budget), shown or address, body, files)
+        question = _Question(method, self._url(address, budget), shown or address, body, form, files)
         headers = self._credentials(budget)
         answer = self._send(question, headers, budget)
         if self._dialect.is_refusal(answer) and self._has_others(headers, budget):
@@ -258,7 +262,8 @@ class Api:
                     question.method,
                     question.url,
                     json=question.body,
-                    headers=dict(headers),
+                    data=question.form,
+                    headers={**headers, **({} if question.form is None else _FORM)},
                     timeout=self._timeout,
                     allow_redirects=False,
                     stream=True,

@@ -44,12 +44,19 @@ class Authentication(Protocol):
 
 
 class NoCredentials:
-    """For what is open to all, or asked for with credentials in the body."""
+    """For what is open to all, or asked for with credentials in the body.
+
+    Args:
+        secrets: What is in the body and may not be shown.
+    """
+
+    def __init__(self, secrets: Collection[str] = ()) -> None:
+        self._secrets = secrets
 
     @property
     def secrets(self) -> Collection[str]:
-        """Nothing."""
-        return ()
+        """What may not be shown."""
+        return self._secrets
 
     def headers(self) -> Mapping[str, str]:
         """Return no headers."""

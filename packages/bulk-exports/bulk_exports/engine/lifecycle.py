@@ -26,7 +26,7 @@ from bulk_exports.engine.errors import (
     UnknownJobError,
     WindowTooLargeError,
 )
-from bulk_exports.engine.polling import PollRhythm
+from bulk_exports.engine.polling import USUAL_POLLING, Polling, PollRhythm
 from bulk_exports.engine.vendor import Delivery, Failure, JobState, JobStatus, Link, RequestT, VerificationT
 from bulk_exports.errors import refusal_of_the_system
 
@@ -61,7 +61,11 @@ class Limits:
 
     Attributes:
         in_flight: Exports created but not yet taken by the consumer; so many files are on disk at most.
-        export_seconds: How long one export may take at the vendor before another one is tried.
+        export_seconds: How long one export may take at the vendor before another one is tried; where the vendor tells
+            when it has left the queue, from then on.
+        queue_seconds: How long one export may wait in the vendor's queue before its request fails: another one would
+            wait behind it.
+        polling: How often the vendor wants to be asked.
         trouble_seconds: How long an endpoint may be out of reach before requests fail.
         throttled_seconds: How long a request may meet nothing but refusals for want of budget before it fails.
         read_seconds: Longest silence of a connection.
@@ -69,6 +73,8 @@ class Limits:
 
     in_flight: int = 30
     export_seconds: float = 30 * 60.0
+    queue_seconds: float = 24 * 60 * 60.0
+    polling: Polling = USUAL_POLLING
     trouble_seconds: float = 5 * 60.0
     throttled_seconds: float = 60 * 60.0
     read_seconds: float = READ_SECONDS
@@ -107,6 +113,7 @@ class Attempt:
     Attributes:
         job: The vendor's name of the export.
         created_at: When it was created.
+        queued_at: When it was last seen waiting for its turn, where the vendor tells.
         running_at: When it was last seen unfinished.
         ready_at: When it was first seen finished.
         links: Where its files are, as of the last poll.
@@ -121,6 +128,7 @@ class Attempt:
     def __init__(self, job: Hashable = None, created_at: float = 0.0) -> None:
         self.job = job
         self.created_at = created_at
+        self.queued_at: float | None = None
         self.running_at: float | None = None
         self.ready_at: float | None = None
         self.links: tuple[Link, ...] = ()
@@ -131,6 +139,11 @@ class Attempt:
         self.most_received = 0
         self.damaged = False
         self._troubles: dict[tuple[Stage, type[ExportError]], Trouble] = {}
+
+    @property
+    def began_at(self) -> float:
+        """Since when the vendor has been at work on it, as far as it tells."""
+        return self.created_at if self.queued_at is None else self.queued_at
 
     def trouble(self, stage: Stage, error: ExportError, now: float) -> Trouble:
         """Return the trouble of this kind that there is at a stage, be it old or new."""
@@ -213,7 +226,7 @@ class Lifecycle(Generic[RequestT, VerificationT]):
         self._jitter = jitter
         self._allowed_at = allowed_at
         self._split = split
-        self._rhythm = PollRhythm()
+        self._rhythm = PollRhythm(limits.polling)
         self._lost_in_a_row: collections.Counter[Stage] = collections.Counter()
 
     def advance(self, task: Task[RequestT, VerificationT], outcome: object, now: float) -> None:
@@ -250,7 +263,7 @@ class Lifecycle(Generic[RequestT, VerificationT]):
         task.needs(Stage.POLL, now + self._rhythm.first(finding_out=first_of_all))
 
     def _polled(self, task: Task[RequestT, VerificationT], now: float, outcome: object) -> None:
-        age = now - task.attempt.created_at
+        age = now - task.attempt.began_at
         if isinstance(outcome, UnknownJobError):
             self._missing(task, now, str(outcome))
             return
@@ -261,7 +274,9 @@ class Lifecycle(Generic[RequestT, VerificationT]):
             self._not_understood(task, now, outcome.word)
             return
         task.attempt.unknown_words_since = None
-        if outcome.state is JobState.FAILED:
+        if outcome.state is JobState.WAITING:
+            self._waits(task, now, outcome.word)
+        elif outcome.state is JobState.FAILED:
             reason = f"the export ended as '{outcome.word}': {outcome.message}"
             self._export_again(task, now, reason, of_its_size=True)
         elif outcome.state is JobState.READY:
@@ -276,8 +291,20 @@ class Lifecycle(Generic[RequestT, VerificationT]):
     def _poll_again(self, task: Task[RequestT, VerificationT], now: float) -> None:
         attempt = task.attempt
         attempt.running_at = now
-        deadline = attempt.created_at + self._limits.export_seconds
-        task.needs(Stage.POLL, min(now + self._rhythm.gap(now - attempt.created_at), deadline))
+        deadline = attempt.began_at + self._limits.export_seconds
+        task.needs(Stage.POLL, min(now + self._rhythm.gap(now - attempt.began_at), deadline))
+
+    def _waits(self, task: Task[RequestT, VerificationT], now: float, word: str) -> None:
+        """Let an export wait for its turn; that others are before it is nobody's fault."""
+        attempt = task.attempt
+        attempt.queued_at = attempt.running_at = now
+        waited = now - attempt.created_at
+        if waited < self._limits.queue_seconds:
+            deadline = attempt.created_at + self._limits.queue_seconds
+            task.needs(Stage.POLL, min(now + self._rhythm.gap_in_queue(waited), deadline))
+            return
+        self._export_ended(task.request, waited, False)
+        self._give_up(task, f"the export has been '{word}' in the vendor's queue for {_minutes(waited)}")
 
     def _not_understood(self, task: Task[RequestT, VerificationT], now: float, word: str) -> None:
         """Ask again for a while: what the word means shows in what follows it, if anything does."""
@@ -309,8 +336,8 @@ class Lifecycle(Generic[RequestT, VerificationT]):
     def _ready(self, task: Task[RequestT, VerificationT], now: float, links: tuple[Link, ...]) -> None:
         if task.attempt.ready_at is None:
             task.attempt.ready_at = now
-            running_age = 0.0 if task.attempt.running_at is None else task.attempt.running_at - task.attempt.created_at
-            self._rhythm.finished(now - task.attempt.created_at, running_age)
+            began_at, running_at = task.attempt.began_at, task.attempt.running_at
+            self._rhythm.finished(now - began_at, 0.0 if running_at is None else running_at - began_at)
             self._plan_first_polls_anew()
             self._export_ended(task.request, now - task.attempt.created_at, True)
         if len(links) != len(task.attempt.links):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import dataclasses
 import statistics
 from typing import Final
 
@@ -21,10 +22,35 @@ STEP: Final = 0.05
 """Gap between polls around the usual duration, as a part of it."""
 
 
-class PollRhythm:
-    """Plans the polls of one run's jobs. All times are seconds since the job was created."""
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Polling:
+    """How often a vendor wants to be asked.
 
-    def __init__(self) -> None:
+    Attributes:
+        first_seconds: The age at which a job is first asked while nothing is known.
+        min_gap_seconds: Between two polls of a job, at least.
+        max_gap_seconds: Between two polls of a job, at most.
+    """
+
+    first_seconds: float = FIRST_POLL_SECONDS
+    min_gap_seconds: float = MIN_GAP_SECONDS
+    max_gap_seconds: float = MAX_GAP_SECONDS
+
+
+USUAL_POLLING: Final = Polling()
+
+
+class PollRhythm:
+    """Plans the polls of one run's jobs.
+
+    All times are seconds since the job was created or, where the vendor tells, since it left the queue.
+
+    Args:
+        polling: How often the vendor wants to be asked.
+    """
+
+    def __init__(self, polling: Polling = USUAL_POLLING) -> None:
+        self._polling = polling
         self._durations: collections.deque[float] = collections.deque(maxlen=9)
 
     @property
@@ -40,7 +66,8 @@ class PollRhythm:
         """
         usual = self.usual
         if usual is None:
-            return FIRST_POLL_SECONDS if finding_out else MAX_GAP_SECONDS
+            polling = self._polling
+            return polling.first_seconds if finding_out else max(polling.first_seconds, polling.max_gap_seconds)
         return usual * EARLY
 
     def gap(self, age: float) -> float:
@@ -52,7 +79,15 @@ class PollRhythm:
             gap = usual * STEP
         else:  # later than usual: the later, the less urgent
             gap = (age - usual) * GROWTH
-        return min(max(gap, MIN_GAP_SECONDS), MAX_GAP_SECONDS)
+        return min(max(gap, self._polling.min_gap_seconds), self._polling.max_gap_seconds)
+
+    def gap_in_queue(self, age: float) -> float:
+        """Return the seconds until the next poll of a job that still waited for its turn, so long after its creation.
+
+        Once it is its turn it takes as long as jobs take: before that nobody need ask.
+        """
+        gap = age * GROWTH if self.usual is None else self.usual * EARLY
+        return min(max(gap, self._polling.min_gap_seconds), self._polling.max_gap_seconds)
 
     def finished(self, age: float, running_age: float) -> None:
         """Learn that a job was seen finished at ``age``, and last seen running at ``running_age`` (0: never).

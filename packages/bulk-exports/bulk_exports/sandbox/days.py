@@ -27,6 +27,11 @@ class Days:
         self._zone = zoneinfo.ZoneInfo(timezone)
         self._start = functools.lru_cache(maxsize=4096)(self._find_start)
 
+    @property
+    def zone(self) -> zoneinfo.ZoneInfo:
+        """The zone itself."""
+        return self._zone
+
     def bounds(self, day: dt.date) -> tuple[int, int]:
         """Return the first second of ``day`` and the first second after it, as epoch seconds."""
         return self._start(day), self._start(day + ONE_DAY)

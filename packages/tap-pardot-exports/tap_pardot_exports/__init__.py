@@ -1,0 +1,1 @@
+"""Salesforce Account Engagement (Pardot) in bulk: what its Export API says, on the machinery of `bulk_exports`."""

@@ -1,0 +1,226 @@
+"""The configuration as one validated, frozen object: every rule checked before the first call.
+
+`Settings.from_config` reads each setting by itself, then looks at what they say together. It reports all problems at
+once, as ``setting: rule; what was found. What to do.``, and never shows a secret.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, Final
+
+from typing_extensions import override
+
+from bulk_exports import reading
+from bulk_exports.export_settings import ExportSettings
+from bulk_exports.reading import RuleError, SettingsError, suggestion
+from bulk_exports.windows import dates
+from tap_pardot_exports import vocabulary as pardot
+from tap_pardot_exports.config_schema import BUILT_IN_SETTINGS, CONFIG_JSONSCHEMA
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import date, datetime, timedelta
+
+    from bulk_exports.reading import Reader, Schema
+
+_OURS: Final[Mapping[str, Schema]] = dict(CONFIG_JSONSCHEMA["properties"])
+_UNIT: Final = re.compile(r"0Uv[0-9A-Za-z]{15}")
+_FIELD_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,99}")
+_HOST: Final = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+", re.IGNORECASE)
+_NEEDED: Final = {
+    "refresh_token": ("refresh_token",),
+    "client_credentials": ("client_secret",),
+    "jwt": ("username", "private_key"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(ExportSettings):
+    """What the user asked for, complete with defaults and free of contradictions.
+
+    Attributes:
+        business_unit_id: The business unit.
+        client_id: The connected app.
+        client_secret: Its secret.
+        refresh_token: What it got for the user.
+        auth_flow: How tokens are asked for.
+        username: The user, for a signed assertion.
+        private_key: With what it is signed.
+        login_url: Where tokens are given; without a trailing slash.
+        api_url: Where the API is; without a trailing slash.
+        file_hosts: Domains that may see the token.
+        api_version: 3, 4 or 5; None to find out.
+        window_days: How many days an export covers at most; None for each object's own.
+        safety: How long after a moment the vendor knows what happened before it.
+        deleted_rows: Whether deleted records are asked for, and marked.
+        activities_by: By which time activities are asked for.
+        custom_fields: More fields, by stream.
+        user_agent: How to introduce ourselves.
+    """
+
+    business_unit_id: str
+    client_id: str
+    client_secret: str | None = field(default=None, repr=False)
+    refresh_token: str | None = field(default=None, repr=False)
+    auth_flow: str
+    username: str | None = None
+    private_key: str | None = field(default=None, repr=False)
+    login_url: str
+    api_url: str
+    file_hosts: tuple[str, ...]
+    api_version: int | None
+    window_days: int | None = None
+    safety: timedelta
+    deleted_rows: bool
+    activities_by: str
+    custom_fields: Mapping[str, tuple[str, ...]]
+    user_agent: str
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], *, now: datetime) -> Settings:
+        """Read and check a configuration, whether or not the SDK has validated it.
+
+        Args:
+            config: Settings by name, as the SDK hands them over. None is the same as leaving a setting out.
+            now: The present moment, to know which dates lie in the future.
+
+        Raises:
+            SettingsError: With every problem at once.
+        """
+        given = {name: value for name, value in config.items() if value is not None}
+        values, problems = reading.read_all(given, CONFIG_JSONSCHEMA, _READERS)
+        values["user_agent"] = values["user_agent"] or f"tap-pardot-exports/{version('tap-pardot-exports')}"
+        values["custom_fields"] = values["custom_fields"] or {}
+        problems += _conflicts(values, now)
+        if problems:
+            raise SettingsError(problems)
+        spoken = values.pop("api_version")
+        return cls(
+            **{name: value for name, value in values.items() if name != "safety_minutes"},
+            api_version=None if spoken == "auto" else int(spoken),
+            safety=values["safety_minutes"],
+            backfill_order="oldest_first",  # a row moves to a later window when it changes
+            warnings=tuple(_warnings(given, values, now)),
+        )
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What may not be shown."""
+        return tuple(filter(None, (self.client_secret, self.refresh_token, self.private_key)))
+
+    @override
+    def wanted(self, now: datetime, *, since: date | None = None) -> tuple[date, date] | None:
+        # A day has ended when the vendor knows all of it.
+        return super().wanted(now - self.safety, since=since)
+
+
+# -- Reading one setting -----------------------------------------------------------------------------------------------
+
+
+def _unit(value: object, schema: Schema) -> str:
+    if value is None:
+        fix = "It is in Salesforce Setup, Business Unit Setup."
+        raise RuleError("is required", found="none", fix=fix)
+    text = reading.read_text(value, schema)
+    if not _UNIT.fullmatch(text):
+        fix = "Copy it from Salesforce Setup, Business Unit Setup: it is no account number and no domain."
+        raise RuleError("must be 18 characters that begin with 0Uv", found=repr(text), fix=fix)
+    return text
+
+
+def _secret(value: object, schema: Schema) -> str:
+    """Check a secret without putting any of it into a message."""
+    fix = "Copy it alone, without quotes, from the connected app."
+    if value is None:
+        raise RuleError("is required", found="none", fix=fix)
+    if not isinstance(value, str):
+        raise RuleError("must be text", found=f"a value of type {type(value).__name__}", fix=fix)
+    if not value.strip() or not value.isascii() or (schema.get("title") != "Private key" and len(value.split()) != 1):
+        raise RuleError("must be plain ASCII without white space", found="another character", fix=fix)
+    return value
+
+
+def _hosts(value: object, schema: Schema) -> tuple[str, ...]:
+    names = reading.read_names(value, schema)
+    for name in names:
+        if not _HOST.fullmatch(name):
+            raise RuleError("must hold domains", found=repr(name), fix='Write them like ["pardot.com"].')
+    return tuple(name.lower() for name in names)
+
+
+def _custom_fields(value: object, _schema: Schema) -> Mapping[str, tuple[str, ...]]:
+    fix = 'Write it like {"prospects": ["Region"]}.'
+    if not isinstance(value, dict):
+        raise RuleError("must be an object", found=repr(value), fix=fix)
+    for stream, names in value.items():
+        if stream not in pardot.BY_STREAM:
+            meant = suggestion(stream, pardot.BY_STREAM)
+            raise RuleError("must name streams", found=f"{stream!r}{meant}", fix=fix)
+        if not isinstance(names, (list, tuple)) or not all(
+            isinstance(name, str) and _FIELD_NAME.fullmatch(name) for name in names
+        ):
+            raise RuleError("must hold lists of field names", found=repr(names), fix=fix)
+    return {stream: tuple(dict.fromkeys(names)) for stream, names in value.items()}
+
+
+_READERS: Final[Mapping[str, Reader]] = {
+    "business_unit_id": _unit,
+    "client_id": _secret,
+    "client_secret": _secret,
+    "refresh_token": _secret,
+    "auth_flow": reading.read_choice,
+    "username": reading.read_text,
+    "private_key": _secret,
+    "login_url": reading.read_api_url,
+    "api_url": reading.read_api_url,
+    "file_hosts": _hosts,
+    "api_version": reading.read_choice,
+    "timezone": reading.read_zone,
+    "start_date": reading.read_day,
+    "end_date": reading.read_day,
+    "window_days": reading.read_whole_number,
+    "lookback_days": reading.read_whole_number,
+    "include_open_day": reading.read_boolean,
+    "safety_minutes": reading.read_minutes,
+    "deleted_rows": reading.read_boolean,
+    "activities_by": reading.read_choice,
+    "custom_fields": _custom_fields,
+    "resync": reading.read_boolean,
+    "max_exports_in_flight": reading.read_whole_number,
+    "max_exports_per_run": reading.read_whole_number,
+    "export_timeout": reading.read_minutes,
+    "queue_timeout": reading.read_minutes,
+    "user_agent": reading.read_header,
+}
+
+
+# -- What settings say together ----------------------------------------------------------------------------------------
+
+
+def _conflicts(values: Mapping[str, Any], now: datetime) -> Iterator[str]:
+    start, end, tz = values["start_date"], values["end_date"], values["timezone"]
+    if start and end and start > end:
+        wrong = RuleError("must not lie after `end_date`", found=f"{start} after {end}", fix="Change one of the two.")
+        yield f"start_date: {wrong}"
+    if end and end > (today := dates.today(now, tz)):
+        fix = "Leave the setting out to export up to the last closed day."
+        yield f"end_date: {RuleError('must not lie in the future', found=f'{end}; today is {today}', fix=fix)}"
+    flow = values["auth_flow"]
+    for name in _NEEDED.get(flow, ()):
+        if values[name] is None:
+            wrong = RuleError(
+                f"is required with `auth_flow` {flow}", found="none", fix="Set it, or choose another flow."
+            )
+            yield f"{name}: {wrong}"
+
+
+def _warnings(given: Mapping[str, object], values: Mapping[str, Any], now: datetime) -> Iterator[str]:
+    known = (*_OURS, *BUILT_IN_SETTINGS)
+    for name in given:
+        if name not in known:
+            yield f"{name}: unknown setting{suggestion(name, known)}; it has no effect"
+    if (start := values["start_date"]) and start > dates.today(now, values["timezone"]):
+        yield f"start_date: {start} lies in the future; nothing is exported until that day has ended"

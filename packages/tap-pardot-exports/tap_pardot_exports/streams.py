@@ -1,0 +1,194 @@
+"""The six streams: what a row looks like, and what must be asked of the vendor to get it."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import datetime, time, timedelta, timezone
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from bulk_exports.engine.polling import Polling
+from bulk_exports.fields import Measures
+from bulk_exports.files.csv import Csv, Table
+from bulk_exports.reading import RuleError, SettingsError
+from bulk_exports.spec import ExportStream, Windows
+from tap_pardot_exports import vocabulary as pardot
+from tap_pardot_exports.vocabulary import PardotField, PardotObject
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+    from datetime import tzinfo
+
+    from bulk_exports.spec import ExportRequest
+    from tap_pardot_exports.calls import Manner
+    from tap_pardot_exports.settings import Settings
+
+CREATES_PER_MINUTE: Final = 30
+"""The vendor names no limit. One export is made at a time, so that this is never in the way."""
+POLLING: Final = Polling(first_seconds=30, min_gap_seconds=15, max_gap_seconds=120)
+"""The vendor wants to be asked every 30 seconds to two minutes, and then as experience tells."""
+_ONE_SECOND: Final = timedelta(seconds=1)
+_ONE_DAY: Final = timedelta(days=1)
+_WRITTEN: Final = "%Y-%m-%d %H:%M:%S"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ExportQuery:
+    """What is asked of the vendor for every window of a stream. The one place that knows how it is spelt.
+
+    Attributes:
+        thing: The kind of record.
+        cursor: By which time records are asked for.
+        columns: The columns that are wanted.
+        zone: In whose time bounds are written.
+        safety: How long after a moment the vendor knows what happened before it.
+    """
+
+    thing: PardotObject
+    cursor: str
+    columns: tuple[PardotField, ...]
+    zone: tzinfo
+    safety: timedelta
+
+    breaking: ClassVar[Collection[str]] = ("object", "cursor", "timezone")
+
+    def fields(self, version: int) -> list[str]:
+        """Return the names of the columns in the spelling of a version; those that it lacks are not asked for."""
+        new = version == 5 or self.thing.always_new
+        names = (field.new if new else field.old for field in self.columns)
+        return [name for name in names if name]
+
+    def bounds(self, request: ExportRequest[ExportQuery]) -> tuple[datetime, datetime]:
+        """Return the moments after and before which records are asked for, by the clocks of the user's zone.
+
+        Bounds are exclusive, as far as is known: asked from a second before, a row of the first moment comes either
+        way. What comes besides is left out when the file is read.
+        """
+        first = datetime.combine(request.window.first, time())
+        end = datetime.combine(request.window.last + _ONE_DAY, time())
+        known = (request.planned_at.astimezone(self.zone) - self.safety).replace(tzinfo=None, microsecond=0)
+        return first - _ONE_SECOND, max(first + _ONE_SECOND, min(end, known))
+
+    @property
+    def tells_deleted(self) -> bool:
+        """Whether it is to be said of a row that the record is deleted."""
+        return self.thing.knows_deleted and any(field.name == pardot.IS_DELETED for field in self.columns)
+
+    def needs_second_export(self, manner: Manner) -> bool:
+        """Whether deleted records must be asked for by themselves: where no column says that they are."""
+        return self.tells_deleted and manner.version != 5
+
+    def body(self, request: ExportRequest[ExportQuery], manner: Manner, *, deleted: bool) -> dict[str, Any]:
+        """Return the body of the request for an export.
+
+        Args:
+            request: For its window.
+            manner: How the account wants to be spoken to.
+            deleted: Whether it is about the deleted records alone.
+        """
+        version = manner.version
+        after, before = self.bounds(request)
+        stem = self.cursor.removesuffix("_at")
+        arguments = {f"{stem}_after": after.strftime(_WRITTEN), f"{stem}_before": before.strftime(_WRITTEN)}
+        if deleted or (version == 5 and self.tells_deleted):
+            arguments["deleted"] = "true" if deleted else "all"
+        return {
+            "object": self.thing.new_name if version == 5 else self.thing.name,
+            "fields": self.fields(version),
+            "procedure": {
+                "name": f"filter_by_{self.cursor}",
+                "arguments": {manner.spell(name): value for name, value in arguments.items()},
+            },
+        }
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Return the query as STATE remembers it; the zone comes from the settings."""
+        return {
+            "object": self.thing.name,
+            "cursor": self.cursor,
+            "fields": sorted(field.name for field in self.columns),
+        }
+
+    def ledger_values(self) -> dict[str, Any]:
+        """There is no ledger."""
+        return {}
+
+
+def export_streams(settings: Settings) -> list[ExportStream]:
+    """Declare the streams that these settings bring.
+
+    Raises:
+        SettingsError: More fields than an export can have.
+    """
+    return [_stream(thing, settings) for thing in pardot.OBJECTS]
+
+
+def _stream(thing: PardotObject, settings: Settings) -> ExportStream:
+    fields = _fields(thing, settings)
+    cursor = settings.activities_by if thing is pardot.VISITOR_ACTIVITY else thing.cursors[0]
+    by_name = {field.name: field for field in fields}
+    zone = settings.timezone or timezone.utc
+    return ExportStream(
+        name=thing.stream,
+        vendor="Account Engagement",
+        fields=fields,
+        key=("id",),
+        measures=Measures(key="id", time=cursor),
+        windows=Windows(
+            max_days=settings.window_days or thing.window_days,
+            rows_move=cursor == "updated_at",
+            rows_outside="left out",
+        ),
+        query=lambda selected: ExportQuery(
+            thing=thing,
+            cursor=cursor,
+            columns=tuple(by_name[name] for name in by_name if name in {*selected, "id", cursor}),
+            zone=zone,
+            safety=settings.safety,
+        ),
+        creates_per_minute=CREATES_PER_MINUTE,
+        polling=POLLING,
+        format=Csv(zone=zone, derive=partial(_renamed, _spellings(fields))),
+    )
+
+
+def _fields(thing: PardotObject, settings: Settings) -> tuple[PardotField, ...]:
+    """Return the columns that there are in the version that is spoken, and those that the settings add."""
+    new = settings.api_version == 5 or thing.always_new
+    fields = [field for field in thing.fields if new or field.old or field.name == pardot.IS_DELETED]
+    if not settings.deleted_rows:
+        fields = [field for field in fields if field.name != pardot.IS_DELETED]
+    known = {name for field in fields for name in (field.name, field.old, field.new)}
+    more = [name for name in settings.custom_fields.get(thing.stream, ()) if name not in known]
+    for name in more:
+        column = pardot.snake(name).replace(".", "_").replace("__", "_")
+        fields.append(PardotField(column, "string", "By the setting `custom_fields`.", old=name, new=name))
+    problems = []
+    if len(fields) > pardot.MAX_FIELDS:
+        found, fix = f"{len(fields)}", "Name fewer: the vendor takes no more in one export."
+        wrong = RuleError(f"`{thing.stream}` must have at most {pardot.MAX_FIELDS} columns", found=found, fix=fix)
+        problems.append(f"custom_fields: {wrong}")
+    columns = [field.name for field in fields]
+    if repeated := sorted({name for name in columns if columns.count(name) > 1}):
+        wrong = RuleError(
+            f"`{thing.stream}` must have each column once",
+            found=f"two fields that become {repeated[0]!r}",
+            fix="Remove one of them.",
+        )
+        problems.append(f"custom_fields: {wrong}")
+    if problems:
+        raise SettingsError(problems)
+    return tuple(fields)
+
+
+def _spellings(fields: Collection[PardotField]) -> Mapping[str, str]:
+    """Return the column for every way in which a header may call it."""
+    return {spelling: field.name for field in fields for spelling in (field.name, field.old, field.new) if spelling}
+
+
+def _renamed(columns: Mapping[str, str], table: Table) -> Table:
+    """Call the columns of a file what the stream calls them; of two that are one, the first counts."""
+    renamed: dict[str, Any] = {}
+    for name, cells in table.items():
+        renamed.setdefault(columns.get(name, name), cells)
+    return renamed
