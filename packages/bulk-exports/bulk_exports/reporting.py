@@ -11,6 +11,7 @@ from pendulum import Duration
 from singer_sdk import metrics
 
 from bulk_exports.engine.threads import signals_blocked
+from bulk_exports.engine.vendor import Started
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -30,6 +31,7 @@ class Report:
 
     Args:
         windows: What the run exports.
+        exports: In how many exports.
         now: The engine's clock, in seconds.
         log: Where the lines go.
         metrics_log: Where the metrics go.
@@ -42,6 +44,7 @@ class Report:
         self,
         *,
         windows: Sequence[Window],
+        exports: int,
         now: Callable[[], float],
         log: logging.Logger,
         metrics_log: logging.Logger,
@@ -49,7 +52,7 @@ class Report:
         vendor: str,
         in_flight: int,
     ) -> None:
-        self._windows = len(windows)
+        self._windows = exports
         self._days = sum(map(len, windows))
         self._now = now
         self._log = log
@@ -86,6 +89,9 @@ class Report:
         """Yield results, and notice how long each was waited for."""
         self._asked_at = self._now()
         for result in results:
+            if isinstance(result, Started):  # which nobody has waited for
+                yield result
+                continue
             self._arrived_at = self._now()
             if self._first_arrived_at is None:
                 self._first_arrived_at = self._arrived_at

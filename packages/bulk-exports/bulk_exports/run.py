@@ -12,9 +12,10 @@ begins.
 from __future__ import annotations
 
 import dataclasses
+import re
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from bulk_exports.engine import Connection, Delivery, Limits, Pipeline, SystemClock
+from bulk_exports.engine import Connection, Delivery, Limits, Pipeline, Started, SystemClock
 from bulk_exports.errors import TapError
 from bulk_exports.reconcile.reconciler import Reconciler
 from bulk_exports.reconcile.timezone_check import TimezoneCheck
@@ -29,7 +30,7 @@ from bulk_exports.wording import foreign
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from bulk_exports.engine import Failure
@@ -131,7 +132,8 @@ class WindowRows:
         stream = run.stream
         version = (delivery.request.day.isoformat(), delivery.verification.summary.digest)
         values = dict(zip(stream.own_columns, version, strict=False))
-        own = {name: run.columns[name] for name in stream.own_columns if name in run.columns}
+        values |= delivery.request.variant.values if delivery.request.variant else {}
+        own = {name: run.columns[name] for name in stream.foreign_columns if name in run.columns}
         self._own = Columns(own).fit(values)
 
     def rows(self) -> Iterator[dict[str, Any]]:
@@ -150,7 +152,7 @@ class WindowRows:
 
     def files(self, folder: BatchFolder) -> Iterator[tuple[str, int]]:
         """Write the rows to files; yield address and number of rows of each."""
-        window = str(self._delivery.request).replace(" ", "-")
+        window = re.sub(r"\W+", "-", str(self._delivery.request)).strip("-")
         name = f"{self._run.stream.name}-{window}-export-{self._delivery.job}"
         return folder.parts(name, self.blocks())
 
@@ -176,7 +178,7 @@ class Run:
                 f"the stream `{stream.ledger.name}`"
             )
         # Always in the same order, whatever a catalog has done to it: the digest of a day depends on it.
-        vendors = [name for name in stream.ordered(selected) if name not in stream.own_columns]
+        vendors = [name for name in stream.ordered(selected) if name not in stream.foreign_columns]
         self._columns = Columns({name: selected[name] for name in vendors}, keys=stream.key, measures=stream.measures)
         self._query = stream.query(vendors)
 
@@ -211,8 +213,14 @@ class Run:
         )
         plan = self.plan()
         windows = self._announce(plan)
+        requests = [
+            ExportRequest(window, self._query, plan.planned_at, variant)
+            for window in windows
+            for variant in stream.variants or (None,)
+        ]
         report = Report(
             windows=windows,
+            exports=len(requests),
             now=clock.now,
             log=log,
             metrics_log=context.metrics_log,
@@ -238,9 +246,11 @@ class Run:
         with connected as vendor, context.shutdown.told_to(report.stopped), report.on_terminal():
             pipeline = Pipeline(
                 vendor,
-                [ExportRequest(window, self._query, plan.planned_at) for window in windows],
+                requests,
                 verify=reconciler.verify,
                 split=lambda request: _halves(request, report),
+                jobs=_under_way(plan, requests),
+                tells_starts=stream.jobs_last is not None,
                 log=log,
                 export_ended=report.export_ended,
                 limits=limits,
@@ -248,7 +258,9 @@ class Run:
             )
             with pipeline as results, context.shutdown.passed_to(pipeline.interrupt):
                 for result in report.each(results):
-                    if isinstance(result, Delivery):
+                    if isinstance(result, Started):
+                        output.write_state(reconciler.started(result.request, result.job))
+                    elif isinstance(result, Delivery):
                         span = result.verification.summary.span
                         if span and stream.windows.rows_outside == "refused":
                             timezone_check.check(result.request.window, *span)
@@ -308,6 +320,20 @@ class Run:
             self._context.log.info("The key and the settings work")
         else:
             report.ended(left)
+
+
+def _under_way(plan: Plan, requests: Sequence[ExportRequest[Any]]) -> dict[ExportRequest[Any], tuple[Hashable, float]]:
+    """Return the exports of an earlier run with which requests begin, and how many seconds ago they were asked for."""
+    jobs = {(job.first, job.last, job.variant): job for job in plan.bookmark.jobs or ()}
+    names = {
+        request: (request.window.first, request.window.last, request.variant.name if request.variant else None)
+        for request in requests
+    }
+    return {
+        request: (jobs[name].job, jobs[name].age(plan.planned_at).total_seconds())
+        for request, name in names.items()
+        if name in jobs
+    }
 
 
 def _halves(request: ExportRequest[Any], report: Report) -> Sequence[ExportRequest[Any]]:

@@ -11,8 +11,8 @@ from bulk_exports.engine.polling import USUAL_POLLING, Polling
 from bulk_exports.fields import Field, Measures, json_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
-    from datetime import date, datetime
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+    from datetime import date, datetime, timedelta
 
     from bulk_exports.files.format import Format
     from bulk_exports.windows.windows import Window
@@ -36,11 +36,25 @@ QueryT = TypeVar("QueryT", bound=Query)
 
 
 @dataclasses.dataclass(frozen=True)
+class Variant:
+    """One of several exports that only together hold the rows of a window.
+
+    Attributes:
+        name: What people call it, and how the client tells it from the others.
+        values: What its rows have in columns that do not come from the vendor.
+    """
+
+    name: str
+    values: Mapping[str, Any] = dataclasses.field(default_factory=dict, hash=False)
+
+
+@dataclasses.dataclass(frozen=True)
 class ExportRequest(Generic[QueryT]):
     """What one export is asked for: a query, for one window.
 
     Attributes:
         window: The days, in the vendor's timezone.
+        variant: Which of the stream's variants; None where it has none.
         query: Columns and filters.
         planned_at: The moment at which the run was planned, the same for all of its requests: an open window is asked
             for up to it, and not up to whenever its turn comes.
@@ -49,6 +63,7 @@ class ExportRequest(Generic[QueryT]):
     window: Window
     query: QueryT = dataclasses.field(compare=False)
     planned_at: datetime = dataclasses.field(compare=False)
+    variant: Variant | None = None
 
     @property
     def day(self) -> date:
@@ -58,7 +73,7 @@ class ExportRequest(Generic[QueryT]):
     @override
     def __str__(self) -> str:
         """Return the days, which is how people name an export."""
-        return str(self.window)
+        return f"{self.window} ({self.variant.name})" if self.variant else str(self.window)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,6 +94,7 @@ class Windows:
     """How a stream's days are asked for.
 
     Attributes:
+        snapshot: Whether there are no days: every export holds all that there is, and every run makes one.
         max_days: How many days an export covers at most.
         rows_move: Whether a row goes to a later window when it changes, as it does where windows are cut by the time of
             the last change. Windows are then written from the oldest to the newest, so that what is newer stays.
@@ -88,6 +104,7 @@ class Windows:
             by which time the vendor cuts; such rows are taken, and counted. ``taken``: nothing.
     """
 
+    snapshot: bool = False
     max_days: int = 1
     rows_move: bool = False
     rows_outside: Literal["refused", "left out", "told", "taken"] = "refused"
@@ -117,6 +134,11 @@ class ExportStream:
         version_field: The column that names what the day held; with both the ledger is joined.
         measures: Columns that mean something everywhere.
         windows: How the days are asked for.
+        variants: The exports that only together hold the rows of a window, in the order in which they are written; none
+            where one export is all.
+        jobs_last: How long the vendor keeps what was asked for, so that a run can go on with the exports of one that
+            was stopped; None if it does not, or if asking again costs next to nothing.
+        calls_per_export: How many requests an export costs, as a rule, where the vendor has a quota of them.
         ledger: The stream that says which version of a day is true.
         query: Makes the query from the names of the selected columns.
         in_order: Puts names of columns into an order that is always the same, whatever a catalog did to it. None for
@@ -139,6 +161,9 @@ class ExportStream:
     version_field: Field | None = None
     measures: Measures = dataclasses.field(default_factory=Measures)
     windows: Windows = dataclasses.field(default_factory=Windows)
+    variants: tuple[Variant, ...] = ()
+    jobs_last: timedelta | None = None
+    calls_per_export: int | None = None
     ledger: Ledger | None = None
     query: Callable[[Collection[str]], Query]
     in_order: Callable[[Collection[str]], list[str]] | None = None
@@ -158,13 +183,20 @@ class ExportStream:
 
     @property
     def own_columns(self) -> tuple[str, ...]:
-        """The columns that do not come from the vendor, and with which the ledger is joined."""
+        """The columns with which the ledger is joined; they do not come from the vendor."""
         return tuple(field.name for field in (self.window_field, self.version_field) if field)
 
     @property
+    def foreign_columns(self) -> tuple[str, ...]:
+        """All columns that do not come from the vendor."""
+        return (*self.own_columns, *dict.fromkeys(name for variant in self.variants for name in variant.values))
+
+    @property
     def cursor(self) -> str:
-        """The column whose days STATE speaks of: that of the window or, without one, the time of a row."""
-        return self.window_field.name if self.window_field else str(self.measures.time)
+        """The column whose days STATE speaks of: that of the window or else the time of a row; empty for a snapshot."""
+        if self.windows.snapshot:
+            return ""
+        return self.window_field.name if self.window_field else self.measures.time or ""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -179,6 +211,40 @@ class ExportStream:
         return sorted(names, key=lambda name: (places.get(name, len(places)), name))
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ListStream:
+    """A stream of a few rows that the vendor's API lists: no exports, no days, no STATE.
+
+    Attributes:
+        name: Name of the stream.
+        fields: All columns.
+        key: The columns whose values no two rows share.
+        rows: Asks the vendor's client for the rows.
+        selected_by_default: Whether the stream is read unless somebody deselects it.
+    """
+
+    name: str
+    fields: tuple[Field, ...]
+    key: tuple[str, ...]
+    rows: Callable[[Any], Iterable[Mapping[str, Any]]]
+    selected_by_default: bool = True
+
+    def __post_init__(self) -> None:
+        names = {field.name for field in self.fields}
+        if not self.key or not names.issuperset(self.key):
+            raise DeclarationError(self.name, "its key is empty, or names a column that is not among its fields")
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """The JSON Schema of the rows."""
+        return json_schema(self.fields)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The name under which its rows are written."""
+        return (self.name,)
+
+
 def _broken_rules(stream: ExportStream) -> Iterator[str]:
     """Yield what a declaration contradicts itself in."""
     names = [field.name for field in stream.fields]
@@ -186,9 +252,9 @@ def _broken_rules(stream: ExportStream) -> Iterator[str]:
         yield f"the column `{repeated[0]}` is declared twice"
     if not stream.key:
         yield "it has no key"
-    for name in (*stream.key, *stream.own_columns):
+    for name in (*stream.key, *stream.foreign_columns):
         if name not in names:
-            yield f"the column `{name}` of the key, or of the ledger, is not among its fields"
+            yield f"the column `{name}` of the key, the ledger or a variant is not among its fields"
     yield from _of_measures(stream)
     if stream.windows.max_days < 1:
         yield f"a window has at least one day, not {stream.windows.max_days}"
@@ -216,12 +282,14 @@ def _of_ledger(stream: ExportStream) -> Iterator[str]:
     if stream.ledger is None:
         if fields:
             yield "a window field and a version field are of no use without a ledger"
-        if stream.measures.time is None:
+        if stream.measures.time is None and not stream.windows.snapshot:
             yield "without a ledger STATE speaks of the days of `measures.time`, which it lacks"
         return
     if fields < len(("window_field", "version_field")):
         yield "a ledger is joined by a window field and a version field, and it lacks one of them"
     if stream.measures.time is None:
         yield "a ledger tells the first and the last `measures.time` of a day, which it lacks"
+    if stream.windows.snapshot or stream.variants:
+        yield "a ledger speaks of days with one export each; it can have neither snapshots nor variants"
     if stream.windows.max_days > 1:
         yield f"a ledger speaks of single days, but its windows have up to {stream.windows.max_days}"

@@ -8,6 +8,6 @@ from bulk_exports.engine.clock import Clock, SystemClock
 from bulk_exports.engine.connection import Connection
 from bulk_exports.engine.lifecycle import Limits
 from bulk_exports.engine.pipeline import Pipeline
-from bulk_exports.engine.vendor import Delivery, Failure
+from bulk_exports.engine.vendor import Delivery, Failure, Started
 
-__all__ = ["Clock", "Connection", "Delivery", "Failure", "Limits", "Pipeline", "SystemClock"]
+__all__ = ["Clock", "Connection", "Delivery", "Failure", "Limits", "Pipeline", "Started", "SystemClock"]

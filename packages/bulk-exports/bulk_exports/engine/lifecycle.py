@@ -206,6 +206,7 @@ class Lifecycle(Generic[RequestT, VerificationT]):
         jitter: Turns the longest delay before a retry into the one that is waited.
         allowed_at: Tells when the rate limits let a request take the step of its stage; infinity if they cannot know.
         split: Returns the smaller requests that take the place of one that is too large; none if there are none.
+        started: Is told of every export that was created.
     """
 
     def __init__(
@@ -218,6 +219,7 @@ class Lifecycle(Generic[RequestT, VerificationT]):
         jitter: Callable[[float], float],
         allowed_at: Callable[[Stage, float], float],
         split: Callable[[RequestT], Sequence[RequestT]],
+        started: Callable[[RequestT, Hashable], None],
     ) -> None:
         self._tasks = tasks
         self._limits = limits
@@ -226,6 +228,7 @@ class Lifecycle(Generic[RequestT, VerificationT]):
         self._jitter = jitter
         self._allowed_at = allowed_at
         self._split = split
+        self._started = started
         self._rhythm = PollRhythm(limits.polling)
         self._lost_in_a_row: collections.Counter[Stage] = collections.Counter()
 
@@ -260,6 +263,7 @@ class Lifecycle(Generic[RequestT, VerificationT]):
         # Until one job has finished nobody knows how long jobs take: the first finds out for all.
         first_of_all = self._rhythm.usual is None and all(other.stage is not Stage.POLL for other in self._tasks)
         task.has_job(job, now)
+        self._started(task.request, job)
         task.needs(Stage.POLL, now + self._rhythm.first(finding_out=first_of_all))
 
     def _polled(self, task: Task[RequestT, VerificationT], now: float, outcome: object) -> None:

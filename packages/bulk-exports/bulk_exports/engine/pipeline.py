@@ -20,14 +20,24 @@ import backoff
 
 from bulk_exports.engine.clock import SystemClock
 from bulk_exports.engine.download import Transfer, bare_session
+from bulk_exports.engine.errors import ExportError
 from bulk_exports.engine.lifecycle import Lifecycle, Limits, Stage, Task
 from bulk_exports.engine.logs import keep_links_out
 from bulk_exports.engine.threads import signals_blocked
-from bulk_exports.engine.vendor import Delivery, Failure, JobStatus, RequestT, Vendor, VerificationT
+from bulk_exports.engine.vendor import (
+    Cancels,
+    Delivery,
+    Failure,
+    JobStatus,
+    RequestT,
+    Started,
+    Vendor,
+    VerificationT,
+)
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable, Hashable, Iterator, Sequence
+    from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
     from types import TracebackType
 
     from bulk_exports.engine.clock import Clock
@@ -37,6 +47,8 @@ CREATES_AT_ONCE: Final = 4
 DOWNLOADS_AT_ONCE: Final = 2
 """One is read while the next arrives; more would only make the head of the line slower."""
 USUAL_LIMITS: Final = Limits()
+CANCEL_SECONDS: Final = 5.0
+"""Whoever stops a run waits so long at most until its exports are cancelled."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,6 +93,8 @@ class Pipeline(Generic[RequestT, VerificationT]):
         jitter: Turns the longest delay before a retry into the one that is waited.
         split: Returns the smaller requests that take the place of one that the vendor finds too large, or fails again
             and again; none for one that cannot be smaller.
+        jobs: Exports of an earlier run with which requests begin: the vendor's name of each, and its age in seconds.
+        tells_starts: Whether every export that is created comes out among the results, as `Started`.
     """
 
     def __init__(
@@ -95,6 +109,8 @@ class Pipeline(Generic[RequestT, VerificationT]):
         clock: Clock | None = None,
         jitter: Callable[[float], float] = backoff.full_jitter,
         split: Callable[[RequestT], Sequence[RequestT]] = lambda _request: (),
+        jobs: Mapping[RequestT, tuple[Hashable, float]] | None = None,
+        tells_starts: bool = False,
     ) -> None:
         self._vendor = vendor
         self._verify = verify
@@ -111,12 +127,21 @@ class Pipeline(Generic[RequestT, VerificationT]):
             jitter=jitter,
             allowed_at=self._allowed_at,
             split=split,
+            started=self._tell_start if tells_starts else lambda _request, _job: None,
         )
+        now = self._clock.now()
+        for task in self._tasks:
+            if jobs and task.request in jobs:
+                job, age = jobs[task.request]
+                task.has_job(job, now - age)
+                task.needs(Stage.POLL, now)
         self._handed_over = 0
         self._taken = 0
         self._stopped = threading.Event()
         self._inbox: queue.SimpleQueue[_Answer | _Taken | _Stop] = queue.SimpleQueue()
-        self._outbox: queue.SimpleQueue[Task[RequestT, VerificationT] | BaseException | _End] = queue.SimpleQueue()
+        self._outbox: queue.SimpleQueue[Task[RequestT, VerificationT] | Started[RequestT] | BaseException | _End] = (
+            queue.SimpleQueue()
+        )
         self._coordinator = threading.Thread(target=self._coordinate, name="exports", daemon=True)
 
     # What the consumer sees
@@ -139,12 +164,17 @@ class Pipeline(Generic[RequestT, VerificationT]):
         for task in self._tasks:
             if not task.busy:  # a worker that is still busy cleans up after itself
                 task.drop_files()
+        if kind is not None:
+            self._cancel_what_is_under_way()
         self._session.close()
 
-    def __iter__(self) -> Iterator[Delivery[RequestT, VerificationT] | Failure[RequestT]]:
+    def __iter__(self) -> Iterator[Delivery[RequestT, VerificationT] | Failure[RequestT] | Started[RequestT]]:
         while not isinstance(task := self._outbox.get(), _End):
             if isinstance(task, BaseException):
                 raise task
+            if isinstance(task, Started):
+                yield task
+                continue
             try:
                 if task.result is not None:
                     yield task.result
@@ -163,6 +193,20 @@ class Pipeline(Generic[RequestT, VerificationT]):
     def interrupt(self, error: BaseException) -> None:
         """Make the consumer's wait end with ``error``. May be called from a signal handler."""
         self._outbox.put(error)
+
+    def _tell_start(self, request: RequestT, job: Hashable) -> None:
+        self._outbox.put(Started(request, job))
+
+    def _cancel_what_is_under_way(self) -> None:
+        """Ask the vendor to give up the exports that nobody will fetch now, but do not wait long for it."""
+        vendor = self._vendor
+        jobs = [task.attempt.job for task in self._tasks if task.stage is Stage.POLL]
+        if not isinstance(vendor, Cancels) or not jobs:
+            return
+        worker = threading.Thread(target=_cancel, args=(vendor, jobs), name="cancel", daemon=True)
+        with signals_blocked():
+            worker.start()
+        worker.join(CANCEL_SECONDS)
 
     # The coordinator
 
@@ -277,3 +321,9 @@ class Pipeline(Generic[RequestT, VerificationT]):
                 return
             self._outbox.put(task)
             self._handed_over += 1
+
+
+def _cancel(vendor: Cancels, jobs: Sequence[Hashable]) -> None:
+    for job in jobs:
+        with contextlib.suppress(ExportError):  # they end by themselves, only later
+            vendor.cancel(job)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from typing import IO, TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import IO, TYPE_CHECKING, Generic, Protocol, TypeVar, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
@@ -113,6 +113,31 @@ class Vendor(Protocol[Order_contra]):
             UnknownJobError: The vendor does not know the job.
             RequestRejectedError: No later attempt would help.
         """
+
+
+@runtime_checkable
+class Cancels(Protocol):
+    """A vendor whose jobs can be cancelled: those of a run that stops early would keep others waiting."""
+
+    def cancel(self, job: Hashable) -> None:
+        """Ask that a job be given up.
+
+        Raises:
+            ExportError: It is not.
+        """
+
+
+@dataclasses.dataclass(frozen=True)
+class Started(Generic[RequestT]):
+    """An export was created; told as soon as it is, whatever comes in between.
+
+    Attributes:
+        request: What was asked for.
+        job: The vendor's name of the export.
+    """
+
+    request: RequestT
+    job: Hashable
 
 
 @dataclasses.dataclass(frozen=True)

@@ -18,6 +18,7 @@ that is being written comes into doubt.
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 from datetime import timezone
 from typing import IO, TYPE_CHECKING, Any
@@ -29,11 +30,13 @@ from bulk_exports.reconcile.timezone_check import check_anywhere
 from bulk_exports.records.cut import Cut
 from bulk_exports.records.verify import verify
 from bulk_exports.windows import dates
-from bulk_exports.windows.bookmark import DaySnapshot, job_name
+from bulk_exports.windows.bookmark import DaySnapshot, StartedJob, job_name
+from bulk_exports.windows.delivered import DueDay
+from bulk_exports.windows.windows import windows
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Hashable, Iterator, Sequence
     from collections.abc import Set as AbstractSet
     from datetime import date, datetime
 
@@ -53,6 +56,7 @@ class ComparedWindow:
 
     Attributes:
         window: Which one: a day, where the stream has a ledger.
+        variant: Name of the variant; None where there is none.
         summary: What it holds now.
         snapshot: What STATE says of it once it is delivered.
         changed: Whether its rows must be written.
@@ -62,6 +66,7 @@ class ComparedWindow:
     """
 
     window: Window
+    variant: str | None
     summary: DaySummary
     snapshot: DaySnapshot
     changed: bool
@@ -113,6 +118,8 @@ class Reconciler:
         self._still_due = {day for window in plan.windows for day in window.days()}
         self._written: set[date] = set()
         self._has_told = False
+        self._variants = {variant.name for variant in stream.variants}
+        self._variants_of: dict[date, set[str]] = collections.defaultdict(set)
         self._overlaps = KeyOverlaps()
         remembers = settings.lookback_days > 0 or bool(plan.bookmark.snapshots)
         self._compares_keys = stream.ledger is not None and remembers and len(plan.windows) > 1
@@ -137,7 +144,7 @@ class Reconciler:
             self._columns,
             file_format=file_format,
             keys=self._compares_keys,
-            before=self._initial.snapshot(window),
+            before=None if self._variants else self._initial.snapshot(window),
         )
         if cut:
             verification = dataclasses.replace(verification, outside=cut.outside)
@@ -151,11 +158,13 @@ class Reconciler:
         window, summary = delivery.request.window, delivery.verification.summary
         self._overlaps.enter(window.first)
         now = _utc_text(self._now())
-        before = self._bookmark.snapshot(window)
+        before = None if self._variants else self._bookmark.snapshot(window)
         same = before is not None and before.digest == summary.digest
         reason = self._reason_to_rewrite(window, same=same)
         if before is not None and same and reason is None:
-            return self._compared(window, summary, dataclasses.replace(before, lines_digest=summary.lines_digest), now)
+            return self._compared(
+                delivery.request, summary, dataclasses.replace(before, lines_digest=summary.lines_digest), now
+            )
         snapshot = DaySnapshot(
             export_id=job_name(delivery.job),
             digest=summary.digest,
@@ -169,7 +178,16 @@ class Reconciler:
             self._log.info(change(window, before, summary, snapshot.revision))
         elif reason is not None:
             self._log.info("%s is rewritten: %s", window, reason)
-        return self._compared(window, summary, snapshot, now, changed=True)
+        return self._compared(delivery.request, summary, snapshot, now, changed=True)
+
+    def started(self, request: ExportRequest[Any], job: Hashable) -> dict[str, object]:
+        """Take note that an export was asked for; return the new STATE of the stream."""
+        window, variant = request.window, request.variant.name if request.variant else None
+        asked_at = _utc_text(self._now())
+        started = StartedJob(window.first, window.last, variant, job_name(job), asked_at)
+        self._bookmark = self._bookmark.with_job(started)
+        self._has_told = True
+        return self._bookmark.to_state()
 
     def settle(self, outcome: ComparedWindow | Failure[ExportRequest[Any]]) -> dict[str, object] | None:
         """Take note that a window is written, or need not be, or has failed.
@@ -180,20 +198,44 @@ class Reconciler:
         if not isinstance(outcome, ComparedWindow):
             failed = outcome.request.window
             self._done(failed)
+            if self._stream.windows.snapshot:
+                return None
             return self._doubt(set(failed.days()))
+        if self._stream.windows.snapshot:
+            return None
+        self._bookmark = self._bookmark.without_job(outcome.window, outcome.variant)
         if not outcome.is_open:
             self._unseen.difference_update(outcome.window.days())
-            self._bookmark = self._bookmark.with_delivered(
-                outcome.window, outcome.snapshot, lookback_days=self._lookback_days, wanted_last=self._wanted_last
-            )
+            for window in self._whole(outcome):
+                self._bookmark = self._bookmark.with_delivered(
+                    window, outcome.snapshot, lookback_days=self._lookback_days, wanted_last=self._wanted_last
+                )
         self._done(outcome.window)
         self._has_told = True
         return self._bookmark.to_state()
 
+    def _whole(self, outcome: ComparedWindow) -> Iterator[Window]:
+        """Yield the stretches of a window of which all variants are delivered by now, not all of them in one window."""
+        window = outcome.window
+        if outcome.variant is None:
+            yield window
+            return
+        for day in window.days():
+            self._variants_of[day].add(outcome.variant)
+        days = [DueDay(day, window.reason) for day in window.days() if self._variants_of[day] == self._variants]
+        yield from windows(days, len(window))
+
     def _compared(
-        self, window: Window, summary: DaySummary, snapshot: DaySnapshot, now: str, *, changed: bool = False
+        self,
+        request: ExportRequest[Any],
+        summary: DaySummary,
+        snapshot: DaySnapshot,
+        now: str,
+        *,
+        changed: bool = False,
     ) -> ComparedWindow:
-        is_open = window.reason == "open"
+        window = request.window
+        is_open = window.reason in {"open", "snapshot"}
         row = None
         if self._stream.ledger:
             row = ledger_row(
@@ -201,6 +243,7 @@ class Reconciler:
             )
         return ComparedWindow(
             window=window,
+            variant=request.variant.name if request.variant else None,
             summary=summary,
             snapshot=snapshot,
             changed=changed,
@@ -224,6 +267,8 @@ class Reconciler:
             self._written.add(window.first)
             seen = self._bookmark.snapshots.keys() - self._unseen
             in_doubt |= self._unseen | self._overlaps.sharing(window.first, seen)
+        if self._stream.windows.snapshot:
+            return None
         doubt = self._doubt(in_doubt)
         if doubt is None and not self._has_told:
             self._has_told = True

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from typing_extensions import Self
@@ -106,6 +106,56 @@ class DaySnapshot:
 
 
 @dataclasses.dataclass(frozen=True)
+class StartedJob:
+    """An export that was asked for and has not been delivered yet.
+
+    Attributes:
+        first: First day of its window.
+        last: Last day.
+        variant: Name of the variant; None where there is none.
+        job: The vendor's name of it.
+        created_at: When it was asked for, RFC 3339 in UTC.
+    """
+
+    first: date
+    last: date
+    variant: str | None
+    job: int | str
+    created_at: str
+
+    @classmethod
+    def from_state(cls, found: object, key: str) -> Self:
+        """Read it from STATE.
+
+        Raises:
+            MalformedStateError: It makes no sense.
+        """
+        values = found if isinstance(found, Mapping) else {}
+        try:
+            job = cls(
+                dates.parse_day(values["first"]),
+                dates.parse_day(values["last"]),
+                values.get("variant"),
+                job_name(values["job"]),
+                values["created_at"],
+            )
+            datetime.fromisoformat(job.created_at.replace("Z", "+00:00"))
+            if job.first <= job.last and isinstance(job.variant, (str, type(None))):
+                return job
+        except (AttributeError, KeyError, TypeError, ValueError):
+            pass
+        raise MalformedStateError(key, found, "must be what this tap wrote about an export, or be left out")
+
+    def to_state(self) -> dict[str, object]:
+        """Return it as it is written to STATE."""
+        return {**dataclasses.asdict(self), "first": self.first.isoformat(), "last": self.last.isoformat()}
+
+    def age(self, now: datetime) -> timedelta:
+        """Return how long ago it was asked for."""
+        return now - datetime.fromisoformat(self.created_at.replace("Z", "+00:00"))
+
+
+@dataclasses.dataclass(frozen=True)
 class Bookmark:
     """Everything that the next run must know.
 
@@ -116,6 +166,7 @@ class Bookmark:
         request: What the vendor was asked for; None where STATE does not say so.
         snapshots: What the latest windows held, by the first day of each.
         rewrite: Delivered days that must be exported and written again, whatever they hold.
+        jobs: The exports under way, where a later run can go on with them; None where it cannot.
     """
 
     replication_key: str
@@ -124,6 +175,7 @@ class Bookmark:
     request: Mapping[str, Any] | None = None
     snapshots: Mapping[date, DaySnapshot] = dataclasses.field(default_factory=dict)
     rewrite: frozenset[date] = frozenset()
+    jobs: tuple[StartedJob, ...] | None = None
 
     @classmethod
     def from_state(cls, state: Mapping[str, object], *, start: date, replication_key: str) -> Self:
@@ -141,6 +193,9 @@ class Bookmark:
             raise MalformedStateError("snapshots", snapshots, "must be a list of objects, or be left out")
         if rewrite is not None and not isinstance(rewrite, (list, tuple)):
             raise MalformedStateError("rewrite", rewrite, "must be a list of days, or be left out")
+        jobs = state.get("jobs")
+        if jobs is not None and not isinstance(jobs, (list, tuple)):
+            raise MalformedStateError("jobs", jobs, "must be a list of objects, or be left out")
         found_snapshots = {}
         for place, found in enumerate(snapshots or ()):
             key = f"snapshots[{place}]"
@@ -157,6 +212,9 @@ class Bookmark:
                 if all(each in delivered for each in _days_of(day, snapshot))
             },
             frozenset(day for text in rewrite or () if (day := _day(text, "rewrite")) in delivered),
+            None
+            if jobs is None
+            else tuple(StartedJob.from_state(found, f"jobs[{place}]") for place, found in enumerate(jobs)),
         )
 
     def to_state(self) -> dict[str, object]:
@@ -170,6 +228,7 @@ class Bookmark:
                 for day in sorted(self.snapshots)
             ],
             "rewrite": [day.isoformat() for day in sorted(self.rewrite)],
+            **({} if self.jobs is None else {"jobs": [job.to_state() for job in self.jobs]}),
         }
 
     def with_delivered(
@@ -191,6 +250,20 @@ class Bookmark:
             snapshots={**others, window.first: dataclasses.replace(snapshot, days=len(window))},
             rewrite=self.rewrite - days,
         ).remembering(lookback_days, wanted_last)
+
+    def with_job(self, job: StartedJob) -> Self:
+        """Return the bookmark after an export was asked for; it takes the place of an earlier one of its window."""
+        return dataclasses.replace(self, jobs=(*self._other_jobs(job.first, job.last, job.variant), job))
+
+    def without_job(self, window: Window, variant: str | None) -> Self:
+        """Return the bookmark after an export was delivered."""
+        if not self.jobs:
+            return self
+        return dataclasses.replace(self, jobs=self._other_jobs(window.first, window.last, variant))
+
+    def _other_jobs(self, first: date, last: date, variant: str | None) -> tuple[StartedJob, ...]:
+        same = (first, last, variant)
+        return tuple(job for job in self.jobs or () if (job.first, job.last, job.variant) != same)
 
     def snapshot(self, window: Window) -> DaySnapshot | None:
         """Return what just this window held when it was last looked at; None if it was not, or was cut otherwise."""
@@ -235,7 +308,7 @@ def job_name(found: object) -> int | str:
 
 
 def _days_of(first: date, snapshot: DaySnapshot) -> Iterator[date]:
-    return dates.days(first, date.fromordinal(min(first.toordinal() + snapshot.days - 1, date.max.toordinal())))
+    return dates.days(first, dates.plus(first, snapshot.days - 1))
 
 
 def _whole(found: object) -> int:

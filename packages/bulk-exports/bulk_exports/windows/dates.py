@@ -93,6 +93,11 @@ def window_bounds(first: date, last: date, tz: tzinfo) -> tuple[datetime, dateti
     return _begin(first, tz), _begin(last + _ONE_DAY, tz)
 
 
+def plus(day: date, count: int) -> date:
+    """Return the day so many days later, or the last one that there is."""
+    return date.fromordinal(min(day.toordinal() + count, date.max.toordinal()))
+
+
 def days(first: date, last: date) -> Iterator[date]:
     """Yield every day from ``first`` through ``last``; nothing when ``last`` lies before ``first``."""
     return map(date.fromordinal, range(first.toordinal(), last.toordinal() + 1))

@@ -32,12 +32,13 @@ if TYPE_CHECKING:
 Interval = tuple[date, date]
 """A first and a last day, both included."""
 
-Reason = Literal["new", "missing", "lookback", "open"]
-"""Why a day is exported: it follows the delivered days, is a hole among them, may have changed since, or is running."""
+Reason = Literal["new", "missing", "lookback", "open", "snapshot"]
+"""Why a day is exported: it follows the delivered days, is a hole among them, may have changed since, or is running; or
+it stands for all that there is."""
 
 _BOOKMARK: Final = "replication_key_value"
 _DELIVERED: Final = "delivered"
-KEYS: Final = ("replication_key", _BOOKMARK, _DELIVERED, "since", "request", "snapshots", "rewrite")
+KEYS: Final = ("replication_key", _BOOKMARK, _DELIVERED, "since", "request", "snapshots", "rewrite", "jobs")
 """All keys of a stream's STATE that mean something; see `bulk_exports.windows.bookmark`."""
 _KEYS_OF_THE_SDK: Final = frozenset(
     {"starting_replication_value", "replication_key_signpost", "progress_markers", "partitions", "context"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from bulk_exports.windows import dates
@@ -13,14 +13,17 @@ from bulk_exports.windows.fingerprint import ChangedRequestError, breaking_chang
 from bulk_exports.windows.windows import Window, windows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from collections.abc import Set as AbstractSet
     from datetime import datetime
 
     from bulk_exports.export_settings import ExportSettings
     from bulk_exports.spec import ExportStream, Query
+    from bulk_exports.windows.bookmark import StartedJob
 
 _REASONS: Final = {"new": "new", "missing": "missing", "lookback": "looked back", "open": "still open"}
+_ADOPTABLE: Final = frozenset({"new", "missing"})
+"""Of days that are looked at again the newest content is wanted, and not that of an export made some time ago."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -33,6 +36,8 @@ class Plan:
         wanted: First and last day that are wanted and have ended; None while there is none.
         windows: What this run exports, in this order.
         left: How many days are due, too, but are left for the next run.
+        exports: How many exports that takes.
+        calls: How many requests they cost, as a rule; None where the vendor has no quota of them.
         per_minute: How many exports can be created a minute.
         remarks: What the user should know about it.
         warnings: What is odd about the settings.
@@ -43,6 +48,8 @@ class Plan:
     wanted: tuple[date, date] | None
     windows: tuple[Window, ...]
     left: int = 0
+    exports: int
+    calls: int | None = None
     per_minute: float
     remarks: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -72,6 +79,8 @@ class Plan:
             MalformedStateError: The STATE makes no sense.
             ChangedRequestError: The request no longer means what it did for the delivered days.
         """
+        if stream.windows.snapshot:
+            return cls._of_snapshot(stream, settings, now)
         wanted = settings.wanted(now)
         start = wanted[0] if wanted else date.max
         bookmark = Bookmark.from_state(state, start=start, replication_key=stream.cursor)
@@ -90,16 +99,35 @@ class Plan:
         if settings.backfill_order == "newest_first" and not stream.windows.rows_move:
             # Holes among the delivered days first, then from the newest day to the oldest.
             due.sort(key=lambda due: (_is_hole(due.day, bookmark.delivered), due.day), reverse=True)
-        planned = windows(due, stream.windows.max_days)
-        taken = _first(planned, settings.max_exports_per_run, bookmark.rewrite)
+        bookmark = _with_adoptable_jobs(bookmark, stream, due, now)
+        planned = _planned(due, stream.windows.max_days, bookmark.jobs or ())
+        variants = max(len(stream.variants), 1)
+        most = settings.max_exports_per_run and max(settings.max_exports_per_run // variants, 1)
+        taken = _first(planned, most, bookmark.rewrite)
+        exports = len(taken) * variants
         return cls(
             planned_at=now,
             bookmark=bookmark,
             wanted=wanted,
             windows=taken,
             left=sum(map(len, planned)) - sum(map(len, taken)),
+            exports=exports,
+            calls=stream.calls_per_export and exports * stream.calls_per_export,
             per_minute=stream.creates_per_minute,
             remarks=tuple(remarks),
+            warnings=settings.warnings,
+        )
+
+    @classmethod
+    def _of_snapshot(cls, stream: ExportStream, settings: ExportSettings, now: datetime) -> Plan:
+        return cls(
+            planned_at=now,
+            bookmark=Bookmark(stream.cursor),
+            wanted=None,
+            windows=(Window.single(dates.today(now, settings.timezone), "snapshot"),),
+            exports=1,
+            calls=stream.calls_per_export,
+            per_minute=stream.creates_per_minute,
             warnings=settings.warnings,
         )
 
@@ -115,11 +143,14 @@ class Plan:
     @property
     def min_minutes(self) -> int:
         """For how long exports will be created at least."""
-        return int(max(len(self.windows) - 1, 0) // self.per_minute)
+        return int(max(self.exports - 1, 0) // self.per_minute)
 
     def summary(self) -> str:
         """Return the plan in one line."""
         due = self.due
+        calls = f"; about {_counted(self.calls, 'API call')}" if self.calls else ""
+        if [day.reason for day in due] == ["snapshot"]:
+            return f"Exporting everything that there is, in one export{calls}"
         if not due:
             if self.wanted is None:
                 return "Nothing to export: no wanted day has ended yet"
@@ -128,11 +159,11 @@ class Plan:
         counts = ", ".join(f"{count} {_REASONS[reason]}" for reason, count in self._counts().items() if count)
         minutes = self.min_minutes
         pace = f"; at {self.per_minute:g} new exports a minute this takes at least {_counted(minutes, 'minute')}"
-        exports = f" in {_counted(len(self.windows), 'export')}" if len(self.windows) < len(due) else ""
+        exports = f" in {_counted(self.exports, 'export')}" if self.exports != len(due) else ""
         left = f"; {_counted(self.left, 'more day')} left for the next run (`max_exports_per_run`)"
         return (
             f"Exporting {_counted(len(due), 'day')} of {first} to {last}{exports} ({counts})"
-            f"{pace if minutes else ''}{left if self.left else ''}"
+            f"{pace if minutes else ''}{calls}{left if self.left else ''}"
         )
 
     def text(self) -> str:
@@ -148,7 +179,8 @@ class Plan:
             "wanted": [day.isoformat() for day in self.wanted] if self.wanted else None,
             "delivered": self.bookmark.delivered.as_json(),
             "due": {reason: _days(self.due, reason).as_json() for reason in _REASONS},
-            "exports": len(self.windows),
+            "exports": self.exports,
+            **({"calls": self.calls} if self.calls is not None else {}),
             "left_for_next_run": self.left,
             "min_minutes": self.min_minutes,
             "remarks": [*self.warnings, *self.remarks],
@@ -171,9 +203,37 @@ def _asking(
         return Bookmark(bookmark.replication_key, since=bookmark.since, request=request), [
             f"Loading every day again (`resync`): {'; '.join(changes)}"
         ]
+    if bookmark.request != request:
+        bookmark = dataclasses.replace(bookmark, jobs=None)
     told = harmless_changes(before, request, ledger=stream.ledger.name if stream.ledger else None)
     told = told if bookmark.delivered.count else []
     return dataclasses.replace(bookmark, request=request), [f"The request has changed: {each}" for each in told]
+
+
+def _with_adoptable_jobs(bookmark: Bookmark, stream: ExportStream, due: list[DueDay], now: datetime) -> Bookmark:
+    """Return the bookmark with those jobs of earlier runs that this one can go on with, and no others."""
+    if stream.jobs_last is None:
+        return dataclasses.replace(bookmark, jobs=None)
+    wanted = {day.day for day in due if day.reason in _ADOPTABLE}
+    taken: dict[date, tuple[date, date]] = {}
+    adoptable = []
+    for job in bookmark.jobs or ():
+        days = list(dates.days(job.first, min(job.last, dates.plus(job.first, stream.windows.max_days))))
+        same_window = all(taken.get(day, (job.first, job.last)) == (job.first, job.last) for day in days)
+        if wanted.issuperset(days) and same_window and timedelta() <= job.age(now) < stream.jobs_last:
+            adoptable.append(job)
+            taken |= dict.fromkeys(days, (job.first, job.last))
+    return dataclasses.replace(bookmark, jobs=tuple(adoptable))
+
+
+def _planned(due: list[DueDay], max_days: int, jobs: Collection[StartedJob]) -> tuple[Window, ...]:
+    """Return the windows in which due days are exported, those of jobs under way as they are."""
+    reasons = {day.day: day.reason for day in due}
+    places = {day.day: place for place, day in enumerate(due)}
+    under_way = {Window(job.first, job.last, reasons[job.first]) for job in jobs}
+    taken = {day for window in under_way for day in window.days()}
+    others = windows([day for day in due if day.day not in taken], max_days)
+    return tuple(sorted((*under_way, *others), key=lambda window: min(places[window.first], places[window.last])))
 
 
 def _first(planned: tuple[Window, ...], count: int | None, rewrite: AbstractSet[date]) -> tuple[Window, ...]:
