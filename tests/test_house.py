@@ -37,6 +37,7 @@ ROOMS = {
         "shutdown",
     },
     "singer": {
+        "listing",
         "run",
         "reconcile",
         "outputs",
@@ -49,6 +50,7 @@ ROOMS = {
     },
     "airbyte": {
         "run",
+        "listing",
         "reconcile",
         "outputs",
         "windows",
@@ -58,6 +60,7 @@ ROOMS = {
         "reading",
         "shutdown",
     },
+    "listing": {"engine", "environment", "records", "shutdown", "spec"},
     "spec": {"engine", "files", "windows"},
     "export_settings": {"windows"},
     "environment": {"engine"},

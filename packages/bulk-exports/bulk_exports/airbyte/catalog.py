@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 from bulk_exports.errors import TapError
 from bulk_exports.fields import json_schema
 from bulk_exports.reconcile.ledger import ledger_fields
+from bulk_exports.spec import ExportStream, ListStream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-
-    from bulk_exports.spec import ExportStream
 
 
 class CatalogError(TapError):
@@ -44,12 +43,12 @@ class ConfiguredStream:
         )
 
 
-def discovered(streams: Sequence[ExportStream]) -> dict[str, Any]:
+def discovered(streams: Sequence[ExportStream | ListStream]) -> dict[str, Any]:
     """Return Airbyte's catalog."""
     return {"streams": [entry for stream in streams for entry in _entries(stream)]}
 
 
-def configured(catalog: object, streams: Sequence[ExportStream]) -> dict[str, ConfiguredStream]:
+def configured(catalog: object, streams: Sequence[ExportStream | ListStream]) -> dict[str, ConfiguredStream]:
     """Return what was chosen, by the names of the streams.
 
     Raises:
@@ -71,16 +70,20 @@ def configured(catalog: object, streams: Sequence[ExportStream]) -> dict[str, Co
     return chosen
 
 
-def chosen_columns(stream: ExportStream, chosen: ConfiguredStream | None) -> dict[str, Mapping[str, Any]]:
+def chosen_columns(stream: ExportStream | ListStream, chosen: ConfiguredStream | None) -> dict[str, Mapping[str, Any]]:
     """Return the schemas of the columns to ask for: those chosen, and those without which rows are of no use."""
     columns: dict[str, Mapping[str, Any]] = stream.schema["properties"]
     if chosen is None or chosen.columns is None:
         return columns
-    wanted = {*chosen.columns, *stream.key, *stream.own_columns}
+    own = stream.own_columns if isinstance(stream, ExportStream) else ()
+    wanted = {*chosen.columns, *stream.key, *own}
     return {name: schema for name, schema in columns.items() if name in wanted}
 
 
-def _entries(stream: ExportStream) -> Iterator[dict[str, Any]]:
+def _entries(stream: ExportStream | ListStream) -> Iterator[dict[str, Any]]:
+    if isinstance(stream, ListStream):
+        yield _entry(stream.name, stream.schema, stream.key, "")
+        return
     yield _entry(stream.name, stream.schema, stream.key, stream.cursor)
     if stream.ledger:
         yield _entry(stream.ledger.name, json_schema(ledger_fields(stream)), (stream.cursor,), stream.cursor)
@@ -94,11 +97,10 @@ def _entry(name: str, schema: Mapping[str, Any], key: Sequence[str], cursor: str
             "additionalProperties": True,
             "properties": {column: _column(each) for column, each in schema["properties"].items()},
         },
-        "supported_sync_modes": ["full_refresh", "incremental"],
-        "source_defined_cursor": True,
-        "default_cursor_field": [cursor],
+        "supported_sync_modes": ["full_refresh", "incremental"] if cursor else ["full_refresh"],
+        **({"source_defined_cursor": True, "default_cursor_field": [cursor]} if cursor else {}),
         "source_defined_primary_key": [[column] for column in key],
-        "is_resumable": True,
+        "is_resumable": bool(cursor),
     }
 
 

@@ -14,7 +14,7 @@ from bulk_exports.engine import Connection, Limits, SystemClock
 from bulk_exports.engine.errors import RateLimitedError, UnknownJobError
 from bulk_exports.errors import TapError
 from bulk_exports.reading import SettingsError
-from bulk_exports.spec import ExportRequest
+from bulk_exports.spec import ExportRequest, ExportStream
 from bulk_exports.windows import dates
 from bulk_exports.windows.windows import Window
 
@@ -42,7 +42,8 @@ def problem_with(
     now = environment.now()
     try:
         settings = source.read_settings(settings_of(config, source.choices, source.foreign_settings), now)
-        stream = source.export_streams(settings)[0]
+        declared = source.export_streams(settings)
+        stream = next(stream for stream in declared if isinstance(stream, ExportStream))
         wanted = settings.wanted(now)
         day = wanted[1] if wanted else dates.last_closed_day(now, settings.timezone)
         request = ExportRequest(Window.single(day), stream.query(stream.ordered(stream.schema["properties"])), now)

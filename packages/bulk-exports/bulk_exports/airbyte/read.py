@@ -12,12 +12,14 @@ from bulk_exports.airbyte.form import settings_of
 from bulk_exports.airbyte.messages import stream_status
 from bulk_exports.airbyte.state import remembered, state_message, states_by_stream
 from bulk_exports.errors import TapError
+from bulk_exports.listing import listed_rows
 from bulk_exports.run import Run, RunContext
+from bulk_exports.spec import ExportStream, ListStream
 from bulk_exports.windows import dates
 from bulk_exports.windows.delivered import DeliveredDays
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from bulk_exports.airbyte.catalog import ConfiguredStream
     from bulk_exports.airbyte.messages import Status
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
     from bulk_exports.outputs.airbyte import AirbyteWriter
     from bulk_exports.run import WindowRows
     from bulk_exports.shutdown import Shutdown
-    from bulk_exports.spec import ExportStream
 
 _NOBODY: Final = logging.getLogger(f"{__name__}.metrics")
 """Where the metrics go: Airbyte counts by itself."""
@@ -79,7 +80,10 @@ class Sync:
                 output = _StreamOutput(declared, {name: chosen[name] for name in names}, writer)
                 try:
                     with output:
-                        self._run(declared, settings, states, output)
+                        if isinstance(declared, ListStream):
+                            self._list(declared, settings, output)
+                        else:
+                            self._run(declared, settings, states, output)
                 except TapError as error:
                     if not error.is_passing:
                         raise
@@ -90,16 +94,19 @@ class Sync:
     def _run(
         self, declared: ExportStream, settings: Any, states: Mapping[str, Mapping[str, Any]], output: _StreamOutput
     ) -> None:
-        wanted = settings.wanted(self.environment.now())
-        start = wanted[0] if wanted else date.max
-        known = remembered(output.chosen, states, start=start, replication_key=declared.cursor)
-        output.run = known.run + 1
+        state: dict[str, object] = {}
+        if declared.cursor:
+            wanted = settings.wanted(self.environment.now())
+            start = wanted[0] if wanted else date.max
+            known = remembered(output.chosen, states, start=start, replication_key=declared.cursor)
+            output.run = known.run + 1
+            state = known.bookmark.to_state()
         run = Run(
             RunContext(
                 stream=declared,
                 settings=settings,
                 columns=chosen_columns(declared, output.chosen.get(declared.name)),
-                state=known.bookmark.to_state(),
+                state=state,
                 ledger=declared.ledger is not None and declared.ledger.name in output.chosen,
                 connect=lambda connection: self.source.connect(settings, connection),
                 kept=self.kept,
@@ -110,6 +117,18 @@ class Sync:
             )
         )
         output.write_windows(run.windows(output))
+
+    def _list(self, declared: ListStream, settings: Any, output: _StreamOutput) -> None:
+        rows = listed_rows(
+            declared,
+            chosen_columns(declared, output.chosen[declared.name]),
+            lambda connection: self.source.connect(settings, connection),
+            environment=self.environment,
+            shutdown=self.shutdown,
+            log=self.log,
+            kept=self.kept,
+        )
+        output.write_rows(rows)
 
 
 class _StreamOutput:
@@ -124,10 +143,13 @@ class _StreamOutput:
         run: Which run this is, for STATE.
     """
 
-    def __init__(self, declared: ExportStream, chosen: Mapping[str, ConfiguredStream], writer: AirbyteWriter) -> None:
+    def __init__(
+        self, declared: ExportStream | ListStream, chosen: Mapping[str, ConfiguredStream], writer: AirbyteWriter
+    ) -> None:
         self.chosen = chosen
         self.run = 1
         self._declared = declared
+        self._cursor = declared.cursor if isinstance(declared, ExportStream) else ""
         self._writer = writer
         self._running: set[str] = set()
         self._touched = DeliveredDays()
@@ -150,10 +172,16 @@ class _StreamOutput:
                         self._runs(name)
                         self._writer.write_records(name, records)
 
+    def write_rows(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Write rows, one by one."""
+        for row in rows:
+            self._runs(self._declared.name)
+            self._writer.write_record(self._declared.name, row)
+
     def write_ledger(self, row: Mapping[str, Any]) -> None:
         """Write the ledger row of a day."""
         _, ledger = self._declared.names
-        self._touched = self._touched.with_delivered(dates.parse_day(row[self._declared.cursor]))
+        self._touched = self._touched.with_delivered(dates.parse_day(row[self._cursor]))
         self._runs(ledger)
         self._writer.write_record(ledger, row)
 
@@ -164,7 +192,7 @@ class _StreamOutput:
                 bookmark,
                 run=self.run,
                 touched=self._touched,
-                cursor=self._declared.cursor,
+                cursor=self._cursor,
                 generation=stream.generation,
             )
             self._writer.write_state(name, state)

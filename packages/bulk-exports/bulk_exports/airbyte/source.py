@@ -12,10 +12,9 @@ if TYPE_CHECKING:
 
     from bulk_exports.airbyte.form import Choice
     from bulk_exports.engine import Connection
-    from bulk_exports.engine.vendor import Vendor
-    from bulk_exports.spec import ExportRequest, ExportStream
+    from bulk_exports.spec import ExportStream, ListStream
 
-    Connect = Callable[[Any, Connection], AbstractContextManager[Vendor[ExportRequest[Any]]]]
+    Connect = Callable[[Any, Connection], AbstractContextManager[Any]]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -29,7 +28,7 @@ class Source:
         read_settings: Reads and checks a configuration, given the present moment; returns what the other two take (an
             `ExportSettings`), or raises `SettingsError`.
         export_streams: Returns the streams that these settings bring.
-        connect: Opens the vendor's client for one stream.
+        connect: Opens the vendor's client for one stream: a `Vendor` for exports, and what `ListStream.rows` takes.
         choices: Settings that the form asks for together.
         suggestions: What the form offers for settings that are lists of names.
         foreign_settings: Settings of other doors, which would have no effect here; they are refused.
@@ -40,7 +39,7 @@ class Source:
     documentation_url: str
     settings_schema: Mapping[str, Any]
     read_settings: Callable[[Mapping[str, Any], datetime], Any]
-    export_streams: Callable[[Any], Sequence[ExportStream]]
+    export_streams: Callable[[Any], Sequence[ExportStream | ListStream]]
     connect: Connect
     choices: Sequence[Choice] = ()
     suggestions: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)

@@ -12,7 +12,7 @@ from singer_sdk import metrics
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.mapper import SameRecordTransform
-from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL, Metadata
+from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE, REPLICATION_INCREMENTAL, Metadata
 from singer_sdk.streams import Stream
 from typing_extensions import override
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from bulk_exports.run import Run
     from bulk_exports.singer.tap import ExportTap
-    from bulk_exports.spec import ExportStream
+    from bulk_exports.spec import ExportStream, ListStream
 
 _COLUMN_DEPTH: Final = len(("properties", "column"))
 
@@ -53,7 +53,7 @@ class SingerExportStream(Stream):
         self.tap = tap
         self.declared = declared
         self.primary_keys = declared.key
-        self.replication_key = declared.cursor
+        self.replication_key = declared.cursor or None
         self.selected_by_default = declared.selected_by_default
 
     @property
@@ -125,7 +125,8 @@ class SingerExportStream(Stream):
     def _block_writer(self) -> MessageWriter | None:
         """What writes records by the block; None where the SDK has something to do with each of them."""
         writer = self.tap.message_writer
-        as_usual = self.ABORT_AT_RECORD_COUNT is None and self.replication_method == REPLICATION_INCREMENTAL
+        usual = REPLICATION_INCREMENTAL if self.replication_key else REPLICATION_FULL_TABLE
+        as_usual = self.ABORT_AT_RECORD_COUNT is None and self.replication_method == usual
         return writer if as_usual and self._untouched and isinstance(writer, MessageWriter) else None
 
     @property
@@ -190,6 +191,51 @@ class SingerExportStream(Stream):
         """The selected columns, and their types in the catalog in use."""
         properties = self.effective_schema["properties"]
         return {name: schema for name, schema in properties.items() if self.mask.get(("properties", name), True)}
+
+
+class SingerListStream(Stream):
+    """A stream that the vendor's API lists.
+
+    Args:
+        tap: The tap.
+        declared: What the vendor declares of it.
+    """
+
+    # As with exports: rows are fitted before the first is written.
+    TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE
+
+    def __init__(self, tap: ExportTap, declared: ListStream) -> None:
+        super().__init__(tap, schema=declared.schema, name=declared.name)
+        self.tap = tap
+        self.declared = declared
+        self.primary_keys = declared.key
+        self.selected_by_default = declared.selected_by_default
+
+    @override
+    def get_batch_config(self, config: Mapping[str, Any]) -> BatchConfig | None:
+        """Return none: a few rows need no files."""
+        return None
+
+    @override
+    def log(self, message: str, *args: Any, level: int = logging.INFO, **kwargs: Any) -> None:
+        """Log a message. What the SDK calls "unhandled" is told properly where the run ends."""
+        super().log(message, *args, level=logging.DEBUG if level == logging.ERROR else level, **kwargs)
+
+    @override
+    def get_records(self, context: Context | None) -> Iterable[Record]:
+        """Return the rows."""
+        from bulk_exports.listing import listed_rows  # noqa: PLC0415 - only a run needs it
+
+        tap, properties = self.tap, self.effective_schema["properties"]
+        return listed_rows(
+            self.declared,
+            {name: schema for name, schema in properties.items() if self.mask.get(("properties", name), True)},
+            tap.connect,
+            environment=tap.environment,
+            shutdown=tap.shutdown,
+            log=self.logger,
+            kept=tap.kept,
+        )
 
 
 class LedgerStream(Stream):

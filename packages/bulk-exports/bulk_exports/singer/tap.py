@@ -23,7 +23,8 @@ from bulk_exports.shutdown import Shutdown
 from bulk_exports.singer.env_config import settings_in_environment
 from bulk_exports.singer.given import MAX_LEVELS, checked_file, levels
 from bulk_exports.singer.given_state import unwrapped
-from bulk_exports.singer.streams import LedgerStream, SingerExportStream
+from bulk_exports.singer.streams import LedgerStream, SingerExportStream, SingerListStream
+from bulk_exports.spec import ListStream
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,9 +35,8 @@ if TYPE_CHECKING:
     from singer_sdk.streams import Stream
 
     from bulk_exports.engine import Connection
-    from bulk_exports.engine.vendor import Vendor
     from bulk_exports.export_settings import ExportSettings
-    from bulk_exports.spec import ExportRequest, ExportStream
+    from bulk_exports.spec import ExportStream
 
 
 class UnusableSettingsError(TapError):
@@ -92,12 +92,12 @@ class ExportTap(Tap):
         """
 
     @abc.abstractmethod
-    def export_streams(self, settings: Any) -> Sequence[ExportStream]:
-        """Return the streams that these settings bring."""
+    def export_streams(self, settings: Any) -> Sequence[ExportStream | ListStream]:
+        """Return the streams that these settings bring, the most important first: it has the budgets first."""
 
     @abc.abstractmethod
-    def connect(self, connection: Connection) -> AbstractContextManager[Vendor[ExportRequest[Any]]]:
-        """Open the vendor's client for one stream."""
+    def connect(self, connection: Connection) -> AbstractContextManager[Any]:
+        """Open the vendor's client for one stream: a `Vendor` for exports, or what `ListStream.rows` takes."""
 
     @property
     def settings(self) -> Any:
@@ -118,6 +118,9 @@ class ExportTap(Tap):
         declared = self.export_streams(self.read_settings({**self.discovery_config, **self.config}))
         streams: list[Stream] = []
         for stream in declared:
+            if isinstance(stream, ListStream):
+                streams.append(SingerListStream(self, stream))
+                continue
             if stream.ledger:
                 streams.append(LedgerStream(self, stream))
             streams.append(SingerExportStream(self, stream))
