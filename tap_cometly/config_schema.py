@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from singer_sdk import typing as th
 
+from bulk_exports.common_settings import common
 from tap_cometly import vocabulary as cometly
 
 if TYPE_CHECKING:
@@ -37,38 +38,24 @@ CONFIG_JSONSCHEMA: Final[dict[str, Any]] = th.PropertiesList(
             "One key reads one Space. It is sent only to `api_url` and is never logged."
         ),
     ),
-    th.Property(
+    common(
         "start_date",
-        th.DateType(),
-        title="Start date",
-        description=(
-            "First event date to export: a day in the Space's timezone such as `2026-01-31`, a date-time (its date "
-            "counts as written), or, in Meltano, a relative date such as `6 months ago`. A day costs one export, and "
-            "Cometly accepts about 5 a minute. Moving it back later exports the earlier days too. Default: 30 days up "
-            "to the last closed day (or to `end_date`)."
-        ),
-        examples=["2026-01-31"],
+        "First event date to export: a day in the Space's timezone such as `2026-01-31`, a date-time (its date "
+        "counts as written), or, in Meltano, a relative date such as `6 months ago`. A day costs one export, and "
+        "Cometly accepts about 5 a minute. Moving it back later exports the earlier days too. Default: 30 days up "
+        "to the last closed day (or to `end_date`).",
     ),
-    th.Property(
+    common(
         "end_date",
-        th.DateType(),
-        title="End date",
-        description=(
-            "Last event date to export, itself included, written like `start_date`; it may not lie in the future. "
-            "Use it to bound a backfill. Default: the last closed day."
-        ),
-        examples=["2026-12-31"],
+        "Last event date to export, itself included, written like `start_date`; it may not lie in the future. "
+        "Use it to bound a backfill. Default: the last closed day.",
     ),
-    th.Property(
+    common(
         "timezone",
-        th.StringType(),
+        "IANA name of your Space's timezone, as the Cometly app shows it; the API does not tell it. With it, a day "
+        "is exported as soon as it has ended there. Default: unknown; a day is then closed when it has ended "
+        "everywhere on Earth (UTC-12), which is safe but up to 26 hours later.",
         title="Space timezone",
-        description=(
-            "IANA name of your Space's timezone, as the Cometly app shows it; the API does not tell it. With it, a day "
-            "is exported as soon as it has ended there. Default: unknown; a day is then closed when it has ended "
-            "everywhere on Earth (UTC-12), which is safe but up to 26 hours later."
-        ),
-        examples=["America/New_York", "Europe/Berlin"],
     ),
     th.Property(
         "fields",
@@ -140,112 +127,57 @@ CONFIG_JSONSCHEMA: Final[dict[str, Any]] = th.PropertiesList(
             "`sources` and not allowed without."
         ),
     ),
-    th.Property(
+    common(
         "lookback_days",
-        th.IntegerType(minimum=0, maximum=365),
-        default=3,
-        title="Lookback (days)",
-        description=(
-            "How many of the latest delivered days every run exports again, because closed days still change: late "
-            "events, raised amounts, merged contacts. `0` exports every day once."
-        ),
+        "How many of the latest delivered days every run exports again, because closed days still change: late "
+        "events, raised amounts, merged contacts. `0` exports every day once.",
     ),
-    th.Property(
+    common(
         "include_open_day",
-        th.BooleanType(),
-        default=False,
-        title="Include the open day",
-        description=(
-            "Also export the running day, as far as it has got, with every run. It is never marked delivered, and is "
-            "exported again once it has ended. Needs `timezone`, to know which day it is in the Space."
-        ),
+        "Also export the running day, as far as it has got, with every run. It is never marked delivered, and is "
+        "exported again once it has ended. Needs `timezone`, to know which day it is in the Space.",
     ),
-    th.Property(
+    common(
         "backfill_order",
-        th.StringType(),
-        default="oldest_first",
-        allowed_values=["oldest_first", "newest_first"],
-        title="Backfill order",
-        description=(
-            "Order in which due days are delivered. `newest_first` brings yesterday before last year; a run that is "
-            "cut short goes on where it was either way."
-        ),
+        "Order in which due days are delivered. `newest_first` brings yesterday before last year; a run that is "
+        "cut short goes on where it was either way.",
     ),
-    th.Property(
+    common(
         "resync",
-        th.BooleanType(),
-        default=False,
-        title="Resync when the request changes",
-        description=(
-            "What to do when a setting changed that decides what rows mean (`sources`, `attribution_model`, "
-            "`attribution_window`, `query_mode`, `event_names`): `false` stops and explains, `true` forgets which days "
-            "are delivered and loads all wanted days again in the new way, once. Has no effect while nothing changed."
-        ),
+        "What to do when a setting changed that decides what rows mean (`sources`, `attribution_model`, "
+        "`attribution_window`, `query_mode`, `event_names`): `false` stops and explains, `true` forgets which days "
+        "are delivered and loads all wanted days again in the new way, once. Has no effect while nothing changed.",
     ),
-    th.Property(
+    common(
         "max_exports_in_flight",
         # At 5 new exports a minute, 30 keep the pipe full while one export takes up to 5 minutes, with some to spare.
-        th.IntegerType(minimum=1, maximum=100),
-        default=30,
-        title="Most exports in flight",
-        description=(
-            "How many exports may be under way at once, from asking Cometly to writing their rows. Also the most "
-            "files held on disk at once. Cometly accepts about 5 new exports a minute, so the default keeps busy "
-            "while an export takes up to 5 minutes; raise it when yours take longer, lower it to use less disk."
-        ),
+        "How many exports may be under way at once, from asking Cometly to writing their rows. Also the most "
+        "files held on disk at once. Cometly accepts about 5 new exports a minute, so the default keeps busy "
+        "while an export takes up to 5 minutes; raise it when yours take longer, lower it to use less disk.",
     ),
-    th.Property(
+    common(
         "max_exports_per_run",
-        th.IntegerType(minimum=1, maximum=100_000),
-        title="Most exports in a run",
-        description=(
-            "How many exports one run may create for its days; the other days are left for the next run, and the run "
-            "ends well. Use it to leave room to others who use the same Space, or to bring in a long backfill piece by "
-            "piece. Looked-back days come first, then the others in `backfill_order`; so it must be greater than "
-            "`lookback_days`. Default: no limit."
-        ),
-        examples=[60],
+        "How many exports one run may create for its days; the other days are left for the next run, and the run "
+        "ends well. Use it to leave room to others who use the same Space, or to bring in a long backfill piece by "
+        "piece. Looked-back days come first, then the others in `backfill_order`; so it must be greater than "
+        "`lookback_days`. Default: no limit.",
     ),
-    th.Property(
+    common(
         "export_timeout",
-        th.IntegerType(minimum=1, maximum=1440),
-        default=30,
-        title="Export timeout (minutes)",
-        description=(
-            "How long Cometly may take to prepare one day's export. After that the day counts as failed: other days "
-            "go on, and the next run tries it first."
-        ),
+        "How long Cometly may take to prepare one day's export. After that the day counts as failed: other days "
+        "go on, and the next run tries it first.",
     ),
-    th.Property(
+    common(
         "api_url",
-        th.StringType(),
+        "Where the API is; change it only for a proxy or for the local sandbox. `http://` is allowed only to this "
+        "machine, because the key would travel in the clear.",
         default="https://app.cometly.com/public-api/v1",
-        title="API URL",
-        description=(
-            "Where the API is; change it only for a proxy or for the local sandbox. `http://` is allowed only to this "
-            "machine, because the key would travel in the clear."
-        ),
         examples=["http://127.0.0.1:8080/public-api/v1"],
     ),
-    th.Property(
+    common(
         "user_agent",
-        th.StringType(),
-        title="User agent",
-        description="How the tap presents itself to the API. Default: `tap-cometly/` and its version.",
+        "How the tap presents itself to the API. Default: `tap-cometly/` and its version.",
         examples=["tap-cometly (data-team@example.com)"],
     ),
 ).to_dict()
 """What ``Tap.config_jsonschema`` returns, before the SDK adds its own settings."""
-
-BUILT_IN_SETTINGS: Final = (
-    "batch_config",
-    "emit_activate_version_messages",
-    "faker_config",
-    "flattening_enabled",
-    "flattening_max_depth",
-    "flattening_max_key_length",
-    "flattening_separator",
-    "stream_map_config",
-    "stream_maps",
-)
-"""Settings that the SDK gives every tap."""

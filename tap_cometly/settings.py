@@ -12,12 +12,11 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
-from bulk_exports import reading
+from bulk_exports import common_settings, reading
 from bulk_exports.export_settings import ExportSettings
 from bulk_exports.reading import RuleError, SettingsError, listed, suggestion
-from bulk_exports.windows import dates
 from tap_cometly import vocabulary as cometly
-from tap_cometly.config_schema import BUILT_IN_SETTINGS, CONFIG_JSONSCHEMA
+from tap_cometly.config_schema import CONFIG_JSONSCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -112,24 +111,13 @@ def _api_key(value: object, _schema: Schema) -> str:
 
 _READERS: Final[Mapping[str, Reader]] = {
     "api_key": _api_key,
-    "start_date": reading.read_day,
-    "end_date": reading.read_day,
-    "timezone": reading.read_zone,
+    **common_settings.READERS,
     "fields": reading.read_names,
     "query_mode": reading.read_choice,
     "event_names": reading.read_names,
     "sources": reading.read_names,
     "attribution_model": reading.read_choice,
     "attribution_window": reading.read_choice,
-    "lookback_days": reading.read_whole_number,
-    "include_open_day": reading.read_boolean,
-    "backfill_order": reading.read_choice,
-    "resync": reading.read_boolean,
-    "max_exports_in_flight": reading.read_whole_number,
-    "max_exports_per_run": reading.read_whole_number,
-    "export_timeout": reading.read_minutes,
-    "api_url": reading.read_api_url,
-    "user_agent": reading.read_header,
 }
 
 
@@ -139,14 +127,8 @@ _READERS: Final[Mapping[str, Reader]] = {
 
 
 def _conflicts(given: Mapping[str, object], values: Mapping[str, Any], now: datetime) -> Iterator[str]:
-    start, end, tz = values["start_date"], values["end_date"], values["timezone"]
-    if start and end and start > end:
-        wrong = RuleError("must not lie after `end_date`", found=f"{start} after {end}", fix="Change one of the two.")
-        yield f"start_date: {wrong}"
-    if end and end > (today := dates.today(now, tz)):
-        where = f"in {tz}" if tz else "at the earliest place on Earth"
-        fix = "Leave the setting out to export up to the last closed day."
-        yield f"end_date: {RuleError('must not lie in the future', found=f'{end}; today is {today} {where}', fix=fix)}"
+    where = "what the Cometly app shows for the Space"
+    yield from common_settings.conflicts(given, values, now, where_the_zone_is_shown=where)
     attributed = "sources" in given
     for name in ("attribution_model", "attribution_window"):
         if attributed and name not in given:
@@ -155,15 +137,6 @@ def _conflicts(given: Mapping[str, object], values: Mapping[str, Any], now: date
         if not attributed and name in given:
             fix = f"Set `sources`, or remove `{name}`."
             yield f"{name}: {RuleError('is allowed only with `sources`', found='no `sources`', fix=fix)}"
-    if values["include_open_day"] and "timezone" not in given:
-        fix = "Set `timezone` to what the Cometly app shows for the Space."
-        yield f"include_open_day: {RuleError('needs `timezone`, to know which day it is', found='none', fix=fix)}"
-    most, looked_back = values["max_exports_per_run"], (values["lookback_days"] or 0) + bool(values["include_open_day"])
-    if most is not None and most <= looked_back:
-        fix = f"Set it to {looked_back + 1} at least, or lower `lookback_days`: otherwise no new day would ever come."
-        found = f"{most}, with {looked_back} days that every run exports again"
-        wrong = RuleError("must be greater than `lookback_days` (and the open day)", found=found, fix=fix)
-        yield f"max_exports_per_run: {wrong}"
     hierarchy = [name for name in values["fields"] or () if name in cometly.HIERARCHY_NAMES]
     if hierarchy and not attributed:
         found = f"{listed(hierarchy)} without"
@@ -172,12 +145,7 @@ def _conflicts(given: Mapping[str, object], values: Mapping[str, Any], now: date
 
 
 def _warnings(given: Mapping[str, object], values: Mapping[str, Any], now: datetime) -> Iterator[str]:
-    known_settings = (*_OURS, *BUILT_IN_SETTINGS)
-    for name in given:
-        if name not in known_settings:
-            yield f"{name}: unknown setting{suggestion(name, known_settings)}; it has no effect"
-    if (start := values["start_date"]) and start > dates.today(now, values["timezone"]):
-        yield f"start_date: {start} lies in the future; nothing is exported until that day has ended"
+    yield from common_settings.warnings(given, values, now, schema=CONFIG_JSONSCHEMA)
     for setting, known in (
         ("fields", (*cometly.REQUESTABLE_NAMES, *_AUTOMATIC_COLUMNS)),
         ("event_names", cometly.EVENT_NAMES),

@@ -10,7 +10,7 @@ from bulk_exports.airbyte.command import run_command
 from bulk_exports.airbyte.form import Choice, Option
 from bulk_exports.airbyte.source import Source
 from tap_cometly import vocabulary as cometly
-from tap_cometly.config_schema import BUILT_IN_SETTINGS, CONFIG_JSONSCHEMA
+from tap_cometly.config_schema import CONFIG_JSONSCHEMA
 from tap_cometly.settings import Settings
 from tap_cometly.streams import streams
 
@@ -50,7 +50,6 @@ SOURCE: Final = Source(
         )
     ],
     suggestions={"sources": cometly.SOURCES},
-    foreign_settings=BUILT_IN_SETTINGS,
     discovery_config={"api_key": "none"},
 )
 

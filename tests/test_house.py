@@ -58,6 +58,7 @@ ROOMS = {
         "spec",
         "environment",
         "reading",
+        "common_settings",
         "shutdown",
     },
     "listing": {"engine", "environment", "records", "shutdown", "spec"},
@@ -68,6 +69,7 @@ ROOMS = {
     "shutdown": set(),
     "interpreter": set(),
     "reading": {"windows"},
+    "common_settings": {"reading", "windows"},
     "sandbox": set(),
 }
 """The neutral rooms, and what each may use besides the ground and itself."""

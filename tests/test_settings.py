@@ -14,8 +14,9 @@ from singer_sdk import Tap
 from singer_sdk.configuration._dict_config import parse_environment_config
 from singer_sdk.plugin_base import JSONSchemaValidator
 
+from bulk_exports.common_settings import BUILT_IN_SETTINGS
 from tap_cometly import vocabulary
-from tap_cometly.config_schema import BUILT_IN_SETTINGS, CONFIG_JSONSCHEMA
+from tap_cometly.config_schema import CONFIG_JSONSCHEMA
 from tap_cometly.settings import Settings, SettingsError
 
 NOW = datetime(2026, 6, 10, 13, 0, tzinfo=timezone.utc)  # 9 June has ended everywhere

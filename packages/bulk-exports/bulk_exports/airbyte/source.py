@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
+from bulk_exports.common_settings import BUILT_IN_SETTINGS
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from contextlib import AbstractContextManager
@@ -43,5 +45,5 @@ class Source:
     connect: Connect
     choices: Sequence[Choice] = ()
     suggestions: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
-    foreign_settings: Collection[str] = ()
+    foreign_settings: Collection[str] = BUILT_IN_SETTINGS
     discovery_config: Mapping[str, object] = dataclasses.field(default_factory=dict)

@@ -1,0 +1,141 @@
+"""The settings that every tap for exports has: their types and defaults, how they are read, and what they say together.
+
+A vendor's schema takes them from `common`, with words of its own, and its settings begin with `read_settings`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from singer_sdk import typing as th
+
+from bulk_exports import reading
+from bulk_exports.reading import RuleError, suggestion
+from bulk_exports.windows import dates
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+
+    from bulk_exports.reading import Reader, Schema
+
+BUILT_IN_SETTINGS: Final = (
+    "batch_config",
+    "emit_activate_version_messages",
+    "faker_config",
+    "flattening_enabled",
+    "flattening_max_depth",
+    "flattening_max_key_length",
+    "flattening_separator",
+    "stream_map_config",
+    "stream_maps",
+)
+"""Settings that the SDK gives every tap."""
+
+_COMMON: Final[Mapping[str, tuple[type[th.JSONTypeHelper[Any]] | th.JSONTypeHelper[Any], dict[str, Any]]]] = {
+    "start_date": (th.DateType(), {"title": "Start date", "examples": ["2026-01-31"]}),
+    "end_date": (th.DateType(), {"title": "End date", "examples": ["2026-12-31"]}),
+    "timezone": (th.StringType(), {"title": "Timezone", "examples": ["America/New_York", "Europe/Berlin"]}),
+    "lookback_days": (th.IntegerType(minimum=0, maximum=365), {"default": 3, "title": "Lookback (days)"}),
+    "include_open_day": (th.BooleanType(), {"default": False, "title": "Include the open day"}),
+    "backfill_order": (
+        th.StringType(),
+        {
+            "default": "oldest_first",
+            "allowed_values": ["oldest_first", "newest_first"],
+            "title": "Backfill order",
+        },
+    ),
+    "resync": (th.BooleanType(), {"default": False, "title": "Resync when the request changes"}),
+    "max_exports_in_flight": (
+        th.IntegerType(minimum=1, maximum=100),
+        {"default": 30, "title": "Most exports in flight"},
+    ),
+    "max_exports_per_run": (
+        th.IntegerType(minimum=1, maximum=100_000),
+        {"title": "Most exports in a run", "examples": [60]},
+    ),
+    "export_timeout": (
+        th.IntegerType(minimum=1, maximum=1440),
+        {"default": 30, "title": "Export timeout (minutes)"},
+    ),
+    "api_url": (th.StringType(), {"title": "API URL"}),
+    "user_agent": (th.StringType(), {"title": "User agent"}),
+}
+
+READERS: Final[Mapping[str, Reader]] = {
+    "start_date": reading.read_day,
+    "end_date": reading.read_day,
+    "timezone": reading.read_zone,
+    "lookback_days": reading.read_whole_number,
+    "include_open_day": reading.read_boolean,
+    "backfill_order": reading.read_choice,
+    "resync": reading.read_boolean,
+    "max_exports_in_flight": reading.read_whole_number,
+    "max_exports_per_run": reading.read_whole_number,
+    "export_timeout": reading.read_minutes,
+    "api_url": reading.read_api_url,
+    "user_agent": reading.read_header,
+}
+"""What reads each of them."""
+
+
+def common(name: str, description: str, **otherwise: Any) -> th.Property[Any]:
+    """Return the JSON Schema of a setting that every tap has.
+
+    Args:
+        name: Name of the setting.
+        description: What it means for this vendor.
+        otherwise: What is otherwise than usual: title, default, examples, or ``wrapped``, its type.
+    """
+    wrapped, usual = _COMMON[name]
+    return th.Property(name, description=description, **{"wrapped": wrapped, **usual, **otherwise})
+
+
+def conflicts(
+    given: Mapping[str, object], values: Mapping[str, Any], now: datetime, *, where_the_zone_is_shown: str
+) -> Iterator[str]:
+    """Yield what settings that every tap has say together that cannot be.
+
+    Args:
+        given: What the user wrote.
+        values: What could be read of it. A setting that is wrong by itself is None, so that it causes no second
+            complaint.
+        now: The present moment, to know which dates lie in the future.
+        where_the_zone_is_shown: What ``timezone`` should be set to.
+    """
+    start, end, tz = values["start_date"], values["end_date"], values.get("timezone")
+    if start and end and start > end:
+        wrong = RuleError("must not lie after `end_date`", found=f"{start} after {end}", fix="Change one of the two.")
+        yield f"start_date: {wrong}"
+    if end and end > (today := dates.today(now, tz)):
+        where = f"in {tz}" if tz else "at the earliest place on Earth"
+        fix = "Leave the setting out to export up to the last closed day."
+        yield f"end_date: {RuleError('must not lie in the future', found=f'{end}; today is {today} {where}', fix=fix)}"
+    is_open = bool(values.get("include_open_day"))
+    if is_open and "timezone" not in given and tz is None:
+        fix = f"Set `timezone` to {where_the_zone_is_shown}."
+        yield f"include_open_day: {RuleError('needs `timezone`, to know which day it is', found='none', fix=fix)}"
+    most, looked_back = values.get("max_exports_per_run"), (values["lookback_days"] or 0) + is_open
+    if most is not None and most <= looked_back:
+        fix = f"Set it to {looked_back + 1} at least, or lower `lookback_days`: otherwise no new day would ever come."
+        found = f"{most}, with {looked_back} days that every run exports again"
+        wrong = RuleError("must be greater than `lookback_days` (and the open day)", found=found, fix=fix)
+        yield f"max_exports_per_run: {wrong}"
+
+
+def warnings(given: Mapping[str, object], values: Mapping[str, Any], now: datetime, *, schema: Schema) -> Iterator[str]:
+    """Yield what is odd about settings, yet no reason to stop.
+
+    Args:
+        given: What the user wrote.
+        values: What was read of it.
+        now: The present moment.
+        schema: JSON Schema of the configuration.
+    """
+    known = (*schema["properties"], *BUILT_IN_SETTINGS)
+    for name in given:
+        if name not in known:
+            yield f"{name}: unknown setting{suggestion(name, known)}; it has no effect"
+    if (start := values["start_date"]) and start > dates.today(now, values.get("timezone")):
+        yield f"start_date: {start} lies in the future; nothing is exported until that day has ended"
