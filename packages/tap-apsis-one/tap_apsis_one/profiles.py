@@ -20,7 +20,7 @@ from tap_apsis_one.selection import column_names
 from tap_apsis_one.times import of_milliseconds, of_timestamp, whole_number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from bulk_exports.files.json_parts import Part
     from tap_apsis_one.decoder import Decoder
@@ -57,34 +57,54 @@ class EventRows:
 
     def __init__(self, decoder: Decoder) -> None:
         self._decoder = decoder
+        # What a number means is looked up once: events are many, and their types and sections few.
+        self._sections: dict[str, str | None] = {}
+        self._types: dict[str | int | None, tuple[str | None, str | None, str | None]] = {}
 
-    def __call__(self, part: Part) -> Iterator[dict[str, Any]]:
-        """Yield the row of an event."""
+    def __call__(self, part: Part) -> Sequence[dict[str, Any]]:
+        """Return the row of an event."""
         event = part.value
         if len(part.keys) != 2 or not isinstance(event, dict):
             raise InvalidRowsError("the file holds something else where an event should be")
         export_key, section_id = part.keys
-        type_id = _text(event.get("typeId"))
-        correlation_id = _text(event.get("correlationId"))
-        created, source = whole_number(event.get("createdAt")), whole_number(event.get("sourceEventTime"))
-        data = event.get("data")
+        get = event.get
+        section = self._sections[section_id] if section_id in self._sections else self._section(section_id)
+        number = get("typeId")
+        if not isinstance(number, (str, int)):
+            number = _text(number)
+        type_id, discriminator, name = self._types.get(number) or self._type(number)
+        correlation_id = _text(get("correlationId"))
+        created, source = whole_number(get("createdAt")), whole_number(get("sourceEventTime"))
+        data = get("data")
         identity = (export_key, section_id, type_id, correlation_id, created, source)
-        section = self._decoder.section(section_id)
-        event_type = self._decoder.event_type(type_id) if type_id else None
-        yield {
-            "event_key": key_of(identity if correlation_id else (*identity, data)),
-            "export_key": export_key,
-            "section_id": section_id,
-            "section_discriminator": section.discriminator if section else None,
-            "type_id": type_id,
-            "event_discriminator": event_type.discriminator if event_type else None,
-            "event_name": event_type.name if event_type else None,
-            "correlation_id": correlation_id,
-            "created_at": None if created is None else of_milliseconds(created),
-            "source_event_time": of_milliseconds(source) if source else None,
-            "source_event_ms": source,
-            "data": data if isinstance(data, dict) or data is None else {"value": data},
-        }
+        return (
+            {
+                "event_key": key_of(identity if correlation_id else (*identity, data)),
+                "export_key": export_key,
+                "section_id": section_id,
+                "section_discriminator": section,
+                "type_id": type_id,
+                "event_discriminator": discriminator,
+                "event_name": name,
+                "correlation_id": correlation_id,
+                "created_at": None if created is None else of_milliseconds(created),
+                "source_event_time": of_milliseconds(source) if source else None,
+                "source_event_ms": source,
+                "data": data if isinstance(data, dict) or data is None else {"value": data},
+            },
+        )
+
+    def _section(self, number: str) -> str | None:
+        found = self._decoder.section(number)
+        self._sections[number] = discriminator = found.discriminator if found else None
+        return discriminator
+
+    def _type(self, number: str | int | None) -> tuple[str | None, str | None, str | None]:
+        text = _text(number)
+        found = self._decoder.event_type(text) if text else None
+        told = (text, found.discriminator, found.name) if found else (text, None, None)
+        self._types[number] = told
+        return told
 
 
 def profile_columns(selection: Selection) -> dict[str, Definition]:

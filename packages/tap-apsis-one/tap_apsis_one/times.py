@@ -33,9 +33,7 @@ def of_milliseconds(value: int) -> str | None:
 
 def whole_number(value: object) -> int | None:
     """Return a whole number that stands in a file as a number or as text; None if it is none."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int):
+    if type(value) is int:  # which a boolean is not
         return value
     if isinstance(value, str):
         digits = value.strip()
