@@ -61,12 +61,13 @@ class ApsisClient:
         account: The account.
 
     Attributes:
+        account: The account.
         create_limit: How soon the next export may be created.
         status_limit: How soon the next status may be asked for.
     """
 
     def __init__(self, account: Account) -> None:
-        self._account = account
+        self.account = account
         self._exports: dict[Hashable, _Export] = {}
         self._failed_once: set[str] = set()
         self._words_told: set[str] = set()
@@ -77,7 +78,7 @@ class ApsisClient:
         return self
 
     def __exit__(self, *trouble: object) -> None:
-        self._account.__exit__(*trouble)
+        self.account.__exit__(*trouble)
 
     def create(self, request: ExportRequest[ApsisQuery]) -> str:
         """Start an export: ``POST /audience/profiles/exports`` or ``POST /emails/reports``.
@@ -88,7 +89,7 @@ class ApsisClient:
             WindowTooLargeError: It is too much at a time.
             RequestRejectedError: The credentials or the request are not accepted.
         """
-        account = self._account
+        account = self.account
         body = request.query.body(account.settings, account.selection, request)
         answer = account.api.ask("POST", request.query.path, self.create_limit, body)
         said = answer.parsed()
@@ -118,15 +119,15 @@ class ApsisClient:
         try:
             status = self._report_status(export) if export.is_report else self._profile_status(export)
         except WindowTooLargeError:
-            self._account.jobs.ended(job)
+            self.account.jobs.ended(job)
             raise
         if status.state in {JobState.READY, JobState.FAILED}:
-            self._account.jobs.ended(job)
+            self.account.jobs.ended(job)
         return status
 
     def _profile_status(self, export: _Export) -> JobStatus:
         """Ask by the address from which the file comes: the HTTP status is the state, 200 begins to send the file."""
-        api = self._account.api
+        api = self.account.api
         expected = {404, _GONE, _FAILED, *_REDIRECTS}
         answer = api.ask("GET", export.place, self.status_limit, expected=expected, files={200}, shown="a poll address")
         if answer.status in _NOT_READY:
@@ -147,7 +148,7 @@ class ApsisClient:
         return JobStatus(JobState.READY, f"HTTP {answer.status}", links=(Link(api.address(export.place), headers),))
 
     def _report_status(self, export: _Export) -> JobStatus:
-        api = self._account.api
+        api = self.account.api
         path = f"/emails/reports/{quote(export.place, safe='')}?header_auth=true"
         answer = api.ask("GET", path, self.status_limit, expected={404}, shown="/emails/reports/…")
         if answer.status == 404:
@@ -159,7 +160,7 @@ class ApsisClient:
         if word != "completed":
             if word not in self._words_told:
                 self._words_told.add(word)
-                self._account.log.info("A report that is not ready is '%s'", word)
+                self.account.log.info("A report that is not ready is '%s'", word)
             return JobStatus(JobState.RUNNING, word)
         url = said.get("file_download_url")
         if not isinstance(url, str) or not url:

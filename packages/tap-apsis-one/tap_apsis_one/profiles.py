@@ -16,7 +16,7 @@ from bulk_exports.spec import ExportStream, Windows
 from tap_apsis_one import vocabulary as apsis
 from tap_apsis_one.keys import key_of
 from tap_apsis_one.query import ApsisQuery
-from tap_apsis_one.selection import column_names
+from tap_apsis_one.selection import Selection, column_names
 from tap_apsis_one.times import of_milliseconds, of_timestamp, whole_number
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from bulk_exports.files.json_parts import Part
     from tap_apsis_one.decoder import Decoder
     from tap_apsis_one.definitions import Definition
-    from tap_apsis_one.selection import Selection
     from tap_apsis_one.settings import Settings
 
 _SECTIONS: Final = (("profiles", None, "sections", None), (None, "sections", None))
@@ -107,6 +106,28 @@ class EventRows:
         return told
 
 
+def profiles(settings: Settings, selection: Selection | None, decoder: Decoder) -> ExportStream:
+    """Declare the stream of profiles: every run brings them all, because the vendor does not tell which have changed.
+
+    Args:
+        settings: What the user wants.
+        selection: Which attributes and tags are columns; None where nobody was asked what there is.
+        decoder: What numbers mean.
+    """
+    selection = selection or Selection()
+    columns = profile_columns(selection)
+    return ExportStream(
+        name="profiles",
+        vendor=apsis.VENDOR,
+        fields=profile_fields(columns, selection),
+        key=("export_key", "section_id"),
+        windows=Windows(snapshot=True),
+        query=partial(ApsisQuery.of, settings, "profiles", definitions=columns),
+        creates_per_minute=apsis.EVENT_EXPORTS_PER_MINUTE,
+        format=JsonObject(parts={"section": _SECTIONS}, rows=ProfileRows(decoder, columns, selection)),
+    )
+
+
 def profile_columns(selection: Selection) -> dict[str, Definition]:
     """Return the attributes and tags of profiles by their columns."""
     taken = {field.name for field in (*apsis.PROFILE_KEYS, apsis.UNMAPPED)}
@@ -140,7 +161,7 @@ class ProfileRows:
 
     def __init__(self, decoder: Decoder, columns: Mapping[str, Definition], selection: Selection) -> None:
         self._decoder = decoder
-        self._columns = {definition.discriminator: {} for definition in columns.values()}  # type: dict[str, dict[str, str]]
+        self._columns: dict[str, dict[str, str]] = {each.discriminator: {} for each in columns.values()}
         for name, definition in columns.items():
             self._columns[definition.discriminator][definition.section] = name
         tags = set(selection.tags)

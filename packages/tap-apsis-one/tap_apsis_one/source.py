@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bulk_exports.engine import Connection
-    from bulk_exports.spec import ExportStream
+    from bulk_exports.spec import ExportStream, ListStream
     from tap_apsis_one.client import ApsisClient
 
 _LOG: Final = logging.getLogger("source-apsis-one")
 
 
-def export_streams(settings: Settings) -> Sequence[ExportStream]:
+def export_streams(settings: Settings) -> Sequence[ExportStream | ListStream]:
     """Return the streams that these settings bring in their account."""
     from tap_apsis_one import account, streams  # noqa: PLC0415 - `spec` needs neither
 
     with account.connect(settings, None, None, _LOG) as opened:
-        return streams.export_streams(opened)
+        return streams.streams_of(opened)
 
 
 def connect(settings: Settings, connection: Connection) -> ApsisClient:

@@ -6,22 +6,28 @@ from typing import TYPE_CHECKING
 
 from tap_apsis_one.decoder import Decoder
 from tap_apsis_one.emails import email_events
-from tap_apsis_one.profiles import profile_events
+from tap_apsis_one.lists import list_streams
+from tap_apsis_one.profiles import profile_events, profiles
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bulk_exports.spec import ExportStream
+    from bulk_exports.spec import ExportStream, ListStream
     from tap_apsis_one.account import Account
 
 
-def export_streams(account: Account) -> Sequence[ExportStream]:
+def streams_of(account: Account) -> Sequence[ExportStream | ListStream]:
     """Return the streams. Columns of attributes and tags are those of the account; without credentials there are none.
 
     Raises:
         SettingsError: The settings name what the account does not have.
         ExportError: What it has cannot be told.
     """
-    selection = None if account.settings.asks_nobody else account.selection
-    decoder = Decoder(account)
-    return [email_events(account.settings, selection), profile_events(account.settings, decoder)]
+    settings, decoder = account.settings, Decoder(account)
+    selection = None if settings.asks_nobody else account.selection
+    return [
+        email_events(settings, selection),
+        profile_events(settings, decoder),
+        profiles(settings, selection, decoder),
+        *list_streams(),
+    ]

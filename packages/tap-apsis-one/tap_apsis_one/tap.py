@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from bulk_exports.engine import Connection
-    from bulk_exports.spec import ExportStream
+    from bulk_exports.spec import ExportStream, ListStream
     from tap_apsis_one.account import Account
     from tap_apsis_one.client import ApsisClient
 
@@ -42,13 +42,13 @@ class TapApsisOne(ExportTap):
             raise ConfigValidationError("Config validation failed", errors=error.problems) from None
 
     @override
-    def export_streams(self, settings: Settings) -> Sequence[ExportStream]:
-        from tap_apsis_one.streams import export_streams  # noqa: PLC0415 - neither `--version` nor `--about` needs it
+    def export_streams(self, settings: Settings) -> Sequence[ExportStream | ListStream]:
+        from tap_apsis_one.streams import streams_of  # noqa: PLC0415 - neither `--version` nor `--about` needs it
 
         account = self._account_of(settings)
         try:
             with account:
-                return export_streams(account)
+                return streams_of(account)
         except SettingsError as error:
             raise ConfigValidationError("Config validation failed", errors=error.problems) from None
 
