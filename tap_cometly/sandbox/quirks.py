@@ -35,6 +35,7 @@ class Quirks:
         integers: Identifiers are JSON numbers, or strings of digits.
         booleans: ``true``, ``1`` or ``"1"``.
         nulls: A missing value is ``null``, or its key is absent.
+        texts: Text is UTF-8 as it is, or all but ASCII is escaped.
         created_at: Rows of contacts have the time of their creation, or not (the newest page has no such column).
         max_range_days: Longer ranges of contacts and companies are a 422; None: any range is taken.
         times: ``...T09:15:02Z``, ``...+00:00``, ``... 09:15:02`` without zone, or with a fraction of a second.
@@ -64,6 +65,7 @@ class Quirks:
     integers: Literal["number", "string"] = "number"
     booleans: Literal["boolean", "integer", "string"] = "boolean"
     nulls: Literal["null", "missing"] = "null"
+    texts: Literal["utf-8", "ascii"] = "utf-8"
     created_at: Literal["absent", "present"] = "absent"
     max_range_days: int | None = None
     times: Literal["z", "offset", "naive", "fraction"] = "z"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
-from json.encoder import encode_basestring
+from json.encoder import encode_basestring, encode_basestring_ascii
 from typing import TYPE_CHECKING, Any, Final
 
 from tap_cometly import vocabulary
@@ -21,10 +21,11 @@ _CENT: Final = Decimal("0.01")
 
 def lines(rows: Iterable[Row], quirks: Quirks) -> Iterator[str]:
     """Write rows, which all have the same keys, as lines without newline."""
+    text = encode_basestring if quirks.texts == "utf-8" else encode_basestring_ascii
     spell: dict[str, Callable[[Any], str]] = {
-        **{field.name: encode_basestring for field in vocabulary.REQUESTABLE_FIELDS if field.kind == "string"},
+        **{field.name: text for field in vocabulary.REQUESTABLE_FIELDS if field.kind == "string"},
         **dict.fromkeys(_INTEGERS, str if quirks.integers == "number" else _quoted),
-        "source": encode_basestring,
+        "source": text,
         "event_time_utc": _TIMES[quirks.times],
         "amount": _AMOUNTS[quirks.amounts],
         "is_upsell": _BOOLEANS[quirks.booleans],

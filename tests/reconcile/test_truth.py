@@ -174,6 +174,17 @@ def test_a_looked_back_day_that_fails_is_tried_again_though_the_lookback_has_mov
     assert space.warehouse.bookmark["rewrite"] == []
 
 
+def test_a_looked_back_day_that_fails_while_nothing_is_written_is_tried_again_though_the_lookback_is_smaller(space):
+    space.run()
+    failing = space.days[-3]
+    space.cometly.history.delete(space.event(failing, 0))
+    failed = space.run(failing=[failing])
+    assert not failed.records
+    assert space.warehouse.bookmark["rewrite"] == [failing.isoformat()]
+    space.run(lookback_days=1)
+    assert space.view_is_true()
+
+
 def test_a_run_that_is_stopped_after_the_newest_day_still_owes_the_oldest_looked_back_day(space):
     space.config["backfill_order"] = "newest_first"
     space.run()

@@ -214,6 +214,7 @@ SPELLINGS = {
     "times with an offset": {"times": "offset"},
     "times without a zone": {"times": "naive"},
     "times with a fraction of nothing": {"times": "fraction"},
+    "text in escapes": {"texts": "ascii"},
     "keys in any order": {"key_order": "shuffled"},
     "columns that nobody asked for": {"new_columns": ("extra", "more")},
 }
