@@ -15,6 +15,9 @@ help: ## List the chores
 demo: .venv/demo ## Load a month of events from a local Cometly into PostgreSQL, with Meltano
 	@.venv/bin/python -m demo
 
+demo-apsis: .venv/demo ## Load two months from a local APSIS One into PostgreSQL, with Meltano
+	@.venv/bin/python -m demo.apsis
+
 fleet-demo: .venv/fleet ## Load twenty Spaces on Dagster, with two machines and PostgreSQL (some minutes; OPTIONS="--stay" keeps the page)
 	@.venv/bin/python -m demo.fleet $(OPTIONS)
 
@@ -116,4 +119,4 @@ build/uv/bin/uv: | python
 	@build/uv/bin/python -m pip install --quiet --disable-pip-version-check uv \
 		|| { rm -rf build/uv; echo "pip could not install uv: is the package index reachable?"; exit 1; }
 
-.PHONY: help demo fleet-demo test test-dates test-fleet test-airbyte unit soak lint types bench bench-backfill bench-lookback format documents matrix package lint-image image clean python
+.PHONY: help demo demo-apsis fleet-demo test test-dates test-fleet test-airbyte unit soak lint types bench bench-backfill bench-lookback format documents matrix package lint-image image clean python

@@ -1,4 +1,4 @@
-"""Writes what `tap_cometly.config_schema` says of the settings into meltano.yml, README.md and the Hub's definition."""
+"""Writes what the code says of settings into meltano.yml, README.md, plugins of packages and the Hub's definition."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import hub
+from tap_apsis_one import config_schema as apsis_one
 from tap_cometly.config_schema import CONFIG_JSONSCHEMA
 
 if TYPE_CHECKING:
@@ -17,21 +18,29 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path(__file__).parent.parent
 SETTINGS: Final[Mapping[str, Any]] = CONFIG_JSONSCHEMA["properties"]
+PACKAGES: Final[Mapping[str, Mapping[str, Any]]] = {"tap-apsis-one": apsis_one.CONFIG_JSONSCHEMA}
+"""Taps with a plugin of their own, which meltano.yml includes."""
 
 
 def main() -> int:
     """Rewrite all; tests/test_documents.py and tests/test_hub.py check the result by themselves."""
     settings = "".join(_meltano_setting(name, schema) for name, schema in SETTINGS.items())
     _replace("meltano.yml", after="    settings:\n", before="\n  loaders:", by=settings)
+    for package, schemas in PACKAGES.items():
+        settings = "".join(_meltano_setting(name, schema) for name, schema in schemas["properties"].items())
+        _replace(f"packages/{package}/plugin.meltano.yml", after="    settings:\n", before=None, by=settings)
     rows = "".join(_readme_row(name, schema) for name, schema in SETTINGS.items())
     _replace("README.md", after="| setting | default | what it is |\n| --- | --- | --- |\n", before="\n", by=rows)
     return hub.main()
 
 
-def _replace(name: str, *, after: str, before: str, by: str) -> None:
+def _replace(name: str, *, after: str, before: str | None, by: str) -> None:
     file = ROOT / name
     text = file.read_text(encoding="utf-8")
     begin = text.index(after) + len(after)
+    if before is None:
+        file.write_text(text[:begin] + by, encoding="utf-8")
+        return
     end = re.compile(f"^{re.escape(before)}", re.MULTILINE).search(text, begin)
     if end is None:
         sys.exit(f"{name} has no {before!r} after {after!r}")

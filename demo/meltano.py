@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 PROJECT: Final = Path(__file__).parent.parent
-_OTHERS: Final = ("MELTANO_", "PG", "TAP_COMETLY_", "TARGET_")
+_OTHERS: Final = ("MELTANO_", "PG", "TAP_", "TARGET_")
 _SECONDS_TO_END: Final = 10
 
 
