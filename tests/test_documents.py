@@ -108,6 +108,8 @@ def test_the_readme_has_every_setting_with_its_default_and_the_first_sentence_ab
     [
         ("events", "README.md", "## What you get"),
         ("event_days", "docs/current-truth.md", "## The columns of `event_days`"),
+        ("contacts", "docs/contacts.md", "## The columns of `contacts`"),
+        ("companies", "docs/contacts.md", "## The columns of `companies`"),
     ],
 )
 def test_the_documents_have_every_column_with_its_type(tmp_path, stream, page, heading):

@@ -214,3 +214,11 @@ def test_tests_and_benchmarks_do_not_need_each_other(room, others):
     paths = sorted((ROOT / room).rglob("*.py"))
     assert paths
     assert not [path for path in paths if others & {name.split(".")[0] for name in imported(path)}]
+
+
+def test_all_distributions_have_one_version_and_the_taps_want_just_that_kit():
+    projects = [ROOT / "pyproject.toml", *sorted((ROOT / "packages").glob("*/pyproject.toml"))]
+    texts = {path: path.read_text(encoding="utf-8") for path in projects}
+    (version,) = {re.search(r'^version = "(.+)"$', text, re.MULTILINE)[1] for text in texts.values()}
+    wanted = [path for path, text in texts.items() if f'    "singer-bulk-exports=={version}",\n' in text]
+    assert wanted == [path for path in projects if path.parent.name != "bulk-exports"]
