@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import itertools
+import json
 from datetime import date, timedelta
 
 import pytest
@@ -15,6 +16,7 @@ from bulk_exports.run import UndeliveredDaysError
 from simulation.tapping import sync
 from tap_apsis_one.sandbox import Fault, ProfileEvent, Quirks
 from tap_apsis_one.sandbox import Limits as VendorLimits
+from tap_apsis_one.tap import TapApsisOne
 from tests.apsis.account import NOW, World, moment, plain, told, truth
 
 
@@ -479,6 +481,17 @@ def test_without_credentials_the_schema_is_told_and_nobody_is_asked():
             "sections", "attributes", "tags", "event_types", "email_activities",
         ]  # fmt: skip
         assert not world.sandbox.requests
+
+
+def test_a_plan_asks_nobody(tmp_path, capsys):
+    with World.of(settings={"email_attributes": ["City"], "tags": ["VIP"]}) as world:
+        file = tmp_path / "config.json"
+        file.write_text(json.dumps({**world.config, "end_date": "2026-02-09"}))
+        with pytest.raises(SystemExit) as ended:
+            TapApsisOne.cli(["--config", str(file), "--plan=json"])
+        assert ended.value.code == 0
+        assert not world.sandbox.requests
+    assert '"exports": 1' in capsys.readouterr().out
 
 
 def test_extras_of_email_events_are_columns():

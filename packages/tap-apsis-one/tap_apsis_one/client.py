@@ -115,7 +115,10 @@ class ApsisClient:
             InvalidAnswerError: The address of the export is not the API's.
             RequestRejectedError: The credentials are not accepted.
         """
-        export = self._exports[job]
+        export = self._exports.get(job)
+        if export is None:
+            self.status_limit.returned()
+            raise UnknownJobError(f"no export of this run is called {job!r}")
         try:
             status = self._report_status(export) if export.is_report else self._profile_status(export)
         except WindowTooLargeError:

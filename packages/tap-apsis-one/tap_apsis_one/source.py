@@ -27,7 +27,7 @@ def export_streams(settings: Settings) -> Sequence[ExportStream | ListStream]:
     from tap_apsis_one import account, streams  # noqa: PLC0415 - `spec` needs neither
 
     with account.connect(settings, None, None, _LOG) as opened:
-        return streams.streams_of(opened)
+        return streams.streams_of(opened, asks_nobody=settings.asks_nobody)
 
 
 def connect(settings: Settings, connection: Connection) -> ApsisClient:

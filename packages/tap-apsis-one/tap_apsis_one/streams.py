@@ -16,15 +16,19 @@ if TYPE_CHECKING:
     from tap_apsis_one.account import Account
 
 
-def streams_of(account: Account) -> Sequence[ExportStream | ListStream]:
-    """Return the streams. Columns of attributes and tags are those of the account; without credentials there are none.
+def streams_of(account: Account, *, asks_nobody: bool) -> Sequence[ExportStream | ListStream]:
+    """Return the streams. Columns of attributes and tags are those of the account.
+
+    Args:
+        account: The account.
+        asks_nobody: Whether to do without these columns: there are no credentials, or they are of no importance.
 
     Raises:
         SettingsError: The settings name what the account does not have.
         ExportError: What it has cannot be told.
     """
     settings, decoder = account.settings, Decoder(account)
-    selection = None if settings.asks_nobody else account.selection
+    selection = None if asks_nobody else account.selection
     return [
         email_events(settings, selection),
         profile_events(settings, decoder),

@@ -48,7 +48,7 @@ class TapApsisOne(ExportTap):
         account = self._account_of(settings)
         try:
             with account:
-                return streams_of(account)
+                return streams_of(account, asks_nobody=self.asks_nobody or settings.asks_nobody)
         except SettingsError as error:
             raise ConfigValidationError("Config validation failed", errors=error.problems) from None
 

@@ -59,6 +59,7 @@ class ExportTap(Tap):
 
     Args:
         environment: Time and patience; a test has its own.
+        asks_nobody: Whether no request may be sent, not even to find out which columns there are.
     """
 
     message_writer_class = MessageWriter
@@ -75,12 +76,15 @@ class ExportTap(Tap):
     discovery_config: ClassVar[Mapping[str, object]] = {}
     """What takes the place of required settings that are missing, where only the schema is wanted."""
 
-    def __init__(self, *args: Any, environment: Environment | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, environment: Environment | None = None, asks_nobody: bool = False, **kwargs: Any
+    ) -> None:
         self.environment = environment or Environment()
         self.shutdown = Shutdown()
         self.kept: dict[str, Any] = {}
         self._order: list[str] = []
         self._settings: ExportSettings | None = None
+        self.asks_nobody = asks_nobody
         super().__init__(*args, **kwargs)
 
     @abc.abstractmethod
@@ -258,8 +262,9 @@ class ExportTap(Tap):
             state=json.load(state) if state else None,
             validate_config=False,
             setup_mapper=False,
+            asks_nobody=True,
         )
-        # A plan needs no key: it asks nobody.
+        # A plan needs no key: it asks nobody, not even what columns there are.
         tap._settings = tap.read_settings({**cls.discovery_config, **tap.config})
         for stream in tap.streams.values():
             if isinstance(stream, SingerExportStream) and stream.selected:
