@@ -34,6 +34,7 @@ DAY_DIGEST: Final = Field(
 _ASKED: Final = "What was asked of Cometly: the setting of that name"
 EVENT_DAYS: Final = Ledger(
     "event_days",
+    day="The calendar day, in the Space's timezone.",
     query_fields=(
         Field("query_mode", "string", f"{_ASKED}."),
         Field("attribution_model", "string", f"{_ASKED}."),

@@ -82,10 +82,12 @@ class Ledger:
 
     Attributes:
         name: Name of the stream.
+        day: What its day is, in a sentence.
         query_fields: Columns with what was asked; see `Query.ledger_values`.
     """
 
     name: str
+    day: str = "The calendar day."
     query_fields: tuple[Field, ...] = ()
 
 

@@ -2,7 +2,7 @@
 
 Vendors count requests per account, per endpoint and per minute. Where every answer carries ``X-RateLimit-Limit`` and
 ``X-RateLimit-Remaining``, a refusal (429) also ``Retry-After``. A :class:`RateLimit` starts from the documented limit,
-then believes the headers: more when the Space has been granted more, less while somebody else uses the same Space.
+then believes the headers: more when the account has been granted more, less while somebody else uses the same account.
 
 It holds for a window that slides as well as for one that starts with the first request, because it never sends more
 than the limit in *any* 60 seconds. Budgets do not wait; they say when, and the caller waits.
@@ -31,7 +31,7 @@ MAX_PAUSE_SECONDS: Final = 15 * 60.0
 
 
 class RateLimit:
-    """The requests that may be sent to one endpoint of one Space.
+    """The requests that may be sent to one endpoint of one account.
 
     Times are seconds on one clock that never goes back. Thread-safe: the engine spends, answers come in from its
     workers.

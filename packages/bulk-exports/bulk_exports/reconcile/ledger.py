@@ -41,7 +41,7 @@ def ledger_fields(stream: ExportStream) -> tuple[Field, ...]:
     rows, measures, described = stream.name, stream.measures, dataclasses.replace
     amount = f"Exact sum of their `{measures.amount}`; null where `{measures.amount}` is not asked for."
     return (
-        described(stream.window_field, description="The calendar day, in the Space's timezone."),
+        described(stream.window_field, description=stream.ledger.day),
         described(stream.version_field, description=f"Names what the day holds: rows of `{rows}` with it are true."),
         Field("row_count", "integer", "How many rows that are.", nullable=False),
         *([Field(f"{measures.amount}_total", "number", amount)] if measures.amount else ()),

@@ -129,7 +129,7 @@ class Reconciler:
 
         Raises:
             CorruptFileError: A file is not what the vendor wrote.
-            InvalidRowsError: A row does not fit, or its events cannot belong to the window, wherever the Space is.
+            InvalidRowsError: A row does not fit, or its events cannot belong to the window, in any time zone.
         """
         window, file_format = request.window, self._stream.format or NDJSON
         time = self._columns.named(self._stream.measures.time)

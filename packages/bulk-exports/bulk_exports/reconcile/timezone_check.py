@@ -30,7 +30,7 @@ _WEST, _EAST = timedelta(hours=-12), timedelta(hours=14)
 
 
 class WrongTimezoneError(TapError):
-    """The setting ``timezone`` is not the Space's: going on would put rows near midnight into wrong days for ever."""
+    """The setting ``timezone`` is not the vendor's: going on would put rows near midnight into wrong days for ever."""
 
     page: ClassVar[str] = "docs/time-zones.md"
 
@@ -126,7 +126,7 @@ class TimezoneCheck:
             f"The setting `timezone` ({zone.key}) does not agree with {self._vendor}: its events of {window} happened "
             f"from {moment(first)} to {moment(last)}, but {what} from {moment(begin)} to {moment(end)} there. "
             f"The data show {UtcOffsetRange.of_window(window, first, last)}. Set `timezone` to what the {self._vendor} "
-            "app shows for the Space, or remove it. Nothing of that day was written"
+            "app shows, or remove it. Nothing of that day was written"
         )
 
 
@@ -151,7 +151,7 @@ def _midnights(window: Window) -> tuple[datetime, datetime]:
 
 
 def suggestion(shown: UtcOffsetRange) -> str:
-    """Return what the data say about a Space whose zone is not set."""
+    """Return what the data say about an account whose zone is not set."""
     offsets = shown.candidates
     if not offsets:
         return "The events agree with no UTC offset"

@@ -1,6 +1,6 @@
 """Days: what the user wrote, when a day begins and ends in a time zone, and which days are over.
 
-An *event date* is a calendar day in the Space's time zone. Such a day usually has 24 hours, has 23 or 25
+An *event date* is a calendar day in the vendor's time zone. Such a day usually has 24 hours, has 23 or 25
 when clocks change, and none at all where a place skipped it (Apia has no 2011-12-30). All functions here are
 pure: the present moment is always an argument.
 """
