@@ -182,6 +182,7 @@ class TestARule:
                 "sources: | 1 to 15 | found 16 | Change the list",
             ),
             ({"fields": [f"new_{n}" for n in range(21)]}, "fields: | 1 to 20 | found 21 | Change the list"),
+            ({"fields": ["event_name"] * 1_000_000}, "fields: | different names | found 1000000, event_name more"),
             (
                 {"event_names": ["upsell_purchase", "purchase", " purchase"]},
                 "event_names: | different names | purchase more than once",
@@ -268,6 +269,11 @@ class TestARule:
         (problem,) = problems(api_url=form.format(secret))
         assert "api_url: must have no user, query or fragment" in problem
         assert "s3cr3t" not in problem
+
+    @pytest.mark.parametrize("name", ["start_date", "timezone", "fields", "attribution_model", "lookback_days"])
+    def test_shows_no_more_of_a_value_than_anybody_reads(self, name):
+        (problem, *_) = problems(**{name: "x" * 1_000_000})
+        assert len(problem) < 1200
 
     def test_is_not_the_only_one_told(self):
         told = problems(api_key=" ", start_date="banana", sources=["email"], lookback_days=-1)

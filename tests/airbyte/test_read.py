@@ -182,3 +182,14 @@ def test_memory_or_threads_that_are_used_up_are_told_without_a_stack(source, mon
     assert "The memory that this process may have is used up, or the number of its threads" in said.error["message"]
     assert said.error["failure_type"] == "transient_error"
     assert "stack_trace" not in said.error
+
+
+@pytest.mark.parametrize("place", ["config", "catalog", "state"])
+def test_a_file_that_is_nested_deeper_than_python_goes_is_told_in_words(source, place):
+    deep = '{"a":' * 20_000 + "1" + "}" * 20_000
+    files = {"config": source.config, "catalog": source.choose()} | {place: deep}
+    arguments = [text for name, content in files.items() for text in (f"--{name}", source.file(name, content))]
+    said = source("read", *arguments)
+    assert said.status == 1
+    assert f"--{place} cannot be read as JSON: it is nested deeper than 100 levels" in said.error["message"]
+    assert "stack_trace" not in said.error

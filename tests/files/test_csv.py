@@ -223,3 +223,31 @@ def test_what_all_rows_say_does_not_make_another_file_one_of_this_export():
         pytest.raises(CorruptFileError, match="none of the wanted columns"),
     ):
         list(Csv().read(file, {"id": "integer", "gone": "boolean"}).blocks())
+
+
+def test_a_long_row_is_put_together_once_however_many_pieces_it_has():
+    taken = []
+
+    def counting(text, newline):
+        taken.append(len(text))
+        return io.StringIO(text, newline=newline)
+
+    row = b"1," + b"a" * 100_000 + b"\n"
+    with mock.patch.object(csv, "PIECE_BYTES", 100), mock.patch.object(csv, "io", mock.Mock(StringIO=counting)):
+        assert len(rows_of(b"id,note\n" + row)) == 1
+    assert sum(taken) < 2 * len(row)
+
+
+def test_a_header_of_more_columns_than_any_table_has_is_refused():
+    with pytest.raises(InvalidRowsError, match="more than 10,000 columns"):
+        read(b"id,note" + b"," * 10_000 + b"\n")
+
+
+def test_names_of_columns_are_shown_in_one_short_line():
+    names = b",".join([b"\x1b[31mred", b"https://files.test/?Signature=s3cret", *(b"c%d" % n for n in range(1000))])
+    with pytest.raises(InvalidRowsError) as refused:
+        read(b"id,note," + names + b"," + names + b"\n", repeated="refuse")
+    shown = str(refused.value)
+    assert len(shown) < 400
+    assert shown.isprintable()
+    assert "s3cret" not in shown

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+from pathlib import Path
 
 import click
 import pytest
 
-from bulk_exports.singer.given import MAX_LEVELS, checked_file, levels
+from bulk_exports.json_files import MAX_LEVELS, levels
+from bulk_exports.singer.given import checked_file
 
 DEEP = "[" * 100_000 + "]" * 100_000
 NESTED = "[" * (MAX_LEVELS + 1) + "]" * (MAX_LEVELS + 1)
@@ -51,7 +53,7 @@ ODD = [
     ("--state", "", "must hold a JSON object"),
     ("--state", "[]", "must hold a JSON object"),
     ("--state", "null", "must hold a JSON object"),
-    ("--state", '{"bookmarks": ' + "9" * 5000 + "}", "$.bookmarks|must hold a JSON object"),
+    ("--state", '{"bookmarks": ' + "9" * 5000 + "}", "$.bookmarks|more digits than any has"),
     ("--state", '{"bookmarks": null}', "$.bookmarks: None is not of type 'object'"),
     ("--state", '{"bookmarks": []}', "$.bookmarks: [] is not of type 'object'"),
     ("--state", '{"bookmarks": "none"}', "$.bookmarks: 'none' is not of type 'object'"),
@@ -117,3 +119,8 @@ def test_what_is_odd_is_told_in_one_short_line(option, content, words):
 )
 def test_levels_are_counted(value, depth):
     assert levels(value) == depth
+
+
+def test_a_file_without_an_end_is_read_no_further_than_any_state_reaches():
+    with Path("/dev/zero").open(encoding="utf-8") as endless, pytest.raises(click.BadParameter, match="longer than 64"):
+        checked_file("--state", endless)

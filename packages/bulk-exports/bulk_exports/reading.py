@@ -5,6 +5,7 @@ A problem is one sentence: rule, what was found, what to do. None of them shows 
 
 from __future__ import annotations
 
+import collections
 import difflib
 import ipaddress
 import json
@@ -27,11 +28,15 @@ EARLIEST_DAY: Final = date(2000, 1, 1)
 """No account has older data. A year mistyped as 0206 would else cost one export for each of 660,000 empty days."""
 
 
+MAX_SHOWN: Final = 300
+"""Characters of a value that a message quotes."""
+
+
 class RuleError(ValueError):
     """Why a value cannot be used; the name of its setting is put before it."""
 
     def __init__(self, rule: str, *, found: str, fix: str) -> None:
-        super().__init__(f"{rule}; found {found}. {fix}")
+        super().__init__(f"{rule}; found {shortened(found)}. {fix}")
 
 
 class SettingsError(Exception):
@@ -68,7 +73,7 @@ def read_all(
             try:
                 values[name] = read(value, properties[name])
             except ValueError as error:
-                problems.append(f"{name}: {error}")
+                problems.append(f"{name}: {shortened(str(error), 3 * MAX_SHOWN)}")
     return values, problems
 
 
@@ -151,7 +156,7 @@ def read_names(value: object, schema: Schema) -> tuple[str, ...]:
     if odd := [item for item in value if not isinstance(item, str) or not item.strip()]:
         raise RuleError("must hold names only", found=repr(odd[0]), fix=example)
     names = tuple(item.strip() for item in value)
-    repeated = sorted({name for name in names if names.count(name) > 1})
+    repeated = sorted(name for name, count in collections.Counter(names).items() if count > 1)
     if repeated or not least <= len(names) <= most:
         again = f", {listed(repeated)} more than once" if repeated else ""
         default = schema["description"].rpartition("Default: ")[2]
@@ -208,3 +213,8 @@ def suggestion(name: object, known: Iterable[str]) -> str:
 def listed(items: Iterable[object]) -> str:
     """Return items as they stand in a message."""
     return ", ".join(map(str, items))
+
+
+def shortened(text: str, most: int = MAX_SHOWN) -> str:
+    """Return text as it is shown: whole, or its beginning and its end."""
+    return text if len(text) <= most else f"{text[: most // 2]} … {text[-(most // 2) :]}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import os
 import signal
@@ -16,6 +15,7 @@ from bulk_exports.airbyte.form import form, settings_of
 from bulk_exports.airbyte.messages import connection_status, error_trace, logging_to
 from bulk_exports.environment import Environment
 from bulk_exports.errors import TapError
+from bulk_exports.json_files import parsed, text_of
 from bulk_exports.outputs.airbyte import AirbyteWriter
 from bulk_exports.shutdown import Shutdown
 
@@ -134,6 +134,7 @@ def _config(file: str) -> Mapping[str, Any]:
 
 def _json(option: str, file: str) -> Any:
     try:
-        return json.loads(Path(file).read_text(encoding="utf-8"))
+        with Path(file).open(encoding="utf-8") as opened:
+            return parsed(text_of(opened))
     except (OSError, ValueError) as error:
         raise FileError(f"The file given with {option} cannot be read as JSON: {error}") from None

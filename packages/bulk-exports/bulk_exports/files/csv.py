@@ -30,6 +30,7 @@ from bulk_exports.engine.errors import CorruptFileError, InvalidRowsError
 from bulk_exports.engine.threads import prefetch
 from bulk_exports.files.cells import converter
 from bulk_exports.files.content import Kind, chunks
+from bulk_exports.wording import foreign
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -38,8 +39,10 @@ if TYPE_CHECKING:
 
 PIECE_BYTES: Final = 256 * 1024
 """What is read at a time becomes one block of rows."""
-MAX_ROW_BYTES: Final = 16 * 1024 * 1024
-"""A longer row is none: a quote was never closed."""
+MAX_ROW_BYTES: Final = 8 * 1024 * 1024
+"""A longer row is none: a quote was never closed. It takes some ten times as much memory."""
+MAX_COLUMNS: Final = 10_000
+"""A header with more names is none."""
 
 Table = Mapping[str, Sequence[Any]]
 """Columns by name, all of them as long as one another."""
@@ -172,10 +175,12 @@ class CsvFile:
         place = next((place for place, row in enumerate(rows) if row), None)
         if place is None:
             return
+        if len(rows[place]) > MAX_COLUMNS:
+            self._refuse(f"the header has more than {MAX_COLUMNS:,} columns")
         rules, names = self._rules, [name.strip() for name in rows[place]]
         repeated = sorted(name for name, count in collections.Counter(names).items() if count > 1)
         if repeated and rules.repeated == "refuse":
-            self._refuse(f"the header has these columns more than once: {', '.join(repeated)}")
+            self._refuse(f"the header has these columns more than once: {foreign(', '.join(repeated))}")
         self._header = names
         # Where rows stand is reckoned from here on, and the header may have line breaks of its own.
         self._lines_before += sum(len(_LINE_END.findall(name)) for name in rows[place])
@@ -228,16 +233,21 @@ class CsvFile:
 
     def _lines(self) -> Iterator[list[str]]:
         """Yield lines with their ends, all of a piece at once. The next piece is begun when these are used up."""
-        rest = ""
+        begun: list[str] = []  # of a line whose end has not come: put together once, however many pieces it has
         for piece in self._pieces():
-            # To split it so takes no Python per line; and a carriage return may be half of a line end.
-            lines = io.StringIO(rest + piece, newline="").readlines()
-            rest = lines.pop() if lines and not lines[-1].endswith("\n") else ""
             self._bytes_since_row += len(piece)
             if self._bytes_since_row > MAX_ROW_BYTES:
                 self._refuse(f"after line {self._lines_before}: a row is longer than {MAX_ROW_BYTES:,} bytes")
+            begun.append(piece)
+            if "\n" not in piece and "\r" not in piece and not begun[0].endswith("\r"):
+                continue
+            # To split it so takes no Python per line; and a carriage return may be half of a line end.
+            lines = io.StringIO("".join(begun), newline="").readlines()
+            rest = lines.pop() if lines and not lines[-1].endswith("\n") else ""
+            begun = [rest]
             self._lines_handed += len(lines)
             yield lines
+        rest = "".join(begun)
         self._ends_open = bool(rest) and not rest.endswith("\r")
         if rest:
             self._lines_handed += 1

@@ -12,8 +12,8 @@ from typing import IO, Any, Final
 
 import click
 
-MAX_LEVELS: Final = 100
-"""Files may be nested so deep. What the SDK does with them takes a few calls for each level."""
+from bulk_exports.json_files import parsed, text_of
+
 MAX_SHOWN: Final = 300
 """Characters of a message that quotes them."""
 
@@ -87,18 +87,16 @@ def checked_file(option: str, file: IO[str] | None) -> IO[str] | None:
     if file is None:
         return None
     try:
-        text = file.read().removeprefix("\ufeff")  # a byte order mark
-        content = json.loads(text)
+        text = text_of(file)
+        content = parsed(text)
     except UnicodeDecodeError:
         raise click.BadParameter(f"{file.name} is not UTF-8", param_hint=option) from None
-    except RecursionError:
-        raise click.BadParameter(_too_deep(file.name), param_hint=option) from None
-    except ValueError:
+    except json.JSONDecodeError:
         content = None
+    except ValueError as refused:
+        raise click.BadParameter(f"{file.name} cannot be used: {refused}", param_hint=option) from None
     if not isinstance(content, dict):
         raise click.BadParameter(f"{file.name} must hold a JSON object", param_hint=option)
-    if levels(content) > MAX_LEVELS:
-        raise click.BadParameter(_too_deep(file.name), param_hint=option)
     # `--version` and `--help` do without.
     from jsonschema import Draft7Validator  # type: ignore[import-untyped] # noqa: PLC0415
     from jsonschema.exceptions import best_match  # type: ignore[import-untyped] # noqa: PLC0415
@@ -109,18 +107,3 @@ def checked_file(option: str, file: IO[str] | None) -> IO[str] | None:
         place = f"{path[:MAX_SHOWN]}: {error.message[:MAX_SHOWN]}"
         raise click.BadParameter(f"{file.name} cannot be used: {place}. {fix}", param_hint=option)
     return io.StringIO(text)
-
-
-def levels(value: object) -> int:
-    """Return how deep a JSON value is nested, but no more than one level beyond `MAX_LEVELS`."""
-    depth, level = 0, [value]
-    while level := [each for each in level if isinstance(each, (dict, list))]:
-        depth += 1
-        if depth > MAX_LEVELS:
-            break
-        level = [inner for outer in level for inner in (outer.values() if isinstance(outer, dict) else outer)]
-    return depth
-
-
-def _too_deep(name: str) -> str:
-    return f"{name} is nested deeper than {MAX_LEVELS} levels"

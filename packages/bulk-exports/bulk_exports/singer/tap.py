@@ -17,11 +17,12 @@ from typing_extensions import override
 
 from bulk_exports.environment import Environment
 from bulk_exports.errors import TapError
+from bulk_exports.json_files import MAX_LEVELS, levels, too_deep
 from bulk_exports.outputs.singer import MessageWriter
 from bulk_exports.outputs.standard_streams import give_up_stdout
 from bulk_exports.shutdown import Shutdown
 from bulk_exports.singer.env_config import settings_in_environment
-from bulk_exports.singer.given import MAX_LEVELS, checked_file, levels
+from bulk_exports.singer.given import checked_file
 from bulk_exports.singer.given_state import unwrapped
 from bulk_exports.singer.streams import LedgerStream, SingerExportStream, SingerListStream
 from bulk_exports.spec import ListStream
@@ -188,7 +189,7 @@ class ExportTap(Tap):
         try:
             given = super().cb_config(ctx, param, value)
             if levels(given.config) > MAX_LEVELS:
-                raise ValueError(f"it is nested deeper than {MAX_LEVELS} levels")  # noqa: TRY301 - told like the others
+                raise ValueError(too_deep())  # noqa: TRY301 - told like the others
         except (OSError, TypeError, ValueError, RecursionError) as error:
             raise click.BadParameter(f"cannot be read as a JSON object: {error}", ctx, param) from None
         return given
