@@ -147,7 +147,10 @@ def test_absurd_headers_change_nothing(headers, status):
                 asking.create(REQUEST)
 
 
-@pytest.mark.parametrize("content", [b"[" * 100_000, b'{"a":' * 50_000, b"\xff\xfe", b"9" * 100_000, b""])
+MANY_VALUES = b'{"export_id": 7, "errors": [[]' + b",[]" * 200_000 + b"]}"
+
+
+@pytest.mark.parametrize("content", [b"[" * 100_000, b'{"a":' * 50_000, b"\xff\xfe", b"9" * 100_000, b"", MANY_VALUES])
 @pytest.mark.parametrize("status", ["200 OK", "422 Unprocessable"])
 def test_answers_that_make_no_sense_are_told_in_words(content, status):
     with RawServer(answer(content, status=status)) as server, client(server) as asking, pytest.raises(ExportError):

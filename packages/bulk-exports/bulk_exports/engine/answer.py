@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 MAX_ANSWER_BYTES: Final = 8 * 1024 * 1024
 """No answer of an API is a hundredth as long."""
+MAX_ANSWER_VALUES: Final = 200_000
+"""An answer of the shortest values would take thirty times its length in memory."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +49,9 @@ class Answer:
         return http_date(self.headers.get("Date"))
 
     def parsed(self) -> Any:
-        """Return the content as JSON; None if it is none."""
+        """Return the content as JSON; None if it is none, or holds more values than any answer."""
+        if sum(map(self.content.count, (b",", b"[", b"{"))) > MAX_ANSWER_VALUES:
+            return None
         try:
             return json.loads(self.content)
         except (ValueError, RecursionError):
