@@ -8,57 +8,84 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from importlib.metadata import distribution
 from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).parent.parent
 DIST: Final = ROOT / "dist"
 UV: Final = str(Path(sys.executable).with_name("uv"))
-ENTRY_POINTS: Final = {
-    "tap-cometly": ("--version",),
-    "source-cometly": ("spec",),
-    "tap-cometly-sandbox": ("--help",),
-}
-"""Every program of the package, and what it can do without settings."""
+KIT: Final = "singer_bulk_exports"
+KINDS: Final = (".whl", ".tar.gz")
 NO_NETWORK: Final = {
     "ALL_PROXY": "http://127.0.0.1:9",
     "HTTPS_PROXY": "http://127.0.0.1:9",
     "HTTP_PROXY": "http://127.0.0.1:9",
 }
+PROGRAMS: Final = """
+import importlib.metadata, sys
+print(*(each.name for each in importlib.metadata.distribution(sys.argv[1]).entry_points))
+"""
 
 
 def main() -> int:
     """Build and try."""
-    if ENTRY_POINTS.keys() != {each.name for each in distribution("tap-cometly").entry_points}:
-        sys.exit("The package has other programs than are tried here")
     shutil.rmtree(DIST, ignore_errors=True)
     _run(UV, "build", "--quiet", "--all-packages", f"--out-dir={DIST}", str(ROOT))
-    with tempfile.TemporaryDirectory(prefix="tap-cometly-") as folder:
-        for package in sorted(DIST.glob("tap_cometly-*")):
-            environment = Path(folder) / package.suffix.strip(".")
-            _run(UV, "venv", "--quiet", f"--python={sys.executable}", str(environment))
-            kit = next(DIST.glob(f"singer_bulk_exports-*{package.suffix}"))
-            _run(UV, "pip", "install", "--quiet", f"--python={environment}", str(kit), str(package))
-            for name, arguments in ENTRY_POINTS.items():
-                _run(str(environment / "bin" / name), *arguments, cwd=folder, **NO_NETWORK)
-            tap = str(environment / "bin" / "tap-cometly")
-            version = _run(tap, "--version", cwd=folder).strip()
-            settings = json.loads(_run(tap, "--about", "--format=json", cwd=folder, **NO_NETWORK))["settings"][
-                "properties"
-            ]
-            streams = json.loads(_run(tap, "--discover", cwd=folder, **NO_NETWORK))["streams"]
-            names = ", ".join(stream["tap_stream_id"] for stream in streams)
-            print(f"{package.name}: installs; {version}; {len(settings)} settings; streams: {names}")
-        wheel = next(DIST.glob("tap_cometly-*.whl"))
-        with_uvx = {**NO_NETWORK, "UV_OFFLINE": "1"}  # what was just installed is in its cache
-        for name, arguments in ENTRY_POINTS.items():
-            _run(UV, "tool", "run", f"--find-links={DIST}", f"--from={wheel}", name, *arguments, cwd=folder, **with_uvx)
-        print(f"`uvx --from` starts {', '.join(ENTRY_POINTS)}")
+    taps = sorted({path.name.partition("-")[0] for path in DIST.glob("tap_*")})
+    with tempfile.TemporaryDirectory(prefix="packages-") as folder:
+        for tap in taps:
+            for kind in KINDS:
+                _try(tap, kind, Path(folder))
+        _try_pip(Path(folder))
     return 0
 
 
-def _run(*command: str, cwd: str | None = None, **environment: str) -> str:
+def _try(tap: str, kind: str, folder: Path) -> None:
+    """Install a tap and the kit from files of a kind, and start every program of it."""
+    (kit,), (package,) = DIST.glob(f"{KIT}-*{kind}"), DIST.glob(f"{tap}-*{kind}")
+    environment = folder / f"{tap}{kind}"
+    _run(UV, "venv", "--quiet", f"--python={sys.executable}", str(environment))
+    _run(UV, "pip", "install", "--quiet", f"--python={environment}", str(kit), str(package))
+    python = str(environment / "bin" / "python")
+    programs = _run(python, "-c", PROGRAMS, tap, cwd=folder).split()
+    for program in programs:
+        _run(str(environment / "bin" / program), *_harmless(program), cwd=folder, **NO_NETWORK)
+    print(f"{package.name}: installs; {_described(environment / 'bin' / tap.replace('_', '-'), folder)}")
+    if kind == ".whl":
+        with_uvx = {**NO_NETWORK, "UV_OFFLINE": "1"}  # what was just installed is in its cache
+        for program in programs:
+            uvx = (UV, "tool", "run", f"--find-links={DIST}", f"--from={package}", program)
+            _run(*uvx, *_harmless(program), cwd=folder, **with_uvx)
+        print(f"`uvx --from` starts {', '.join(programs)}")
+
+
+def _harmless(program: str) -> tuple[str, ...]:
+    """Return what a program can do without settings."""
+    if program.startswith("source-"):
+        return ("spec",)
+    return ("--help",) if program.endswith("-sandbox") else ("--version",)
+
+
+def _described(tap: Path, folder: Path) -> str:
+    version = _run(str(tap), "--version", cwd=folder).strip()
+    settings = json.loads(_run(str(tap), "--about", "--format=json", cwd=folder, **NO_NETWORK))["settings"][
+        "properties"
+    ]
+    streams = json.loads(_run(str(tap), "--discover", cwd=folder, **NO_NETWORK))["streams"]
+    names = ", ".join(stream["tap_stream_id"] for stream in streams)
+    return f"{version}; {len(settings)} settings; streams: {names}"
+
+
+def _try_pip(folder: Path) -> None:
+    """Install the tap by its name, as people do with pip, which finds the kit beside it."""
+    environment = folder / "pip"
+    _run(sys.executable, "-m", "venv", str(environment))
+    pip = (str(environment / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+    _run(*pip, f"--find-links={DIST}", "tap-cometly")
+    print(f"pip: installs; {_described(environment / 'bin' / 'tap-cometly', folder)}")
+
+
+def _run(*command: str, cwd: Path | None = None, **environment: str) -> str:
     result = subprocess.run(
         command,
         cwd=cwd,
