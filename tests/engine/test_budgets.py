@@ -7,7 +7,7 @@ import zoneinfo
 from datetime import datetime, time, timedelta, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bulk_exports.engine.budgets import MARGIN_SECONDS, MAX_HOLD_SECONDS, MIN_HOLD_SECONDS, AllOf, DailyQuota, JobCap
@@ -100,6 +100,7 @@ class TestDailyQuota:
         zone=st.sampled_from(["UTC", "Europe/Berlin", "America/St_Johns", "Pacific/Apia"]),
         gaps=st.lists(st.floats(0, 20_000), min_size=1, max_size=80),
     )
+    @example(per_day=2, reset=time(3, 45), zone="UTC", gaps=[700.0, 20_000.0, 0.0, 0.0])
     def test_alone_nothing_is_ever_refused_and_everything_is_sent_in_the_end(self, per_day, reset, zone, gaps):
         clock, tz = Clock(), zoneinfo.ZoneInfo(zone)
         quota = DailyQuota(per_day, reset=reset, zone=tz, wall_clock=clock.on_the_wall)

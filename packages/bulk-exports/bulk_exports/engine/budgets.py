@@ -20,6 +20,7 @@ MARGIN_SECONDS: Final = 30.0
 MIN_HOLD_SECONDS: Final = 15.0
 """After a create was refused for want of a place, the next one is held so long, should no job end sooner."""
 MAX_HOLD_SECONDS: Final = 10 * 60.0
+_MARGIN: Final = timedelta(seconds=MARGIN_SECONDS)
 _ONE_DAY: Final = timedelta(days=1)
 
 
@@ -84,6 +85,8 @@ class DailyQuota:
         self._zone = zone
         self._wall_clock = wall_clock
         self._used = 0
+        # Near the reset nobody knows on which side of it the vendor sees a request: it counts on both.
+        self._used_since_reset = 0
         self._in_flight = 0
         self._used_up = False
         self._until = self._next_reset(wall_clock())
@@ -137,6 +140,8 @@ class DailyQuota:
             self._begin_day()
             self._in_flight -= 1
             self._used += 1
+            if self._wall_clock() >= self._until - _MARGIN:
+                self._used_since_reset += 1
             self._limit = limit if limit is not None and limit > 0 else self._limit
             if remaining is not None and self._limit is not None:
                 # Others use the same quota. An answer that was overtaken by others must not give anything back.
@@ -162,16 +167,15 @@ class DailyQuota:
     def _begin_day(self) -> None:
         moment = self._wall_clock()
         if moment >= self._until:
-            self._used = 0
+            self._used, self._used_since_reset = self._used_since_reset, 0
             self._used_up = False
             self._until = self._next_reset(moment)
 
     def _next_reset(self, moment: datetime) -> datetime:
         """Return when the count begins anew after this moment, in UTC, where no hour comes twice."""
-        margin = timedelta(seconds=MARGIN_SECONDS)
         today = moment.astimezone(self._zone).date()
         resets = (
-            datetime.combine(today + days * _ONE_DAY, self._reset, self._zone).astimezone(timezone.utc) + margin
+            datetime.combine(today + days * _ONE_DAY, self._reset, self._zone).astimezone(timezone.utc) + _MARGIN
             for days in (-1, 0, 1, 2)
         )
         return next(reset for reset in resets if reset > moment)
