@@ -17,7 +17,7 @@ from tap_apsis_one import vocabulary as apsis
 from tap_apsis_one.keys import key_of
 from tap_apsis_one.query import ApsisQuery
 from tap_apsis_one.selection import column_names
-from tap_apsis_one.times import of_milliseconds, of_timestamp, whole_number
+from tap_apsis_one.times import of_cells, of_timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -105,10 +105,10 @@ class Derived:
         made: dict[str, Sequence[str]] = {name: table[name] for name in apsis.EMAIL_CELLS if name in table}
         if "server_time" in table:
             made["server_ms"] = table["server_time"]
-            made["server_time"] = _times(table["server_time"])
+            made["server_time"] = of_cells(table["server_time"], zero_is_unknown=False)
         if "event_time" in table:
             made["event_ms"] = table["event_time"]
-            made["event_time"] = _times(table["event_time"], unknown="0")
+            made["event_time"] = of_cells(table["event_time"], zero_is_unknown=True)
         if "server_time" in table and "type" in table:
             made["event_key"] = _keys(table)
         older: dict[str, Sequence[str]] = {}
@@ -129,18 +129,6 @@ class Derived:
         for column, values in older.items():
             made[column] = _first(made[column], values) if column in made else values
         return made
-
-
-def _times(cells: Sequence[str], unknown: str = "") -> list[str]:
-    """Return milliseconds as times; what is none stays as it is, to be refused by its column."""
-    return [
-        ""
-        if cell in {unknown, ""}
-        else cell
-        if (number := whole_number(cell)) is None
-        else of_milliseconds(number) or cell
-        for cell in cells
-    ]
 
 
 def _keys(table: Table) -> list[str]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bulk_exports.fields import Kind
     from bulk_exports.records.columns import Column
 
-_UTC_WIDTH: Final = len("0000-00-00T00:00:00Z")
+_UTC_WIDTHS: Final = frozenset({len("0000-00-00T00:00:00Z"), len("0000-00-00T00:00:00.000Z")})
 _FORM: Final = "%Y-%m-%dT%H:%M:%S"
 
 
@@ -71,7 +71,7 @@ class Cut(Format):
 
     def _moment(self, value: object) -> str:
         """Return a time in UTC; without the Z, a fraction sorts after its whole second."""
-        if isinstance(value, str) and len(value) == _UTC_WIDTH and value[-1] == "Z":
+        if isinstance(value, str) and len(value) in _UTC_WIDTHS and value[-1] == "Z":
             return value[:-1]
         return str(self._time.fit(value))[:-1]
 
