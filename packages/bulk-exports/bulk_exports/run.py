@@ -213,10 +213,11 @@ class Run:
         )
         plan = self.plan()
         windows = self._announce(plan)
+        variants = stream.variants[:1] if context.single_export else stream.variants
         requests = [
             ExportRequest(window, self._query, plan.planned_at, variant)
             for window in windows
-            for variant in stream.variants or (None,)
+            for variant in variants or (None,)
         ]
         report = Report(
             windows=windows,

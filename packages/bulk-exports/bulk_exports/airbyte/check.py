@@ -46,7 +46,9 @@ def problem_with(
         stream = next(stream for stream in declared if isinstance(stream, ExportStream))
         wanted = settings.wanted(now)
         day = wanted[1] if wanted else dates.last_closed_day(now, settings.timezone)
-        request = ExportRequest(Window.single(day), stream.query(stream.ordered(stream.schema["properties"])), now)
+        request = ExportRequest(
+            Window.single(day), stream.query(stream.ordered(stream.schema["properties"])), now, *stream.variants[:1]
+        )
         limits = dataclasses.replace(environment.limits or Limits(), read_seconds=ANSWER_SECONDS)
         clock = environment.clock or SystemClock()
         connection = Connection(stream=stream.name, clock=clock, limits=limits, utc_now=environment.now, log=log)
