@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import functools
-from datetime import datetime, timedelta, timezone
+import json
+import traceback
+from datetime import datetime, time, timedelta, timezone
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from bulk_exports.environment import Environment
 from simulation.tapping import Output, sync
@@ -14,6 +17,7 @@ from tap_pardot_exports.tap import TapPardotExports
 
 if TYPE_CHECKING:
     from simulation.virtual_time import VirtualClock
+    from tap_pardot_exports.sandbox import LoggedRequest
 
 STREAMS = list(pardot.BY_STREAM)
 
@@ -40,7 +44,7 @@ class Unit:
         self.outputs: list[Output] = []
         self.state: dict[str, Any] | None = None
 
-    def tap(self, **_: Any) -> functools.partial[TapPardotExports]:
+    def tap(self) -> functools.partial[TapPardotExports]:
         def now() -> datetime:
             return datetime.fromtimestamp(self.clock.now(), timezone.utc)
 
@@ -70,6 +74,70 @@ class Unit:
                 self.state = message["value"]
         return output
 
-    def truth(self, stream: str, *columns: str, at: float | None = None) -> dict[int, dict[str, Any]]:
-        """Return the living records of the days that have ended, as a table should have them."""
-        return {row["id"]: row for row in self.pardot.truth(stream, at=at)}
+    def begin_again(self, state: dict[str, Any] | None) -> None:
+        """Go back to a STATE of the first run, with tables that hold what had come before it and nothing else."""
+        self.tables = {stream: {} for stream in STREAMS}
+        self.state = state
+        for message in self.outputs[0].messages if state is not None else ():
+            if message["type"] == "RECORD":
+                self.tables[message["stream"]][message["record"]["id"]] = message["record"]
+            elif message.get("value") == state:
+                break
+
+    @property
+    def settled_until(self) -> str:
+        """The end of the last day that has ended, in UTC: what was changed since then need not be in the tables."""
+        safe = datetime.fromtimestamp(self.clock.now(), timezone.utc) - timedelta(minutes=10)
+        zone = ZoneInfo(self.config["timezone"])
+        return utc(datetime.combine(safe.astimezone(zone).date(), time(), zone).timestamp())
+
+    def settled(self, stream: str) -> dict[int, dict[str, Any]]:
+        """Return the records of the days that have ended and were not changed since, as a table should have them."""
+        cursor = pardot.BY_STREAM[stream].cursors[0]
+        columns = self.schema(stream)["properties"]
+        rows = (row for row in self.pardot.truth(stream) if row[cursor] < self.settled_until)
+        return {row["id"]: {name: row[name] for name in columns} for row in rows}
+
+    def schema(self, stream: str) -> dict[str, Any]:
+        """Return what the last run said of the stream."""
+        said = (message for output in reversed(self.outputs) for message in output.messages)
+        return next(one["schema"] for one in said if one["type"] == "SCHEMA" and one["stream"] == stream)
+
+    def assert_true(self, *streams: str) -> None:
+        """Check that the tables hold what there is, each record once and as it is now."""
+        for stream in streams:
+            settled = self.settled(stream)
+            table = self.tables[stream]
+            assert settled
+            wrong = {key: (table.get(key), row) for key, row in settled.items() if table.get(key) != row}
+            assert not wrong, (stream, len(wrong), next(iter(wrong.items())))
+            unsettled = table.keys() - settled.keys()
+            known = {row["id"]: row for row in self.pardot.truth(stream)}
+            cursor = pardot.BY_STREAM[stream].cursors[0]
+            assert all(known[key][cursor] >= self.settled_until for key in unsettled)
+
+    def calls(self, *endpoints: str) -> list[LoggedRequest]:
+        """Return the requests to the API (of some kinds), in order."""
+        return [
+            entry
+            for entry in self.pardot.requests
+            if entry.origin == "api" and (not endpoints or entry.endpoint in endpoints)
+        ]
+
+    def assert_secrets_are_kept(self, log: str) -> None:
+        """Check that no run has told a secret, and that secrets went where they belong and nowhere else."""
+        errors = [output.error for output in self.outputs if output.error]
+        told = "\n".join(
+            [log]
+            + [json.dumps(output.messages, default=str) for output in self.outputs]
+            + ["".join(traceback.format_exception(error)) for error in errors]
+        )
+        for secret in self.pardot.secrets:
+            assert secret not in told
+        for entry in self.pardot.requests:
+            assert entry.had_authorization == (entry.origin == "api"), entry
+            assert ("pardot-business-unit-id" in entry.headers) == (entry.origin == "api"), entry
+
+
+def utc(moment: float) -> str:
+    return datetime.fromtimestamp(moment, timezone.utc).isoformat()[:19] + "Z"

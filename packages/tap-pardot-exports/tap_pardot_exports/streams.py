@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import datetime, time, timedelta, timezone
+from datetime import timedelta, timezone
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -12,6 +12,7 @@ from bulk_exports.fields import Measures
 from bulk_exports.files.csv import Csv, Table
 from bulk_exports.reading import RuleError, SettingsError
 from bulk_exports.spec import ExportStream, Windows
+from bulk_exports.windows import dates
 from tap_pardot_exports import vocabulary as pardot
 from tap_pardot_exports.vocabulary import PardotField, PardotObject
 
@@ -28,7 +29,6 @@ CREATES_PER_MINUTE: Final = 30
 POLLING: Final = Polling(first_seconds=30, min_gap_seconds=15, max_gap_seconds=120)
 """The vendor wants to be asked every 30 seconds to two minutes, and then as experience tells."""
 _ONE_SECOND: Final = timedelta(seconds=1)
-_ONE_DAY: Final = timedelta(days=1)
 _WRITTEN: Final = "%Y-%m-%d %H:%M:%S"
 
 
@@ -58,16 +58,18 @@ class ExportQuery:
         names = (field.new if new else field.old for field in self.columns)
         return [name for name in names if name]
 
-    def bounds(self, request: ExportRequest[ExportQuery]) -> tuple[datetime, datetime]:
-        """Return the moments after and before which records are asked for, by the clocks of the user's zone.
+    def bounds(self, request: ExportRequest[ExportQuery]) -> tuple[str, str]:
+        """Return the times after and before which records are asked for, by the clocks of the user's zone.
 
         Bounds are exclusive, as far as is known: asked from a second before, a row of the first moment comes either
-        way. What comes besides is left out when the file is read.
+        way. What comes besides is left out when the file is read. Both are times that clocks did show: what a vendor
+        makes of a midnight that they skipped nobody knows.
         """
-        first = datetime.combine(request.window.first, time())
-        end = datetime.combine(request.window.last + _ONE_DAY, time())
-        known = (request.planned_at.astimezone(self.zone) - self.safety).replace(tzinfo=None, microsecond=0)
-        return first - _ONE_SECOND, max(first + _ONE_SECOND, min(end, known))
+        begin, end = dates.window_bounds(request.window.first, request.window.last, self.zone)
+        after = begin.astimezone(timezone.utc) - _ONE_SECOND
+        known = request.planned_at.astimezone(timezone.utc) - self.safety
+        before = max(after + 2 * _ONE_SECOND, min(end.astimezone(timezone.utc), known))
+        return after.astimezone(self.zone).strftime(_WRITTEN), before.astimezone(self.zone).strftime(_WRITTEN)
 
     @property
     def tells_deleted(self) -> bool:
@@ -89,7 +91,7 @@ class ExportQuery:
         version = manner.version
         after, before = self.bounds(request)
         stem = self.cursor.removesuffix("_at")
-        arguments = {f"{stem}_after": after.strftime(_WRITTEN), f"{stem}_before": before.strftime(_WRITTEN)}
+        arguments = {f"{stem}_after": after, f"{stem}_before": before}
         if deleted or (version == 5 and self.tells_deleted):
             arguments["deleted"] = "true" if deleted else "all"
         return {

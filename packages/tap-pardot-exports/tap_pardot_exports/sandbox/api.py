@@ -265,9 +265,10 @@ class Api:
     def _files_of(self, job: Job) -> int:
         if job.query is None:
             return 0
-        rows = sum(1 for _ in self._writer.rows(job.query, job.ends_at))
+        if job.rows is None:
+            job.rows = sum(1 for _ in self._writer.rows(job.query, job.ends_at))
         least = 1 if self._quirks.no_data == "header_only" else 0
-        return max(min(self._account.files, rows), least)
+        return max(min(self._account.files, job.rows), least)
 
     def _cancel(self, request: Request, call: Call, job: Job | None) -> Reply:
         if job is None:

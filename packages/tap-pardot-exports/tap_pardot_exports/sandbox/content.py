@@ -9,7 +9,6 @@ import io
 from typing import TYPE_CHECKING, Any, Final
 
 from bulk_exports.sandbox.dice import roll
-from tap_pardot_exports import vocabulary as pardot
 
 if TYPE_CHECKING:
     import zoneinfo
@@ -50,13 +49,15 @@ class Writer:
         self._quirks = quirks
 
     def rows(self, query: Query, moment: float) -> Iterator[dict[str, Any]]:
-        """Yield the records that a query selects."""
+        """Return the records that a query selects."""
         inclusive = self._quirks.bounds == "inclusive"
-        for row in self._world.rows(query.thing, moment - self._quirks.data_lag):
-            at = row[query.cursor]
+
+        def wanted(created_at: int, updated_at: int, deleted: bool) -> bool:  # noqa: FBT001
+            at = updated_at if query.cursor == "updated_at" else created_at
             inside = query.after <= at <= query.before if inclusive else query.after < at < query.before
-            if inside and query.deleted in {"all", str(row[pardot.IS_DELETED]).lower()}:
-                yield row
+            return inside and query.deleted in {"all", str(deleted).lower()}
+
+        return self._world.rows(query.thing, moment - self._quirks.data_lag, wanted)
 
     def lines(self, content: Content, form: Form) -> Iterator[bytes]:
         """Yield the lines of a file; one with a line break in a cell is one all the same."""

@@ -37,6 +37,7 @@ class Job:
         ends_at: When it was, or will be, finished.
         canceled_at: When it was taken out.
         fate: What becomes of it instead.
+        rows: How many it has, once somebody has counted them.
     """
 
     id: int
@@ -48,6 +49,7 @@ class Job:
     ends_at: float = math.inf
     canceled_at: float | None = None
     fate: Fault | None = None
+    rows: int | None = None
 
 
 class Jobs:

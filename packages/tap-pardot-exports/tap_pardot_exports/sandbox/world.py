@@ -99,14 +99,25 @@ class World:
         self._records: dict[str, dict[int, Record]] = {thing.name: {} for thing in pardot.OBJECTS}
         self._lock = threading.RLock()
 
-    def rows(self, thing: PardotObject, moment: float) -> Iterator[dict[str, Any]]:
-        """Yield the records that there are at a moment: values by column, times in epoch seconds."""
+    def rows(
+        self, thing: PardotObject, moment: float, wanted: Callable[[int, int, bool], bool] = lambda *_: True
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the records that there are at a moment: values by column, times in epoch seconds.
+
+        Args:
+            thing: The kind of record.
+            moment: The moment, in epoch seconds.
+            wanted: Whether a record is, by its creation, its last change, and whether it is deleted.
+        """
         with self._lock:
             self._make_until(moment)
             records = list(self._records[thing.name].values())
         for record in records:
             found = record.at(moment)
-            if found and not found[1].gone:
+            if found is None:
+                continue
+            version = found[1]
+            if not version.gone and wanted(record.versions[0].at, version.updated_at, version.deleted):
                 yield self._row(thing, record, *found)
 
     def add(self, stream: str, **changes: Any) -> int:
@@ -171,7 +182,8 @@ class World:
             dice = roll(self._seed, number, key)
             at = begin if place == 0 else end - 1 if place == 1 else begin + dice % (end - begin)
             versions = [Version(at, at, {})]
-            if dice >> 20 & 3 == 0:  # changed later, one in four: within a month, some of them at midnight
+            # Changed later, one in four that can change: within a month, some of them at midnight.
+            if dice >> 20 & 3 == 0 and "updated_at" in thing.cursors:
                 later, _ = self._days.bounds(day + ONE_DAY * (1 + (dice >> 24) % 30))
                 later += 0 if dice >> 32 & 1 else (dice >> 33) % 80_000
                 versions.append(Version(later, later, {}))
