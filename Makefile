@@ -18,6 +18,9 @@ demo: .venv/demo ## Load a month of events from a local Cometly into PostgreSQL,
 demo-apsis: .venv/demo ## Load two months from a local APSIS One into PostgreSQL, with Meltano
 	@.venv/bin/python -m demo.apsis
 
+demo-pardot: .venv/demo ## Load three months from a local Account Engagement into PostgreSQL, with Meltano
+	@.venv/bin/python -m demo.pardot
+
 fleet-demo: .venv/fleet ## Load twenty Spaces on Dagster, with two machines and PostgreSQL (some minutes; OPTIONS="--stay" keeps the page)
 	@.venv/bin/python -m demo.fleet $(OPTIONS)
 
@@ -119,4 +122,4 @@ build/uv/bin/uv: | python
 	@build/uv/bin/python -m pip install --quiet --disable-pip-version-check uv \
 		|| { rm -rf build/uv; echo "pip could not install uv: is the package index reachable?"; exit 1; }
 
-.PHONY: help demo demo-apsis fleet-demo test test-dates test-fleet test-airbyte unit soak lint types bench bench-backfill bench-lookback format documents matrix package lint-image image clean python
+.PHONY: help demo demo-apsis demo-pardot fleet-demo test test-dates test-fleet test-airbyte unit soak lint types bench bench-backfill bench-lookback format documents matrix package lint-image image clean python

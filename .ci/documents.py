@@ -12,13 +12,17 @@ from typing import TYPE_CHECKING, Any, Final
 import hub
 from tap_apsis_one import config_schema as apsis_one
 from tap_cometly.config_schema import CONFIG_JSONSCHEMA
+from tap_pardot_exports import config_schema as pardot
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ROOT: Final = Path(__file__).parent.parent
 SETTINGS: Final[Mapping[str, Any]] = CONFIG_JSONSCHEMA["properties"]
-PACKAGES: Final[Mapping[str, Mapping[str, Any]]] = {"tap-apsis-one": apsis_one.CONFIG_JSONSCHEMA}
+PACKAGES: Final[Mapping[str, Mapping[str, Any]]] = {
+    "tap-apsis-one": apsis_one.CONFIG_JSONSCHEMA,
+    "tap-pardot-exports": pardot.CONFIG_JSONSCHEMA,
+}
 """Taps with a plugin of their own, which meltano.yml includes."""
 
 
@@ -63,7 +67,8 @@ def _meltano_setting(name: str, schema: Mapping[str, Any]) -> str:
         lines.append(f"  value: {_as_text(schema['default'])}")
     if kind == "options":
         lines.append("  options:")
-        lines += [line for choice in choices for line in (f"  - label: {choice}", f"    value: {choice}")]
+        texts = [f"'{choice}'" if choice.isdigit() else choice for choice in choices]  # YAML would read a number
+        lines += [line for text in texts for line in (f"  - label: {text}", f"    value: {text}")]
     return textwrap.indent("\n".join(lines) + "\n", "    ")
 
 

@@ -134,7 +134,7 @@ CODES = [
           201: "pi.demo.pardot.com", 198: "api_url", 2: "api_url", 231: "report it", 232: "report it",
           99: "not documented",
       }.items()),
-    Case("create: 89 again and again", faults=code("create", 89, None), exports=2, stops="code 88.*Set `api_version` to 4"),
+    Case("create: 89 for ever", faults=code("create", 89, None), exports=2, stops="code 88.*Set `api_version` to 4"),
     Case("create: 88 for version 3 that was set", options={"versions": [4]}, settings={"api_version": "3"},
          stops="code 88.*Set `api_version` to 4"),
     Case("an ability that is missing", options={"denied": ["externalActivity"]}, stops="External Activity > View"),

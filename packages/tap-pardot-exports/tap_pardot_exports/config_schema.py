@@ -256,6 +256,17 @@ CONFIG_JSONSCHEMA: Final[dict[str, Any]] = th.PropertiesList(
         examples=[20],
     ),
     th.Property(
+        "poll_seconds",
+        th.IntegerType(minimum=1, maximum=600),
+        default=30,
+        title="First poll (seconds)",
+        description=(
+            "After how many seconds the vendor is first asked how far an export is, while nobody knows how long one "
+            "takes; then it is asked when one is likely to be ready, and at least every four times as many seconds. "
+            "Each time counts against the quota: the vendor wishes for 30 to 120."
+        ),
+    ),
+    th.Property(
         "export_timeout",
         th.IntegerType(minimum=1, maximum=10_080),
         default=120,

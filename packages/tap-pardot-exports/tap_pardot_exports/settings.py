@@ -55,6 +55,7 @@ class Settings(ExportSettings):
         api_version: 3, 4 or 5; None to find out.
         window_days: How many days an export covers at most; None for each object's own.
         safety: How long after a moment the vendor knows what happened before it.
+        poll_seconds: After how many seconds an export is first asked for.
         deleted_rows: Whether deleted records are asked for, and marked.
         activities_by: By which time activities are asked for.
         custom_fields: More fields, by stream.
@@ -74,6 +75,7 @@ class Settings(ExportSettings):
     api_version: int | None
     window_days: int | None = None
     safety: timedelta
+    poll_seconds: int
     deleted_rows: bool
     activities_by: str
     custom_fields: Mapping[str, tuple[str, ...]]
@@ -143,6 +145,12 @@ def _secret(value: object, schema: Schema) -> str:
     return value
 
 
+def _version(value: object, schema: Schema) -> str:
+    if isinstance(value, int):
+        raise RuleError("must be text", found=f"the number {value}", fix=f'Put it in quotes: "{value}".')
+    return str(reading.read_choice(value, schema))
+
+
 def _hosts(value: object, schema: Schema) -> tuple[str, ...]:
     names = reading.read_names(value, schema)
     for name in names:
@@ -177,7 +185,7 @@ _READERS: Final[Mapping[str, Reader]] = {
     "login_url": reading.read_api_url,
     "api_url": reading.read_api_url,
     "file_hosts": _hosts,
-    "api_version": reading.read_choice,
+    "api_version": _version,
     "timezone": reading.read_zone,
     "start_date": reading.read_day,
     "end_date": reading.read_day,
@@ -191,6 +199,7 @@ _READERS: Final[Mapping[str, Reader]] = {
     "resync": reading.read_boolean,
     "max_exports_in_flight": reading.read_whole_number,
     "max_exports_per_run": reading.read_whole_number,
+    "poll_seconds": reading.read_whole_number,
     "export_timeout": reading.read_minutes,
     "queue_timeout": reading.read_minutes,
     "user_agent": reading.read_header,

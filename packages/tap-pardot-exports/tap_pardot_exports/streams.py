@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 CREATES_PER_MINUTE: Final = 30
 """The vendor names no limit. One export is made at a time, so that this is never in the way."""
-POLLING: Final = Polling(first_seconds=30, min_gap_seconds=15, max_gap_seconds=120)
-"""The vendor wants to be asked every 30 seconds to two minutes, and then as experience tells."""
 _ONE_SECOND: Final = timedelta(seconds=1)
 _WRITTEN: Final = "%Y-%m-%d %H:%M:%S"
 
@@ -149,7 +147,11 @@ def _stream(thing: PardotObject, settings: Settings) -> ExportStream:
             safety=settings.safety,
         ),
         creates_per_minute=CREATES_PER_MINUTE,
-        polling=POLLING,
+        polling=Polling(
+            first_seconds=settings.poll_seconds,
+            min_gap_seconds=settings.poll_seconds / 2,
+            max_gap_seconds=settings.poll_seconds * 4,
+        ),
         format=Csv(zone=zone, derive=partial(_renamed, _spellings(fields))),
     )
 
