@@ -56,12 +56,9 @@ def tour() -> None:
     FOLDER.mkdir(parents=True)
     start = dt.datetime.now(dt.timezone.utc).date() - dt.timedelta(days=DAYS)
     _say("Starting a local Account Engagement and PostgreSQL")
-    # The real one makes an export in minutes. Prospects were deleted a week ago.
-    moment = [time.time() - 7 * 86_400]
-    pardot = Sandbox(first_day=start, per_day=100, job_seconds=0.5, clock=lambda: moment[0] or time.time())
+    pardot = Sandbox(first_day=start, per_day=100, job_seconds=0.5)  # the real one makes an export in minutes
     for key in pardot.world.keys("prospects")[:40]:
-        pardot.world.delete("prospects", key)
-    moment[0] = 0
+        pardot.world.delete("prospects", key, at=time.time() - 7 * 86_400)
     with pardot, postgres:
         settings = {
             **{f"TAP_PARDOT_EXPORTS_{name.upper()}": str(value) for name, value in pardot.config.items()},

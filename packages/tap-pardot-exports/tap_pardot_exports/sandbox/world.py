@@ -120,10 +120,10 @@ class World:
             if not version.gone and wanted(record.versions[0].at, version.updated_at, version.deleted):
                 yield self._row(thing, record, *found)
 
-    def add(self, stream: str, **changes: Any) -> int:
-        """Make a record now; return its key."""
+    def add(self, stream: str, *, at: float | None = None, **changes: Any) -> int:
+        """Make a record, now or at a moment; return its key."""
         with self._lock:
-            now = int(self._clock())
+            now = int(self._clock() if at is None else at)
             self._make_until(now)
             records = self._records[_thing(stream).name]
             key = max(records, default=0) // _DAY_STRIDE * _DAY_STRIDE + _DAY_STRIDE - 1
@@ -132,16 +132,16 @@ class World:
             records[key] = Record(key, [Version(now, now, changes)])
         return key
 
-    def update(self, stream: str, key: int, **changes: Any) -> None:
-        """Change a record now.
+    def update(self, stream: str, key: int, *, at: float | None = None, **changes: Any) -> None:
+        """Change a record, now or at a moment, whatever was to happen to it later.
 
         Raises:
             LookupError: There is none.
         """
-        self._change(stream, key, lambda last, now: Version(now, now, {**last.changes, **changes}, last.deleted))
+        self._change(stream, key, at, lambda last, now: Version(now, now, {**last.changes, **changes}, last.deleted))
 
-    def delete(self, stream: str, key: int, *, for_good: bool = False) -> None:
-        """Put a record into the recycle bin, or delete it for good.
+    def delete(self, stream: str, key: int, *, at: float | None = None, for_good: bool = False) -> None:
+        """Put a record into the recycle bin, or delete it for good, now or at a moment.
 
         Raises:
             LookupError: There is none.
@@ -151,15 +151,15 @@ class World:
             updated_at = now if self._deleting_updates else last.updated_at
             return Version(now, updated_at, last.changes, deleted=True, gone=for_good)
 
-        self._change(stream, key, deleted)
+        self._change(stream, key, at, deleted)
 
     def keys(self, stream: str) -> list[int]:
         """Return the keys of all records that there are now."""
         return [row["id"] for row in self.rows(_thing(stream), self._clock())]
 
-    def _change(self, stream: str, key: int, change: Callable[[Version, int], Version]) -> None:
+    def _change(self, stream: str, key: int, at: float | None, change: Callable[[Version, int], Version]) -> None:
         with self._lock:
-            now = int(self._clock())
+            now = int(self._clock() if at is None else at)
             self._make_until(now)
             record = self._records[_thing(stream).name].get(key)
             found = record.at(now) if record else None
