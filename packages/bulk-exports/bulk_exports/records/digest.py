@@ -141,5 +141,5 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         if _SIMPLE.issuperset(map(type, value.values())):
             return value
-        return {name: _plain(inner) for name, inner in value.items()}
+        return {name: inner if type(inner) in _SIMPLE else _plain(inner) for name, inner in value.items()}
     return list(map(_plain, value)) if isinstance(value, list) else value
