@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import date, datetime, timezone
 
 import pytest
@@ -91,19 +92,20 @@ def test_email_events_carry_what_was_chosen():
 
 
 def test_a_segment_narrows_all_of_them():
-    chosen = settings(segment="usercreated.segments.w-1")
+    selection = dataclasses.replace(SELECTION, segment="usercreated.segments.w-1")
     for body in (
-        bodies.profiles(chosen, SELECTION, [], NOW),
-        bodies.profile_events(chosen, SELECTION, WINDOW),
-        bodies.email_events(chosen, SELECTION, [], WINDOW),
+        bodies.profiles(settings(), selection, [], NOW),
+        bodies.profile_events(settings(), selection, WINDOW),
+        bodies.email_events(settings(), selection, [], WINDOW),
     ):
         assert body["segment_filter"] == {"segment_discriminator": "usercreated.segments.w-1"}
 
 
 def test_in_a_copied_body_only_the_window_is_written():
     copied = {"attributes": [{"any": "thing"}], "start_at": "2020-01-01", "more": 1}
-    chosen = settings(request_body={"profile_events": copied}, segment="s")
-    assert bodies.profile_events(chosen, SELECTION, WINDOW) == {
+    chosen = settings(request_body={"profile_events": copied})
+    selection = dataclasses.replace(SELECTION, segment="s")
+    assert bodies.profile_events(chosen, selection, WINDOW) == {
         "attributes": [{"any": "thing"}],
         "more": 1,
         "start_at": "2026-01-01T00:00:00Z",

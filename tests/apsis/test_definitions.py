@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import datetime, timezone
 
 import pytest
@@ -131,6 +132,19 @@ class TestSelection:
         assert "Did you mean 'Birthday'?" in told[0]
         assert "There are: VIP." in told[1]
         assert told[2].startswith("event_types: ")
+
+    def test_a_segment_is_found_by_its_name_or_discriminator(self):
+        segments = (defined("Old", own="g.old-1"), defined("New", own="g.new-1"), defined("New", own="g.new-2"))
+        account = dataclasses.replace(self.ACCOUNT, segments=segments)
+        assert Selection.of(settings(segment="Old"), account).segment == "g.old-1"
+        assert Selection.of(settings(segment="g.new-2"), account).segment == "g.new-2"
+        with pytest.raises(SettingsError, match=r"found 2 called 'New'. Name one of them .* g.new-1, g.new-2"):
+            Selection.of(settings(segment="New"), account)
+        with pytest.raises(SettingsError, match=r"segment: must name what the account has; found 'Odl'. Did you mean"):
+            Selection.of(settings(segment="Odl"), account)
+
+    def test_a_segment_is_taken_as_it_is_where_none_are_listed(self):
+        assert Selection.of(settings(segment="g.any"), self.ACCOUNT).segment == "g.any"
 
     def test_more_than_an_export_takes_is_told_before_it_is_asked_for(self):
         many = Definitions(sections=(WEB,), attributes=tuple(defined(f"A{number}") for number in range(76)))

@@ -15,8 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulk_exports.engine.errors import InvalidRowsError, UnavailableError
+from bulk_exports.files.json_parts import Part
 from tap_apsis_one import times
-from tap_apsis_one.decoder import MAX_LOOKS, Decoder
+from tap_apsis_one.decoder import MAX_LOOKS, MAX_UNKNOWN, Decoder
 from tap_apsis_one.definitions import Definition, Definitions, Version
 from tap_apsis_one.emails import email_events, extra_columns
 from tap_apsis_one.keys import key_of
@@ -78,7 +79,7 @@ def rows_of(stream, content, columns=None):
 
 def file_with(*events, wrapper=True, section="4100", **more):
     profiles = {"p-1": {"sections": {section: {"attributes": {"1": {"value": "Åsa"}}, "events": list(events)}}}, **more}
-    return json.dumps({"profiles": profiles} if wrapper else profiles, ensure_ascii=False).encode()
+    return json.dumps({"profiles": profiles} if wrapper else profiles).encode()
 
 
 EVENT = {
@@ -147,11 +148,12 @@ def test_a_type_that_was_defined_after_the_run_began_is_asked_for():
     assert row["event_name"] == "Order"
 
 
-def test_many_unknown_numbers_do_not_ask_again_and_again():
+def test_many_unknown_numbers_do_not_ask_again_and_again_nor_fill_the_log(caplog):
     account = FakeAccount()
-    rows = events_of(*({**EVENT, "typeId": str(number)} for number in range(90, 110)), account=account)
-    assert len(rows) == 20
+    rows = events_of(*({**EVENT, "typeId": str(number)} for number in range(90, 490)), account=account)
+    assert len(rows) == 400
     assert account.looks == MAX_LOOKS
+    assert len(caplog.records) == MAX_UNKNOWN
 
 
 def test_a_file_is_read_all_the_same_when_definitions_cannot_be_asked_for():
@@ -211,6 +213,29 @@ def test_no_two_identities_run_into_one_another(identities):
     assert len(set(map(key_of, identities))) == len(identities)
 
 
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.text(max_size=3) | st.just("\ud800"),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=2), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+@given(st.dictionaries(st.sampled_from(sorted(EVENT)), json_values))
+def test_whatever_an_event_holds_it_is_a_row_or_refused_in_words(event):
+    try:
+        rows = events_of(event)
+    except InvalidRowsError:
+        return
+    assert len(rows) == 1
+    assert rows[0]["event_key"]
+
+
+@given(st.dictionaries(st.sampled_from(["1", "11", "12", "13", "21", "99"]), json_values) | json_values)
+def test_whatever_a_section_of_a_profile_holds_it_is_a_row(attributes):
+    rows = ProfileRows(Decoder(FakeAccount()), profile_columns(SELECTION), SELECTION)
+    assert len(list(rows(Part("section", ("p-1", "4100"), {"attributes": attributes})))) == 1
+
+
 # Profiles
 
 
@@ -220,7 +245,7 @@ COLUMNS = profile_columns(SELECTION)
 
 def profile_row(attributes, section="4100"):
     rows = ProfileRows(Decoder(FakeAccount()), COLUMNS, SELECTION)
-    (row,) = rows(dataclasses.make_dataclass("Part", ["name", "keys", "value"])("", ("p-1", section), attributes))
+    (row,) = rows(Part("section", ("p-1", section), attributes))
     return row
 
 

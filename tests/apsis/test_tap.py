@@ -446,6 +446,18 @@ def test_only_what_is_selected_is_asked_for_and_delivered():
     assert asked == {"Birthday", "Email", "Mobile", "CRM-ID", "First name"}
 
 
+def test_of_a_segment_only_its_profiles_and_their_events_come():
+    with World.of(settings={"segment": "Customers"}) as world:
+        output = world.run("profiles", "profile_events", "email_events")
+        keys = {world.sandbox.population.export_key(profile) for profile in range(0, 20, 2)}
+        wanted = [row for row in truth(world) if row[0] in keys]
+    assert {row["export_key"] for row in output.of("profiles")} == keys
+    assert counted(map(told, output.of("profile_events"))) == counted(wanted)
+    assert {row["address"] for row in output.of("email_events")} <= {
+        f"person{each}@example.com" for each in range(0, 20, 2)
+    }
+
+
 def test_lists_have_what_is_defined():
     with World.of(settings={"sections": ["Webshop"]}) as world:
         output = world.run("sections", "attributes", "tags", "event_types", "email_activities")

@@ -191,6 +191,7 @@ class Account:
 
     def _all_definitions(self) -> Definitions:
         sections = [found for item in self._list("/audience/sections") if (found := Definition.of(item))]
+        listed = self._list("/audience/segments", optional=True) if self.settings.segment else ()
 
         def of_all(kind: str, query: str = "") -> tuple[Definition, ...]:
             return tuple(
@@ -205,22 +206,25 @@ class Account:
             attributes=of_all("attributes", "?include_keyspace_permissions=false"),
             tags=of_all("tags"),
             event_types=of_all("events"),
+            segments=tuple(found for item in listed if (found := Definition.of(item))),
         )
 
-    def _list(self, path: str, *others: str) -> Iterator[Mapping[str, Any]]:
+    def _list(self, path: str, *others: str, optional: bool = False) -> Iterator[Mapping[str, Any]]:
         """Yield the items of a list, page by page should there be several.
 
         Args:
             path: Where it is.
             others: Where else it may be, if it is not there.
+            optional: Whether it may be nowhere, and then has no items.
         """
         page: object = path
         for _ in range(MAX_PAGES):
             if not isinstance(page, str) or not page:
                 return
-            answer = self._asked_until_answered(page, expected={404} if others else set())
+            answer = self._asked_until_answered(page, expected={404} if others or optional else set())
             if answer.status == 404:
-                yield from self._list(*others)
+                if others:
+                    yield from self._list(*others, optional=optional)
                 return
             said = answer.parsed()
             if not isinstance(said, (dict, list)):

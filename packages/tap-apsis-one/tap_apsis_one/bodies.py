@@ -50,7 +50,7 @@ def profiles(settings: Settings, selection: Selection, columns: Iterable[Definit
     tags = [each for each in selection.tags if each in wanted]
     asked = {"attributes": _asked(attributes, apsis.MAX_ATTRIBUTES), "tags": _asked(tags, apsis.MAX_TAGS)}
     # The vendor wants a start for events; without any it should not matter, and it is sent all the same.
-    return _body(settings, "profiles", asked, (now - timedelta(days=1), now))
+    return _body(settings, selection, "profiles", asked, (now - timedelta(days=1), now))
 
 
 def profile_events(settings: Settings, selection: Selection, window: tuple[datetime, datetime]) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def profile_events(settings: Settings, selection: Selection, window: tuple[datet
         "attributes": _asked(selection.identities, apsis.MAX_ATTRIBUTES),
         "events": _asked(selection.event_types, None),
     }
-    return _body(settings, "profile_events", asked, window)
+    return _body(settings, selection, "profile_events", asked, window)
 
 
 def email_events(
@@ -83,19 +83,23 @@ def email_events(
         "additional_attribute_mappings": _asked(attributes, apsis.MAX_ATTRIBUTES),
         "additional_tag_mappings": _asked(tags, apsis.MAX_TAGS),
     }
-    return _body(settings, "email_events", asked, window)
+    return _body(settings, selection, "email_events", asked, window)
 
 
 def _body(
-    settings: Settings, stream: str, asked: Mapping[str, Sequence[Asked]], window: tuple[datetime, datetime]
+    settings: Settings,
+    selection: Selection,
+    stream: str,
+    asked: Mapping[str, Sequence[Asked]],
+    window: tuple[datetime, datetime],
 ) -> dict[str, Any]:
     copied = settings.request_body.get(stream)
     if copied is not None:
         body = copy.deepcopy(dict(copied))
     else:
         body = {name: _shaped(settings.request_shape, some) for name, some in asked.items() if some}
-        if settings.segment:
-            body["segment_filter"] = {"segment_discriminator": settings.segment}
+        if selection.segment:
+            body["segment_filter"] = {"segment_discriminator": selection.segment}
     for name, moment in zip(("start_at", "end_at"), window, strict=True):
         body[name] = moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     return body

@@ -78,8 +78,11 @@ CONFIG_JSONSCHEMA: Final[dict[str, Any]] = th.PropertiesList(
         "segment",
         th.StringType(),
         title="Segment",
-        description="Discriminator of a segment: only its profiles and their events are exported. Default: all.",
-        examples=["usercreated.segments.customers-3kx0p1"],
+        description=(
+            "A segment, by its name or its discriminator: only its profiles and their events are exported. Default: "
+            "all profiles."
+        ),
+        examples=["Customers"],
     ),
     th.Property(
         "attributes",

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 MAX_LOOKS: Final = 3
 """So often a run asks for the definitions anew."""
 
+MAX_UNKNOWN: Final = 100
+"""So many numbers that nobody knows are told; a file may be full of them."""
+
 Numbers = dict[str, "tuple[Definition, Version]"]
 
 
@@ -76,6 +79,8 @@ class Decoder:
                 known = self._looked_again(numbers)
                 if number in known:
                     return known[number]
+            if len(self._unknown) >= MAX_UNKNOWN:
+                return None
             self._unknown.add((what, number))
             self._account.log.warning(
                 "The account defines no %s %s, which a file holds; it is delivered by its number", what, foreign(number)

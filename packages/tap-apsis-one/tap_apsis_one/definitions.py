@@ -101,12 +101,14 @@ class Definitions:
         attributes: Attributes of them all.
         tags: Tags of them all.
         event_types: Event types of them all.
+        segments: Its segments, if anybody asked for them.
     """
 
     sections: tuple[Definition, ...] = ()
     attributes: tuple[Definition, ...] = ()
     tags: tuple[Definition, ...] = ()
     event_types: tuple[Definition, ...] = ()
+    segments: tuple[Definition, ...] = ()
 
     def section_numbers(self) -> dict[str, Definition]:
         """Return the sections by what may name them in a file."""

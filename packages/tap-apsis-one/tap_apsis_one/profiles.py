@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from tap_apsis_one.definitions import Definition
     from tap_apsis_one.settings import Settings
 
+MAX_NUMBERS_REMEMBERED: Final = 10_000
+"""No account has so many sections or versions of event types; a file may pretend to."""
 _SECTIONS: Final = (("profiles", None, "sections", None), (None, "sections", None))
 """With the wrapper around all profiles, and without: the documentation has it both ways."""
 _EVENTS: Final = tuple((*path, "events", None) for path in _SECTIONS)
@@ -95,14 +97,17 @@ class EventRows:
 
     def _section(self, number: str) -> str | None:
         found = self._decoder.section(number)
-        self._sections[number] = discriminator = found.discriminator if found else None
+        discriminator = found.discriminator if found else None
+        if len(self._sections) < MAX_NUMBERS_REMEMBERED:
+            self._sections[number] = discriminator
         return discriminator
 
     def _type(self, number: str | int | None) -> tuple[str | None, str | None, str | None]:
         text = _text(number)
         found = self._decoder.event_type(text) if text else None
         told = (text, found.discriminator, found.name) if found else (text, None, None)
-        self._types[number] = told
+        if len(self._types) < MAX_NUMBERS_REMEMBERED:
+            self._types[number] = told
         return told
 
 
@@ -212,4 +217,4 @@ def _text(value: object) -> str | None:
     """Return a number or a text as text; the file may have either."""
     if isinstance(value, str):
         return value or None
-    return None if value is None or isinstance(value, bool) else str(value)
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else None

@@ -37,6 +37,7 @@ class Selection:
         event_types: Event types.
         email_attributes: Attributes that e-mail events carry along.
         email_tags: Tags that they do.
+        segment: Discriminator of the segment that is exported; None for all profiles.
     """
 
     sections: tuple[Definition, ...] = ()
@@ -46,6 +47,7 @@ class Selection:
     event_types: tuple[Definition, ...] = ()
     email_attributes: tuple[Definition, ...] = ()
     email_tags: tuple[Definition, ...] = ()
+    segment: str | None = None
 
     @classmethod
     def of(cls, settings: Settings, definitions: Definitions) -> Selection:
@@ -70,6 +72,7 @@ class Selection:
             event_types=_named("event_types", settings.event_types, of_sections(definitions.event_types), problems),
             email_attributes=_named("email_attributes", settings.email_attributes, attributes, problems),
             email_tags=_named("email_tags", settings.email_tags, tags, problems),
+            segment=_segment(settings.segment, definitions.segments, problems),
         )
         if not problems:
             problems += selection._too_many(settings)
@@ -110,9 +113,22 @@ def _named(
             continue
         meant = nearest(name, known)
         fix = f"Did you mean {meant!r}?" if meant else f"There are: {_some(definitions)}."
-        rule = "must name what the account has in the selected sections"
+        rule = "must name what the account has" + ("" if setting in {"sections", "segment"} else " in these sections")
         problems.append(f"{setting}: {RuleError(rule, found=repr(name), fix=fix)}")
     return tuple(found)
+
+
+def _segment(name: str | None, segments: Sequence[Definition], problems: list[str]) -> str | None:
+    """Return the discriminator of a segment; as it was given if the account does not list its segments."""
+    if name is None or not segments:
+        return name
+    found = _named("segment", (name,), segments, problems)
+    if len(found) > 1:
+        fix = f"Name one of them by its discriminator: {listed(each.discriminator for each in found)}."
+        problems.append(
+            f"segment: {RuleError('must name one segment', found=f'{len(found)} called {name!r}', fix=fix)}"
+        )
+    return found[0].discriminator if found else None
 
 
 def _some(definitions: Sequence[Definition], most: int = 20) -> str:

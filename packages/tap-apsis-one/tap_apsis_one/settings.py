@@ -43,7 +43,7 @@ class Settings(ExportSettings):
         client_secret: Its secret.
         api_url: Without a trailing slash.
         sections: Names; None for all.
-        segment: Discriminator; None for all profiles.
+        segment: A name; None for all profiles.
         attributes: Names; None for all.
         tags: Names.
         event_types: Names; None for all.

@@ -43,6 +43,7 @@ _TITLES: Final = {
 _ROUTES: Final = {
     "lists": re.compile(r"GET /audience/sections/([^/]+)/(attributes|tags|events)"),
     "sections": re.compile(r"GET /audience/sections"),
+    "segments": re.compile(r"GET /audience/segments"),
     "activities": re.compile(r"GET /emails/sections/([^/]+)/activities"),
     "create": re.compile(r"POST /audience/profiles/exports"),
     "status": re.compile(r"GET /audience/profiles/exports/([^/]+)"),
@@ -173,6 +174,8 @@ class Api:
     def _list(self, endpoint: str, section: str = "", kind: str = "") -> Reply:
         if endpoint == "sections":
             return json_reply(200, {"items": self._population.sections()})
+        if endpoint == "segments":
+            return json_reply(200, {"items": self._population.segments()})
         if section not in {own for _, own, _ in SECTIONS}:
             return problem(404, "There is no such section.")
         if endpoint == "activities":

@@ -7,6 +7,8 @@ import datetime as dt
 import json
 from typing import TYPE_CHECKING, Any, Final
 
+from tap_apsis_one.sandbox.population import SEGMENTS
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
@@ -52,6 +54,7 @@ class Asked:
         attributes: Numbers of versions.
         tags: Numbers of versions.
         events: Numbers of versions of event types.
+        segment: Place of the segment whose profiles are wanted; None for all.
     """
 
     kind: str
@@ -60,6 +63,11 @@ class Asked:
     attributes: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     events: tuple[str, ...] = ()
+    segment: int | None = None
+
+    def wants(self, profile: int) -> bool:
+        """Tell whether a profile is wanted."""
+        return self.segment is None or profile % len(SEGMENTS) == self.segment
 
     @property
     def first_day(self) -> dt.date:
@@ -97,7 +105,18 @@ def read(kind: str, content: bytes, population: Population, quirks: Quirks) -> A
         _versions(body, attributes_name, population.attributes(), quirks, MAX_ATTRIBUTES),
         _versions(body, tags_name, population.tags(), quirks, MAX_TAGS),
         _versions(body, "events", population.event_types(), quirks, None),
+        _segment(body),
     )
+
+
+def _segment(body: Mapping[str, Any]) -> int | None:
+    wanted = body.get("segment_filter")
+    if wanted is None:
+        return None
+    own = [discriminator for discriminator, _ in SEGMENTS]
+    if not isinstance(wanted, dict) or wanted.get("segment_discriminator") not in own:
+        raise RefusedError(400, "segment_filter: there is no such segment.")
+    return own.index(wanted["segment_discriminator"])
 
 
 def _moment(body: Mapping[str, Any], name: str) -> dt.datetime:

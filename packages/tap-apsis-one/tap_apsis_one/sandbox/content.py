@@ -71,7 +71,7 @@ class Writer:
             [each for each in self._population.event_types() if each.section == section] for _, section, _ in SECTIONS
         ]
         for event in self._happenings.profile_events(*self._range(asked, until_ms)):
-            if self._is_within(asked, event.created_ms, event.source_ms):
+            if asked.wants(event.profile) and self._is_within(asked, event.created_ms, event.source_ms):
                 versions = numbers[event.section][event.event_type].versions
                 if versions[0 if event.is_new else -1] in asked.events:
                     yield event
@@ -79,7 +79,7 @@ class Writer:
     def emails(self, asked: Asked, until_ms: int) -> Iterator[EmailEvent]:
         """Yield the events that an export of e-mail events has."""
         for event in self._happenings.email_events(*self._range(asked, until_ms)):
-            if self._is_within(asked, event.server_ms, event.source_ms):
+            if asked.wants(event.profile) and self._is_within(asked, event.server_ms, event.source_ms):
                 yield event
 
     def type_number(self, event: ProfileEvent) -> str:
@@ -112,7 +112,7 @@ class Writer:
             events[event.profile, event.section].append(event)
         yield b'{"profiles": {' if quirks.wrapper else b"{"
         comma = b""
-        for profile in range(self._population.profiles):
+        for profile in filter(asked.wants, range(self._population.profiles)):
             sections = {
                 SECTIONS[at][0]: inside
                 for at in range(len(SECTIONS))

@@ -66,6 +66,11 @@ _ATTRIBUTES: Final = (
     ("usercreated.attributes.city-z9e3a5hh", "City", "text", 2),
 )
 _TAGS: Final = (("usercreated.tags.vip-1a2b3c4d", "VIP"), ("usercreated.tags.lapsed-5e6f7a8b", "Lapsed"))
+SEGMENTS: Final = (
+    ("usercreated.segments.customers-3kx0p1", "Customers"),
+    ("usercreated.segments.newcomers-9fd2a7", "Newcomers"),
+)
+"""Each profile is in one of them, by turns."""
 _EVENT_TYPES: Final = (
     ("com.apsis1.integrations.shop.events.order", "Order", 1),
     ("com.apsis1.integrations.shop.events.abandoned-cart", "Abandoned cart", 1),
@@ -89,6 +94,10 @@ class Population:
     def sections(self) -> list[dict[str, Any]]:
         """Return the sections as the API lists them."""
         return [{"id": int(number), "discriminator": own, "name": name} for number, own, name in SECTIONS]
+
+    def segments(self) -> list[dict[str, Any]]:
+        """Return the segments as the API lists them."""
+        return [{"discriminator": own, "name": name} for own, name in SEGMENTS]
 
     def attributes(self) -> list[Defined]:
         """Return the attributes of all sections."""
