@@ -534,3 +534,14 @@ def test_a_vendor_is_asked_as_often_as_it_wants_to_be(clock, files):
     assert all(20 <= gap <= 120 for gap in gaps)
     waiting = [at for at in vendor.times("status", "b") if asked[-1] < at < vendor.starts[1]]
     assert len(waiting) <= 1  # an export that waits is asked again only after as long as one takes
+
+
+def test_how_long_an_export_of_an_earlier_run_took_is_not_known_once_it_is_finished(clock, files):
+    vendor = ScriptedVendor(clock)
+    vendor.create("a")
+    clock.advance(3 * 86_400)
+    jobs = {"a": (0, 3 * 86_400.0)}
+    with Pipeline(vendor, list("ab"), verify=read, log=LOG, clock=clock, jitter=float, jobs=jobs) as results:
+        assert rows(results) == [[b'{"request":"a"}'], [b'{"request":"b"}']]
+    (_, (_, created_at)) = vendor.jobs
+    assert vendor.times("status", "b")[0] - created_at < 60

@@ -13,7 +13,6 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bulk_exports.engine.download import ArrivingFile
 from bulk_exports.engine.errors import CorruptFileError, InvalidRowsError
 from bulk_exports.files import content as archives
 from bulk_exports.files import csv
@@ -206,23 +205,6 @@ def test_a_stream_may_derive_its_columns_from_those_of_the_file():
 def test_whatever_is_in_a_file_it_ends_in_words(content):
     with contextlib.suppress(InvalidRowsError, CorruptFileError):
         assert all(row.keys() == TEXT.keys() for row in rows_of(b"id,note\n" + content))
-
-
-def test_a_file_may_come_with_what_all_of_its_rows_say():
-    columns = {"id": "integer", "gone": "boolean"}
-    with ArrivingFile(io.BytesIO(b"id,gone\n1,0\n2,\n"), {"gone": "true", "not wanted": "x"}) as file:
-        reading = Csv().read(file, columns)
-        rows = [json.loads(line) for block in reading.blocks() for line in block.splitlines()]
-    assert rows == [{"id": 1, "gone": True}, {"id": 2, "gone": True}]
-    assert (reading.missing, reading.unknown) == (set(), set())
-
-
-def test_what_all_rows_say_does_not_make_another_file_one_of_this_export():
-    with (
-        ArrivingFile(io.BytesIO(b"name\nx\n"), {"gone": "true"}) as file,
-        pytest.raises(CorruptFileError, match="none of the wanted columns"),
-    ):
-        list(Csv().read(file, {"id": "integer", "gone": "boolean"}).blocks())
 
 
 def test_a_long_row_is_put_together_once_however_many_pieces_it_has():

@@ -71,8 +71,18 @@ def test_where_deleted_records_cannot_be_asked_for_that_is_said_and_the_rest_com
     made.run("prospects")
     table = made.tables["prospects"]
     assert table
-    assert {row["is_deleted"] for row in table.values()} == {None}
-    assert "does not let one ask for a deleted prospect (code 175): `is_deleted` stays empty" in caplog.text
+    assert {row["is_deleted"] for row in table.values()} == {False}
+    assert "does not let one ask for deleted records of prospects (code 175): none of them is marked" in caplog.text
+
+
+def test_where_the_mark_is_deselected_no_deleted_row_passes_for_a_living_one(unit):
+    made = unit()
+    key = min(made.pardot.world.keys("prospects"))
+    made.pardot.world.delete("prospects", key, at=made.clock.now() - 2 * DAY)
+    made.run("prospects", deselected={"is_deleted"})
+    assert len(made.calls("create")) == 1
+    assert key not in made.tables["prospects"]
+    assert len(made.tables["prospects"]) > 100
 
 
 def test_a_run_that_the_quota_cuts_short_says_when_it_goes_on_and_goes_on_where_it_was(unit):

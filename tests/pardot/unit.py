@@ -50,21 +50,27 @@ class Unit:
 
         return functools.partial(TapPardotExports, environment=Environment(self.clock, None, now))
 
-    def catalog(self, streams: list[str], **changes: Any) -> dict[str, Any]:
-        """Return a catalog in which these streams are selected."""
+    def catalog(self, streams: list[str], deselected: set[str], **changes: Any) -> dict[str, Any]:
+        """Return a catalog in which these streams are selected, without some columns."""
         catalog = self.tap()(config={**self.config, **changes}).catalog_dict
         for entry in catalog["streams"]:
             for metadata in entry["metadata"]:
                 if not metadata["breadcrumb"]:
                     metadata["metadata"]["selected"] = entry["tap_stream_id"] in streams
+                elif metadata["breadcrumb"][-1] in deselected:
+                    metadata["metadata"]["selected"] = False
         return catalog
 
     def run(
-        self, *streams: str, catch: type[BaseException] | tuple[type[BaseException], ...] = (), **changes: Any
+        self,
+        *streams: str,
+        catch: type[BaseException] | tuple[type[BaseException], ...] = (),
+        deselected: set[str] = frozenset(),
+        **changes: Any,
     ) -> Output:
         """Run the tap on from the last STATE, and let the tables take what it writes."""
         config = {**self.config, **changes}
-        catalog = self.catalog(list(streams), **changes) if streams else None
+        catalog = self.catalog(list(streams), deselected, **changes) if streams else None
         output = sync(config, state=self.state, catalog=catalog, tap=self.tap(), catch=catch)
         self.outputs.append(output)
         for message in output.messages:

@@ -165,8 +165,12 @@ class Run:
     """
 
     def __init__(self, context: RunContext) -> None:
-        self._context = context
         stream, selected = context.stream, context.columns
+        if not set(stream.foreign_columns).difference(stream.own_columns).issubset(selected):
+            # Rows of the others would pass for some of the first variant: nothing would tell them apart.
+            stream = dataclasses.replace(stream, variants=stream.variants[:1])
+            context = dataclasses.replace(context, stream=stream)
+        self._context = context
         if (
             stream.ledger
             and context.ledger

@@ -137,7 +137,7 @@ class ExportStream:
         measures: Columns that mean something everywhere.
         windows: How the days are asked for.
         variants: The exports that only together hold the rows of a window, in the order in which they are written; none
-            where one export is all.
+            where one export is all. Where a column that tells them apart is deselected, only the first is asked for.
         jobs_last: How long the vendor keeps what was asked for, so that a run can go on with the exports of one that
             was stopped; None if it does not, or if asking again costs next to nothing.
         calls_per_export: How many requests an export costs, as a rule, where the vendor has a quota of them.

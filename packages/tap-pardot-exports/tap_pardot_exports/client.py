@@ -2,9 +2,6 @@
 
 `PardotClient` is the vendor of the export engine (`bulk_exports.engine.vendor.Vendor`). It sends each request once and
 says what came of it; when to send, and whether again, is the engine's business. It waits for nothing but the network.
-
-One window may take two exports: versions 3 and 4 do not say of a record that it is deleted, so that the deleted ones
-are asked for by themselves. To the engine that is one job, ready when both are, with the files of both.
 """
 
 from __future__ import annotations
@@ -33,11 +30,10 @@ from bulk_exports.engine.vendor import JobState, JobStatus, Link
 from tap_pardot_exports import codes
 from tap_pardot_exports.calls import UNIT_HEADER, VENDOR, Calls, CodeError, Manner, TimedOutError
 from tap_pardot_exports.oauth import Tokens
-from tap_pardot_exports.streams import CREATES_PER_MINUTE
-from tap_pardot_exports.vocabulary import IS_DELETED
+from tap_pardot_exports.streams import CREATES_PER_MINUTE, DELETED
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator, Mapping
+    from collections.abc import Hashable, Mapping
 
     from bulk_exports.engine import Connection
     from bulk_exports.spec import ExportRequest
@@ -47,6 +43,8 @@ if TYPE_CHECKING:
 
 POLLS_PER_MINUTE: Final = 30
 """The vendor names no limit, but asks to be asked less often than this by far."""
+NOTHING: Final = "nothing"
+"""The name of an export that nobody need make."""
 ZONE_STEP: Final = timedelta(minutes=15)
 """Offsets of time zones are multiples of it."""
 
@@ -58,7 +56,6 @@ _STATES: Final = {
     "canceled": JobState.FAILED,
     "cancelled": JobState.FAILED,
 }
-_DELETED: Final = {False: {IS_DELETED: "false"}, True: {IS_DELETED: "true"}}
 
 
 class WrongZoneError(StoppingError):
@@ -69,17 +66,15 @@ class WrongZoneError(StoppingError):
 
 @dataclasses.dataclass
 class _Export:
-    """An export of ours that the vendor has not ended, as far as is known.
+    """An export of ours.
 
     Attributes:
-        window: What it is about.
-        refs: Where its files are, once that was told and nobody has used it yet.
-        ended: Whether it has ended.
+        request: What was asked for; None for one of an earlier run.
+        has_ended: Whether it has ended, as far as is known.
     """
 
-    window: Window | None
-    refs: list[str] | None = None
-    ended: bool = False
+    request: ExportRequest[ExportQuery] | None
+    has_ended: bool = False
 
 
 class PardotClient:
@@ -113,17 +108,19 @@ class PardotClient:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        """Take out of the queue what nobody waits for any more: it would only keep others waiting."""
-        with contextlib.suppress(ExportError):  # nobody can be told, then
-            self._cancel_within(None)
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Take out of the queue what was given up, unless the engine has done so because the run stops."""
+        if kind is None:
+            with contextlib.suppress(ExportError):  # nobody can be told, then
+                for number, export in self._exports.items():
+                    self._cancel(number, export)
         self._calls.close()
 
     def create(self, request: ExportRequest[ExportQuery]) -> int | str:
-        """Start the export of a window, or the two that it takes.
+        """Start an export.
 
         Returns:
-            Its number, or both with a plus.
+            Its number; `NOTHING` where there is nothing to export.
 
         Raises:
             RateLimitedError: Too many requests at a time, or in a minute.
@@ -133,24 +130,27 @@ class PardotClient:
             WrongZoneError: The vendor writes times in another zone than was said.
             RequestRejectedError: The request, or who asks, is not accepted.
         """
-        query, manner = request.query, self._calls.manner
         with self._creating:  # what the first one learns of the account serves the others
-            # Whatever was made for these days before was given up, and would stand in the way of this one.
-            self._cancel_within(request.window)
+            # What was made for the same before was given up, and would stand in the way of this one.
+            self._cancel_those_of(request)
             try:
-                numbers = [self._create(request, deleted=False)]
-                if query.needs_second_export(manner) and query.thing.name not in manner.no_deleted:
-                    self.create_limit.spend()
-                    with self._deleted_may_be_unknown(query):
-                        numbers.append(self._create(request, deleted=True))
+                if request.variant == DELETED and request.query.thing.name in self._calls.manner.no_deleted:
+                    self.create_limit.returned()
+                    return NOTHING
+                return self._create(request)
             except TimedOutError as error:
                 if len(request.window) > 1:
                     raise WindowTooLargeError(str(error)) from None
                 raise
-        return numbers[0] if len(numbers) == 1 else "+".join(map(str, numbers))
+            except CodeError as error:
+                if request.variant == DELETED and error.code in {codes.WRONG_ARGUMENT, codes.WRONG_VALUE}:
+                    self._cannot_ask_for_deleted(request.query, error)
+                    return NOTHING
+                body = request.query.body(request, self._calls.manner)
+                raise _explained(error, request.query, body) from None
 
     def status(self, job: Hashable) -> JobStatus:
-        """Ask how far a job is.
+        """Ask how far an export is.
 
         Raises:
             RateLimitedError: Too many requests at a time, or in a minute.
@@ -159,65 +159,63 @@ class PardotClient:
             UnknownJobError: There is no such export, not yet or not any more, or its files are gone.
             RequestRejectedError: Who asks is not accepted.
         """
-        numbers = [int(number) for number in str(job).split("+")]
-        asked = 0
-        for number in numbers:
-            export = self._exports.setdefault(number, _Export(None))
-            if export.refs is not None:
-                continue
-            if asked:
-                self.status_limit.spend()
-            asked += 1
-            status = self._read(number, export)
-            if status.state is not JobState.READY:
-                return status
-        marked = len(numbers) > 1
-        links = [
-            self._link(ref, _DELETED[deleted] if marked else {})
-            for number, deleted in zip(numbers, (False, True), strict=False)
-            for ref in self._exports[number].refs or ()
-        ]
-        for number in numbers:
-            self._exports[number].refs = None  # should the links not do, they are asked for anew
-        return JobStatus(JobState.READY, "Complete", links=tuple(links))
+        number = _number(job)
+        if number is None:
+            self.status_limit.returned()
+            return JobStatus(JobState.READY, "nothing to export")
+        export = self._exports.setdefault(number, _Export(None))
+        said = self._calls.read(number, self.status_limit)
+        if _number(said.get("id")) not in {None, number}:
+            raise UnavailableError(f"{VENDOR} answered about another export")
+        word = self._calls.words(said.get("state"))
+        state = _STATES.get(word.lower(), JobState.UNKNOWN)
+        export.has_ended = state in {JobState.READY, JobState.FAILED}
+        links: tuple[Link, ...] = ()
+        if state is JobState.READY:
+            if said.get("isExpired") in {True, "true", "1"}:
+                raise UnknownJobError("the files of the export have expired")
+            links = tuple(map(self._link, _refs(said.get("resultRefs"))))
+        return JobStatus(state, word, f"no reason given; the vendor's support asks for export {number}", links)
+
+    def cancel(self, job: Hashable) -> None:
+        """Take an export out of the queue, if it is still there."""
+        if (number := _number(job)) is not None:
+            self._cancel(number, self._exports.setdefault(number, _Export(None)))
 
     # Creating
 
-    def _create(self, request: ExportRequest[ExportQuery], *, deleted: bool) -> int:
-        query = request.query
-        try:
-            export = self._calls.create(lambda manner: query.body(request, manner, deleted=deleted), self.create_limit)
-        except CodeError as error:
-            body = query.body(request, self._calls.manner, deleted=deleted)
-            raise _explained(error, query, body) from None
+    def _create(self, request: ExportRequest[ExportQuery]) -> int:
+        export = self._calls.create(lambda manner: request.query.body(request, manner), self.create_limit)
         number = _number(export.get("id"))
         if number is None:
             raise UnavailableError(f"{VENDOR} returned no number of an export")
         if number in self._exports:
             raise InvalidAnswerError(f"{VENDOR} returned the number of another export ({number})")
-        self._exports[number] = _Export(request.window)
-        self._check_zone(export.get("createdAt"))
+        self._exports[number] = _Export(request)
+        try:
+            self._check_zone(export.get("createdAt"))
+        except WrongZoneError:
+            with contextlib.suppress(ExportError):
+                self.cancel(number)
+            raise
         return number
 
-    @contextlib.contextmanager
-    def _deleted_may_be_unknown(self, query: ExportQuery) -> Iterator[None]:
-        """Go without the deleted records where the account does not let one ask for them."""
-        try:
-            yield
-        except CodeError as error:
-            if error.code not in {codes.WRONG_ARGUMENT, codes.WRONG_VALUE}:
-                raise
-            self._calls.manner.no_deleted.add(query.thing.name)
-            told = "The account does not let one ask for a deleted %s (code %d): `is_deleted` stays empty"
-            self._log.warning(told, query.thing.name, error.code)
+    def _cannot_ask_for_deleted(self, query: ExportQuery, error: CodeError) -> None:
+        self._calls.manner.no_deleted.add(query.thing.name)
+        told = "The account does not let one ask for deleted records of %s (code %d): none of them is marked"
+        self._log.warning(told, query.thing.stream, error.code)
 
-    def _cancel_within(self, window: Window | None) -> None:
-        """Take exports out of the queue that have not ended: those of a window, or all."""
+    def _cancel_those_of(self, request: ExportRequest[ExportQuery]) -> None:
+        """Take exports out of the queue that have not ended and share days with a request that is made anew."""
         for number, export in self._exports.items():
-            if export.ended or (window and (export.window is None or not _overlap(window, export.window))):
-                continue
+            earlier = export.request
+            if earlier and earlier.variant == request.variant and _overlap(earlier.window, request.window):
+                self._cancel(number, export)
+
+    def _cancel(self, number: int, export: _Export) -> None:
+        if not export.has_ended:
             self._calls.cancel(number, self.create_limit)
-            export.ended = True
+            export.has_ended = True
             self._log.info("Export %d is taken out of the vendor's queue", number)
 
     def _check_zone(self, created: object) -> None:
@@ -243,28 +241,15 @@ class PardotClient:
 
     # Reading
 
-    def _read(self, number: int, export: _Export) -> JobStatus:
-        said = self._calls.read(number, self.status_limit)
-        if _number(said.get("id")) not in {None, number}:
-            raise UnavailableError(f"{VENDOR} answered about another export")
-        word = self._calls.words(said.get("state"))
-        state = _STATES.get(word.lower(), JobState.UNKNOWN)
-        export.ended = state in {JobState.READY, JobState.FAILED}
-        if state is JobState.READY:
-            if said.get("isExpired") in {True, "true", "1"}:
-                raise UnknownJobError("the files of the export have expired")
-            export.refs = _refs(said.get("resultRefs"))
-        return JobStatus(state, word, f"no reason given; the vendor's support asks for export {number}")
-
-    def _link(self, ref: str, values: Mapping[str, str]) -> Link:
+    def _link(self, ref: str) -> Link:
         try:
             url = urljoin(f"{self._settings.api_url}/", ref)
         except ValueError:
             raise UnavailableError(f"{VENDOR} named a file by an address that cannot be read") from None
         if not self.trusts(url):
-            return Link(url, values=values)
+            return Link(url)
         unit = {UNIT_HEADER: self._settings.business_unit_id}
-        return Link(url, {**self._authentication.headers(), **unit}, values, self.trusts)
+        return Link(url, {**self._authentication.headers(), **unit}, self.trusts)
 
     def trusts(self, url: str) -> bool:
         """Whether token and business unit may be sent to an address: to the API, and to the vendor's own hosts."""

@@ -11,7 +11,7 @@ from bulk_exports.engine.polling import Polling
 from bulk_exports.fields import Measures
 from bulk_exports.files.csv import Csv, Table
 from bulk_exports.reading import RuleError, SettingsError
-from bulk_exports.spec import ExportStream, Windows
+from bulk_exports.spec import ExportStream, Variant, Windows
 from bulk_exports.windows import dates
 from tap_pardot_exports import vocabulary as pardot
 from tap_pardot_exports.vocabulary import PardotField, PardotObject
@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 
 CREATES_PER_MINUTE: Final = 30
 """The vendor names no limit. One export is made at a time, so that this is never in the way."""
+CALLS_PER_EXPORT: Final = 8
+"""As a rule: a create, four polls, three files."""
+LIVING: Final = Variant("living", {pardot.IS_DELETED: False})
+DELETED: Final = Variant("deleted", {pardot.IS_DELETED: True})
+"""Versions 3 and 4 do not say of a record that it is deleted: the deleted ones are asked for by themselves."""
 _ONE_SECOND: Final = timedelta(seconds=1)
 _WRITTEN: Final = "%Y-%m-%d %H:%M:%S"
 
@@ -69,29 +74,18 @@ class ExportQuery:
         before = max(after + 2 * _ONE_SECOND, min(end.astimezone(timezone.utc), known))
         return after.astimezone(self.zone).strftime(_WRITTEN), before.astimezone(self.zone).strftime(_WRITTEN)
 
-    @property
-    def tells_deleted(self) -> bool:
-        """Whether it is to be said of a row that the record is deleted."""
-        return self.thing.knows_deleted and any(field.name == pardot.IS_DELETED for field in self.columns)
-
-    def needs_second_export(self, manner: Manner) -> bool:
-        """Whether deleted records must be asked for by themselves: where no column says that they are."""
-        return self.tells_deleted and manner.version != 5
-
-    def body(self, request: ExportRequest[ExportQuery], manner: Manner, *, deleted: bool) -> dict[str, Any]:
-        """Return the body of the request for an export.
-
-        Args:
-            request: For its window.
-            manner: How the account wants to be spoken to.
-            deleted: Whether it is about the deleted records alone.
-        """
+    def body(self, request: ExportRequest[ExportQuery], manner: Manner) -> dict[str, Any]:
+        """Return the body of the request for an export, as the account wants to be spoken to."""
         version = manner.version
         after, before = self.bounds(request)
         stem = self.cursor.removesuffix("_at")
         arguments = {f"{stem}_after": after, f"{stem}_before": before}
-        if deleted or (version == 5 and self.tells_deleted):
-            arguments["deleted"] = "true" if deleted else "all"
+        if request.variant == DELETED:
+            arguments["deleted"] = "true"
+        elif (
+            version == 5 and self.thing.knows_deleted and any(field.name == pardot.IS_DELETED for field in self.columns)
+        ):
+            arguments["deleted"] = "all"
         return {
             "object": self.thing.new_name if version == 5 else self.thing.name,
             "fields": self.fields(version),
@@ -146,6 +140,9 @@ def _stream(thing: PardotObject, settings: Settings) -> ExportStream:
             zone=zone,
             safety=settings.safety,
         ),
+        variants=(LIVING, DELETED) if pardot.IS_DELETED in by_name and settings.api_version != 5 else (),
+        jobs_last=timedelta(days=pardot.DATA_DAYS),
+        calls_per_export=CALLS_PER_EXPORT,
         creates_per_minute=CREATES_PER_MINUTE,
         polling=Polling(
             first_seconds=settings.poll_seconds,

@@ -28,7 +28,7 @@ from bulk_exports.engine.rate_limit import whole_number
 from bulk_exports.engine.spool import disk, is_file_limit, spool_file, too_many_files
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterator
 
     from typing_extensions import Buffer
 
@@ -116,7 +116,7 @@ class Transfer:
         if self.received:
             arriving.seek(0, os.SEEK_END)
             arriving.seek(0)
-        return ArrivingFile(arriving, link.values)
+        return io.BufferedReader(arriving)
 
     def arrived(self, position: int, count: int) -> bytes:
         """Return what has arrived, from a position on, so many bytes at most."""
@@ -255,19 +255,6 @@ class Transfer:
             yield piece
         with disk("an export"):
             self.file.flush()
-
-
-class ArrivingFile(io.BufferedReader):
-    """A file that may still be arriving.
-
-    Args:
-        raw: What it is read from.
-        values: What its rows say besides what is written in them; see `bulk_exports.engine.vendor.Link`.
-    """
-
-    def __init__(self, raw: io.RawIOBase, values: Mapping[str, str]) -> None:
-        super().__init__(raw)
-        self.values = values
 
 
 class _ReadWhileFetching(io.RawIOBase):

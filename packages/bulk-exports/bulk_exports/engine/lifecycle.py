@@ -109,10 +109,12 @@ class Attempt:
     Args:
         job: The vendor's name of the export; None while there is none yet.
         created_at: When it was created.
+        is_adopted: Whether it was by an earlier run.
 
     Attributes:
         job: The vendor's name of the export.
         created_at: When it was created.
+        is_adopted: Whether it was by an earlier run.
         queued_at: When it was last seen waiting for its turn, where the vendor tells.
         running_at: When it was last seen unfinished.
         ready_at: When it was first seen finished.
@@ -125,9 +127,10 @@ class Attempt:
         damaged: Whether its files were fetched before, in vain.
     """
 
-    def __init__(self, job: Hashable = None, created_at: float = 0.0) -> None:
+    def __init__(self, job: Hashable = None, created_at: float = 0.0, *, is_adopted: bool = False) -> None:
         self.job = job
         self.created_at = created_at
+        self.is_adopted = is_adopted
         self.queued_at: float | None = None
         self.running_at: float | None = None
         self.ready_at: float | None = None
@@ -181,6 +184,11 @@ class Task(Generic[RequestT, VerificationT]):
     def has_job(self, job: Hashable, now: float) -> None:
         """Begin to follow a new export."""
         self.attempt = Attempt(job, now)
+        self.exports += 1
+
+    def adopts(self, job: Hashable, created_at: float) -> None:
+        """Begin to follow an export of an earlier run."""
+        self.attempt = Attempt(job, created_at, is_adopted=True)
         self.exports += 1
 
     def needs(self, stage: Stage, due: float) -> None:
@@ -341,7 +349,9 @@ class Lifecycle(Generic[RequestT, VerificationT]):
         if task.attempt.ready_at is None:
             task.attempt.ready_at = now
             began_at, running_at = task.attempt.began_at, task.attempt.running_at
-            self._rhythm.finished(now - began_at, 0.0 if running_at is None else running_at - began_at)
+            # When one of an earlier run was finished nobody knows, unless it was seen running.
+            if running_at is not None or not task.attempt.is_adopted:
+                self._rhythm.finished(now - began_at, 0.0 if running_at is None else running_at - began_at)
             self._plan_first_polls_anew()
             self._export_ended(task.request, now - task.attempt.created_at, True)
         if len(links) != len(task.attempt.links):

@@ -133,7 +133,7 @@ class Pipeline(Generic[RequestT, VerificationT]):
         for task in self._tasks:
             if jobs and task.request in jobs:
                 job, age = jobs[task.request]
-                task.has_job(job, now - age)
+                task.adopts(job, now - age)
                 task.needs(Stage.POLL, now)
         self._handed_over = 0
         self._taken = 0

@@ -41,13 +41,11 @@ class Link:
     Attributes:
         url: The address.
         headers: What must be sent along, for vendors whose links need credentials.
-        values: What its rows say besides what is written in them, by column, as a cell of text would say it.
         trusts: Tells to which other addresses of the vendor the headers may follow a redirect; to none by itself.
     """
 
     url: str = dataclasses.field(repr=False)
     headers: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
-    values: Mapping[str, str] = dataclasses.field(default_factory=dict)
     trusts: Callable[[str], bool] = dataclasses.field(default=lambda _url: False, repr=False, compare=False)
 
 

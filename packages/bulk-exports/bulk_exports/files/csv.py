@@ -25,7 +25,6 @@ from typing import IO, TYPE_CHECKING, Any, Final, Literal, NoReturn
 
 import msgspec
 
-from bulk_exports.engine.download import ArrivingFile
 from bulk_exports.engine.errors import CorruptFileError, InvalidRowsError
 from bulk_exports.engine.threads import prefetch
 from bulk_exports.files.cells import converter
@@ -100,7 +99,6 @@ class CsvFile:
         self.missing: set[str] = set()
         self._rules = rules
         self._columns = columns
-        self._values = file.values if isinstance(file, ArrivingFile) else {}
         self._chunks = prefetch(chunks(file, _KIND))
         self._lines_handed = 0
         self._bytes_since_row = 0
@@ -189,8 +187,8 @@ class CsvFile:
         self._positions = {name: position for position, name in reversed(list(enumerate(names)))}
         made = rules.derive(dict.fromkeys(self._positions, ())) if rules.derive else self._positions
         self.unknown.update(made.keys() - self._columns.keys() - rules.ignored)
-        self.missing.update(self._columns.keys() - made.keys() - self._values.keys())
-        if self._columns.keys().isdisjoint(made):
+        self.missing.update(self._columns.keys() - made.keys())
+        if self.missing == self._columns.keys():
             raise CorruptFileError("the file is no CSV of this export: its header names none of the wanted columns")
         if self.missing and rules.missing == "refuse":
             self._refuse(f"the header lacks these columns: {', '.join(sorted(self.missing))}")
@@ -206,8 +204,6 @@ class CsvFile:
         table: Table = {name: cells[position] for name, position in self._positions.items()}
         if self._rules.derive:
             table = self._rules.derive(table)
-        if self._values:
-            table = {**table, **{name: [value] * len(rows) for name, value in self._values.items()}}
         nothing = [None] * len(rows)
         columns = [
             convert(table[name]) if name in table else nothing
