@@ -7,6 +7,7 @@ import itertools
 import json
 from datetime import date, timedelta
 
+import jsonschema
 import pytest
 from singer_sdk.exceptions import ConfigValidationError
 
@@ -71,6 +72,21 @@ def test_every_event_is_delivered_once():
         output = world.run()
         assert_true(world, output)
         assert len(once(output.of("email_events"))) == len(output.of("email_events")) == 180
+
+
+def test_every_row_fits_its_schema_and_has_a_key_of_its_own():
+    with World.of(settings={"tags": ["VIP"], "email_attributes": ["City", "Member since"]}) as world:
+        output = world.run()
+    schemas = {message["stream"]: message for message in output.messages if message["type"] == "SCHEMA"}
+    assert len(schemas) == 8
+    for stream, message in schemas.items():
+        rows = output.of(stream)
+        validator = jsonschema.Draft7Validator(message["schema"], format_checker=jsonschema.FormatChecker())
+        for row in rows:
+            validator.validate(json.loads(json.dumps(row, default=float)))
+            assert row.keys() == message["schema"]["properties"].keys()
+        keys = [tuple(row[name] for name in message["key_properties"]) for row in rows]
+        assert len(set(keys)) == len(keys) > 0, stream
 
 
 UNKNOWNS = [
