@@ -174,6 +174,15 @@ def test_an_export_that_is_too_large_is_halved_until_it_fits(form, caplog):
     assert "asking for" in caplog.text
 
 
+def test_what_one_window_has_found_out_the_others_need_not():
+    """Of ten windows only the first pays for it: three exports are in vain, and not thirty."""
+    settings = {"window_days": 8, "max_exports_in_flight": 1}
+    with World.of(days=80, settings=settings, events_per_day=5, limits=VendorLimits(rows=11)) as world:
+        output = world.run("profile_events")
+        assert_true(world, output, "profile_events")
+        assert 40 < len(world.creates()) <= 52
+
+
 def test_a_day_that_is_too_large_fails_with_the_other_remedies():
     with World.of(days=2, limits=VendorLimits(rows=50), settings={"window_days": 2}) as world:
         output = world.run("email_events", catch=UndeliveredDaysError)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulk_exports.windows.delivered import DeliveredDays, DueDay
-from bulk_exports.windows.windows import Window, delivered_with, replaced, windows
+from bulk_exports.windows.windows import FITTED_BEFORE_GROWTH, Window, WindowSize, delivered_with, replaced, windows
 
 START = date(2025, 1, 1)
 
@@ -155,3 +155,65 @@ def test_what_is_delivered_by_windows_is_what_would_be_by_days(days, max_days, d
     assert {each.day for each in again} == {day(n) for n in range(1, 61)} - {
         each for one in planned for each in one.days()
     }
+
+
+# How large windows can be
+
+
+def exports_for(days, limit, max_days):
+    """Return how many exports a run asks for whose vendor takes so many days at a time, and the windows delivered."""
+    size = WindowSize(max_days)
+    first = date(2025, 1, 1)
+    due = [DueDay(first + timedelta(days=number), "new") for number in range(days)]
+    waiting, delivered, exports = list(windows(due, max_days)), [], 0
+    while waiting:
+        window, *rest = waiting
+        if size.is_too_large(window):
+            waiting = [*window.halves(), *rest]
+            continue
+        exports += 1
+        if len(window) > limit:
+            size.was_too_large(window)
+            waiting = [*window.halves(), *rest]
+            continue
+        size.fitted(window)
+        delivered.append(window)
+        waiting = rest
+    return exports, delivered
+
+
+@given(st.integers(1, 200), st.integers(1, 100), st.integers(1, 89))
+def test_whatever_a_vendor_takes_every_day_is_delivered_once(days, limit, max_days):
+    _, delivered = exports_for(days, limit, max_days)
+    assert [day for window in delivered for day in window.days()] == [
+        date(2025, 1, 1) + timedelta(days=number) for number in range(days)
+    ]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 5, 7, 12, 29])
+def test_what_one_window_has_found_out_the_others_need_not(limit):
+    exports, delivered = exports_for(360, limit, 30)
+    assert exports <= 1.3 * len(delivered)
+    assert exports_for(360, 30, 30)[0] == 12
+
+
+def test_after_some_that_fit_larger_ones_are_tried_again():
+    size = WindowSize(30)
+    window = Window(date(2025, 1, 1), date(2025, 1, 30), "new")
+    size.was_too_large(window)
+    half = window.halves()[0]
+    assert size.is_too_large(window)
+    assert not size.is_too_large(half)
+    for _ in range(FITTED_BEFORE_GROWTH):
+        assert size.is_too_large(window)
+        size.fitted(half)
+    assert not size.is_too_large(window)
+
+
+def test_small_windows_that_fit_prove_nothing():
+    size = WindowSize(30)
+    window = Window(date(2025, 1, 1), date(2025, 1, 30), "new")
+    size.was_too_large(window)
+    for day in window.single_days():
+        size.fitted(day)
+    assert size.is_too_large(window)

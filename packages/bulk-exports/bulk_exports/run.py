@@ -25,7 +25,7 @@ from bulk_exports.reporting import Report
 from bulk_exports.spec import ExportRequest
 from bulk_exports.windows.delivered import DeliveredDays
 from bulk_exports.windows.plan import Plan
-from bulk_exports.windows.windows import Window, delivered_with
+from bulk_exports.windows.windows import Window, WindowSize, delivered_with
 from bulk_exports.wording import foreign
 
 if TYPE_CHECKING:
@@ -237,6 +237,7 @@ class Run:
         reconciler = Reconciler(
             stream, self._query, self._columns, plan, settings, now=context.environment.now, log=log
         )
+        size = WindowSize(stream.windows.max_days)
         pipeline: Pipeline[ExportRequest[Any], Verification]
         failures: list[Failure[ExportRequest[Any]]] = []
         connection = Connection(
@@ -253,7 +254,8 @@ class Run:
                 vendor,
                 requests,
                 verify=reconciler.verify,
-                split=lambda request: _halves(request, report),
+                split=lambda request: _halves(request, size, report),
+                too_large=lambda request: size.is_too_large(request.window),
                 jobs=_under_way(plan, requests),
                 tells_starts=stream.jobs_last is not None,
                 log=log,
@@ -266,6 +268,7 @@ class Run:
                     if isinstance(result, Started):
                         output.write_state(reconciler.started(result.request, result.job))
                     elif isinstance(result, Delivery):
+                        size.fitted(result.request.window)
                         span = result.verification.summary.span
                         if span and stream.windows.rows_outside == "refused":
                             timezone_check.check(result.request.window, *span)
@@ -341,8 +344,9 @@ def _under_way(plan: Plan, requests: Sequence[ExportRequest[Any]]) -> dict[Expor
     }
 
 
-def _halves(request: ExportRequest[Any], report: Report) -> Sequence[ExportRequest[Any]]:
+def _halves(request: ExportRequest[Any], size: WindowSize, report: Report) -> Sequence[ExportRequest[Any]]:
     """Return the requests that take the place of one whose window is too large; none for a single day."""
+    size.was_too_large(request.window)
     halves = [dataclasses.replace(request, window=half) for half in request.window.halves()]
     report.split(max(len(halves) - 1, 0))
     return halves

@@ -214,6 +214,7 @@ class Lifecycle(Generic[RequestT, VerificationT]):
         jitter: Turns the longest delay before a retry into the one that is waited.
         allowed_at: Tells when the rate limits let a request take the step of its stage; infinity if they cannot know.
         split: Returns the smaller requests that take the place of one that is too large; none if there are none.
+        too_large: Tells of a request that was not tried whether it will probably be too large.
         started: Is told of every export that was created.
     """
 
@@ -227,6 +228,7 @@ class Lifecycle(Generic[RequestT, VerificationT]):
         jitter: Callable[[float], float],
         allowed_at: Callable[[Stage, float], float],
         split: Callable[[RequestT], Sequence[RequestT]],
+        too_large: Callable[[RequestT], bool],
         started: Callable[[RequestT, Hashable], None],
     ) -> None:
         self._tasks = tasks
@@ -236,6 +238,7 @@ class Lifecycle(Generic[RequestT, VerificationT]):
         self._jitter = jitter
         self._allowed_at = allowed_at
         self._split = split
+        self._too_large = too_large
         self._started = started
         self._rhythm = PollRhythm(limits.polling)
         self._lost_in_a_row: collections.Counter[Stage] = collections.Counter()
@@ -458,15 +461,28 @@ class Lifecycle(Generic[RequestT, VerificationT]):
         self._log.warning("%s: %s; creating another export", task.request, reason)
         task.needs(Stage.CREATE, now)
 
+    def split_ahead(self, task: Task[RequestT, VerificationT]) -> bool:
+        """Put smaller requests in the place of one that nobody has asked for yet, if it would be too large."""
+        if task.stage is not Stage.CREATE or task.exports or not self._too_large(task.request):
+            return False
+        parts = self._split(task.request)
+        if parts:
+            self._log.info("%s: asking for %s, because so much was too large before", task.request, _joined(parts))
+            self._replace(task, parts)
+        return bool(parts)
+
     def _replaced_by_smaller(self, task: Task[RequestT, VerificationT], reason: str) -> bool:
         """Put smaller requests in the place of one, if there are any."""
         parts = self._split(task.request)
         if not parts:
             return False
-        self._log.warning("%s: %s; asking for %s instead", task.request, reason, " and ".join(map(str, parts)))
+        self._log.warning("%s: %s; asking for %s instead", task.request, reason, _joined(parts))
+        self._replace(task, parts)
+        return True
+
+    def _replace(self, task: Task[RequestT, VerificationT], parts: Sequence[RequestT]) -> None:
         place = self._tasks.index(task)
         self._tasks[place : place + 1] = map(Task, parts)
-        return True
 
     def _fail(self, task: Task[RequestT, VerificationT], reason: str) -> None:
         self._log.error("%s is not delivered: %s", task.request, reason)
@@ -478,6 +494,10 @@ class Lifecycle(Generic[RequestT, VerificationT]):
     ) -> None:
         task.result = result
         task.needs(Stage.DONE, math.inf)
+
+
+def _joined(parts: Sequence[object]) -> str:
+    return " and ".join(map(str, parts))
 
 
 def _unexpected(error: Exception) -> str:

@@ -93,6 +93,7 @@ class Pipeline(Generic[RequestT, VerificationT]):
         jitter: Turns the longest delay before a retry into the one that is waited.
         split: Returns the smaller requests that take the place of one that the vendor finds too large, or fails again
             and again; none for one that cannot be smaller.
+        too_large: Tells of a request whether it will probably be too large, so that it is split before it is sent.
         jobs: Exports of an earlier run with which requests begin: the vendor's name of each, and its age in seconds.
         tells_starts: Whether every export that is created comes out among the results, as `Started`.
     """
@@ -109,6 +110,7 @@ class Pipeline(Generic[RequestT, VerificationT]):
         clock: Clock | None = None,
         jitter: Callable[[float], float] = backoff.full_jitter,
         split: Callable[[RequestT], Sequence[RequestT]] = lambda _request: (),
+        too_large: Callable[[RequestT], bool] = lambda _request: False,
         jobs: Mapping[RequestT, tuple[Hashable, float]] | None = None,
         tells_starts: bool = False,
     ) -> None:
@@ -127,6 +129,7 @@ class Pipeline(Generic[RequestT, VerificationT]):
             jitter=jitter,
             allowed_at=self._allowed_at,
             split=split,
+            too_large=too_large,
             started=self._tell_start if tells_starts else lambda _request, _job: None,
         )
         now = self._clock.now()
@@ -241,6 +244,8 @@ class Pipeline(Generic[RequestT, VerificationT]):
                 continue  # the busy ones will report
             at = max(task.due, self._allowed_at(task.stage, now))
             if at <= now:
+                if self._lifecycle.split_ahead(task):
+                    return self._start_what_may_start(now)
                 self._start(task)
             else:
                 wake = min(wake, at)

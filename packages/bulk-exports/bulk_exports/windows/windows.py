@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from typing_extensions import Self, override
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from datetime import date
 
     from bulk_exports.windows.delivered import DueDay, Reason
+
+FITTED_BEFORE_GROWTH: Final = 4
+"""Windows that fit before twice as large ones are tried: each that does not costs an export."""
 
 
 @dataclasses.dataclass(frozen=True, order=True)
@@ -75,6 +78,36 @@ class Window:
     def single_days(self) -> tuple[Window, ...]:
         """Return a window for each of its days."""
         return tuple(Window.single(day, self.reason) for day in self.days())
+
+
+class WindowSize:
+    """How many days an export can have, as far as a run has found out: a refused one may have cost a minute or more.
+
+    Args:
+        max_days: How many it has at most, whatever is found out.
+    """
+
+    def __init__(self, max_days: int) -> None:
+        self._max_days = self._days = max_days
+        self._fitted = 0
+
+    def was_too_large(self, window: Window) -> None:
+        """Take note that a window was too large for one export."""
+        if len(window) <= self._days:
+            self._days = (len(window) + 1) // 2
+            self._fitted = 0
+
+    def fitted(self, window: Window) -> None:
+        """Take note that a window was not too large: after some as large as can be, larger ones are tried again."""
+        if len(window) >= self._days:
+            self._fitted += 1
+            if self._fitted >= FITTED_BEFORE_GROWTH:
+                self._days = min(2 * self._days, self._max_days)
+                self._fitted = 0
+
+    def is_too_large(self, window: Window) -> bool:
+        """Tell whether a window will probably be too large."""
+        return len(window) > self._days
 
 
 def windows(due: Sequence[DueDay], max_days: int) -> tuple[Window, ...]:
