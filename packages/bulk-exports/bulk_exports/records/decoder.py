@@ -42,6 +42,7 @@ _STRICT: Final[Mapping[Kind | None, Any]] = {
 }
 _TIME_FORM: Final = "0000-00-00T00:00:00Z"
 _TO_ZERO: Final = str.maketrans("123456789", "000000000")
+_HOUR_WIDTH: Final = len("0000-00-00T00")
 _DAY_WIDTH: Final = len("0000-00-00")
 _SIXTIES: Final = (len("0000-00-00T00:"), len("0000-00-00T00:00:"))
 """Where the first digits of minutes and seconds are."""
@@ -209,14 +210,17 @@ class Shape:
         return (strict,) if self.complete or not column.nullable else (strict, None)
 
 
-def _first_and_last(texts: Sequence[Any]) -> set[str | None] | None:
-    """Return the first and the last of times of one day: if these two are well-written, all of them are.
+def _first_and_last(given: Sequence[Any]) -> set[str | None] | None:
+    """Return the first and the last of times, and one of each hour between: if these are well-written, all of them are.
 
     It looks at all of them at once, and only where they have the form to the second; otherwise it returns None.
     """
+    texts = [text for text in given if text is not None]
+    if not texts:
+        return None
     try:
         together = "\n".join(texts)
-    except TypeError:  # one of them is null
+    except TypeError:  # one of them is no text
         return None
     lines = f"{_TIME_FORM}\n" * len(texts)
     if together.translate(_TO_ZERO) != lines[:-1] or any(
@@ -224,8 +228,11 @@ def _first_and_last(texts: Sequence[Any]) -> set[str | None] | None:
     ):
         return None
     first, last = min(texts), max(texts)
+    some: set[str | None] = {first, last} if len(texts) == len(given) else {first, last, None}
     # With the same day and the same form they are in order of the clock, so that no hour is later than the last one's.
-    return {first, last} if first[:_DAY_WIDTH] == last[:_DAY_WIDTH] else None
+    if first[:_DAY_WIDTH] != last[:_DAY_WIDTH]:
+        some.update({text[:_HOUR_WIDTH]: text for text in texts}.values())
+    return some
 
 
 def fit_rows(rows: Sequence[Any], fits: Iterable[tuple[str, Fit]]) -> None:
