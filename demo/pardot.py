@@ -83,7 +83,7 @@ def tour() -> None:
 
 def _show_window(line: str) -> None:
     """Show of Meltano's log what the tap says of a window."""
-    if found := re.search(r"\d{4}-\d\d-\d\d (?:to \d{4}-\d\d-\d\d )?(?:delivered|unchanged) .*", line):
+    if found := re.search(r"\d{4}-\d\d-\d\d (?:to \d{4}-\d\d-\d\d )?(?:\(\w+\) )?(?:delivered|unchanged) .*", line):
         print(f"    {found[0]}", flush=True)
 
 
