@@ -27,7 +27,16 @@ def main() -> int:
         sys.exit(f"PyAirbyte needs Python {', '.join(PYTHONS)}; there is none here")
     _run(UV, "venv", "--quiet", "--clear", f"--python={interpreter}", str(ENVIRONMENT))
     _run(UV, "pip", "sync", "--quiet", f"--python={ENVIRONMENT}", str(TESTS / "requirements.txt"))
-    _run(UV, "pip", "install", "--quiet", f"--python={ENVIRONMENT}", "--no-deps", "--editable=.")
+    _run(
+        UV,
+        "pip",
+        "install",
+        "--quiet",
+        f"--python={ENVIRONMENT}",
+        "--no-deps",
+        "--editable=packages/bulk-exports",
+        "--editable=.",
+    )
     pytest = [str(ENVIRONMENT / "bin" / "python"), "-m", "pytest", "-n", "2", "--dist", "worksteal", str(TESTS)]
     # Warnings of theirs are none of ours, and what needs docker is tested in a workflow (`.ci/image.py`).
     _run(
