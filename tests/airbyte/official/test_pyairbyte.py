@@ -15,6 +15,7 @@ from simulation.patience import HANG_SECONDS
 from tap_cometly.sandbox import Fault, Sandbox
 from tests import long_ago
 from tests.airbyte.official.conftest import PROGRAM
+from tests.airbyte.speaking import PAIR
 
 DAYS = long_ago.last_days(11)
 WRONG_DAYS = """
@@ -60,7 +61,7 @@ def cache(tmp_path):
 def source(cometly):
     """Return PyAirbyte's source for the days up to one of these."""
 
-    def make(last=5, *, streams="*", **changes):
+    def make(last=5, *, streams=PAIR, **changes):
         config = {
             "api_key": cometly.api_key,
             "api_url": cometly.api_url,
@@ -69,7 +70,8 @@ def source(cometly):
             "end_date": str(DAYS[last]),
             **changes,
         }
-        return airbyte.get_source("source-cometly", config=config, local_executable=PROGRAM, streams=streams)
+        chosen = streams and list(streams)
+        return airbyte.get_source("source-cometly", config=config, local_executable=PROGRAM, streams=chosen)
 
     return make
 
