@@ -50,9 +50,11 @@ TESTS: Final = {
 }
 """What another Python can change, and why."""
 LEFT_OUT: Final = {
+    "apsis": "what a vendor says is data for the kit; the oldest Python runs it all the same",
     "e2e": "slow, and tools with Pythons of their own",
     "fleet": "an orchestrator with needs of its own; what it starts is tested here",
     "faults": "but for what is named above: what a run makes of errors that are always the same",
+    "pardot": "as apsis",
     "reconcile": "but for what is named above: arithmetic on sets of days and rows",
     "sandbox": "for tests; those above would fail with it",
     "test_backfill.py": "arithmetic on moments",
