@@ -83,6 +83,9 @@ def _try_pip(folder: Path) -> None:
     pip = (str(environment / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
     _run(*pip, f"--find-links={DIST}", "tap-cometly")
     print(f"pip: installs; {_described(environment / 'bin' / 'tap-cometly', folder)}")
+    for program in ("tap-cometly", "source-cometly"):
+        _run(UV, "tool", "run", "--from", str(ROOT), program, *_harmless(program))
+    print("`uvx --from .` starts both programs from the checkout")
 
 
 def _run(*command: str, cwd: Path | None = None, **environment: str) -> str:

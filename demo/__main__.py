@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import datetime as dt
+import json
 import re
 import shutil
 import signal
@@ -36,6 +37,11 @@ NAMES: Final = """
     select coalesce(configured_name, event_name) as event, count(*) as events,
            sum(amount)::numeric(12, 2) as revenue
     from cometly.events group by 1 order by 2 desc, 1 limit 10
+"""
+PEOPLE: Final = """
+    select contacts.email, count(*) as events, sum(events.amount)::numeric(12, 2) as revenue
+    from cometly.events join cometly.contacts on contacts.id = events.profile_id
+    group by 1 having sum(events.amount) > 0 order by 3 desc, 1 limit 5
 """
 LOOKED_AT: Final = """
     select count(*) as days, min(event_date) as first, max(event_date) as last,
@@ -94,6 +100,7 @@ def tour() -> None:
             "TAP_COMETLY_API_KEY": cometly.api_key,
             "TAP_COMETLY_TIMEZONE": TIMEZONE,
             "TAP_COMETLY_START_DATE": first_day.isoformat(),
+            "TAP_COMETLY__SELECT": json.dumps(["events.*", "event_days.*", "contacts.*"]),
             "TARGET_POSTGRES_SQLALCHEMY_URL": postgres.url,
         }
         meltano = Meltano(FOLDER, settings)
@@ -105,6 +112,8 @@ def tour() -> None:
         _show(postgres, WEEKS)
         print("\nThe most frequent events:\n")
         _show(postgres, NAMES)
+        print("\nWho brought most, of the people who came in these days (stream `contacts`):\n")
+        _show(postgres, PEOPLE)
 
         print("\nClosed days still change in Cometly: now a purchase of 500.00 arrives late for yesterday.")
         print("The same command again looks at the last 3 days once more:")
@@ -147,7 +156,9 @@ def _load(meltano: Meltano, postgres: Postgres) -> None:
 
 def _show_day(line: str) -> None:
     """Show of Meltano's log what the tap says of a day."""
-    if day := re.search(r"\d{4}-\d\d-\d\d (?:delivered|unchanged|changed) .*", line):
+    if day := re.search(
+        r"(?:contacts )?(?:\d{4}-\d\d-\d\d to )?\d{4}-\d\d-\d\d (?:delivered|unchanged|changed) .*", line
+    ):
         print(f"    {day.group()}", flush=True)
 
 

@@ -178,7 +178,7 @@ def test_the_example_of_a_state_is_what_a_run_writes_and_takes(clock, config, ta
 
 def test_the_line_of_a_changed_day_is_what_the_ledger_says():
     shown = "2025-03-02 changed since 2025-03-03 06:00 UTC: 412 → 409 rows, amount 18 230.50 → 17 980.50 (revision 2)"
-    assert shown in text_of("README.md")
+    assert shown in text_of("docs/current-truth.md")
     before = DaySnapshot(
         export_id=1,
         digest="",

@@ -35,7 +35,8 @@ class Report:
         now: The engine's clock, in seconds.
         log: Where the lines go.
         metrics_log: Where the metrics go.
-        stream: Name of the stream, for the metrics.
+        stream: Name of the stream.
+        is_first: Whether lines need not say which stream they are about: it is the one that everybody thinks of.
         vendor: What people call the vendor.
         in_flight: How many exports may be under way at once.
     """
@@ -49,6 +50,7 @@ class Report:
         log: logging.Logger,
         metrics_log: logging.Logger,
         stream: str,
+        is_first: bool = True,
         vendor: str,
         in_flight: int,
     ) -> None:
@@ -58,6 +60,7 @@ class Report:
         self._log = log
         self._metrics_log = metrics_log
         self._stream = stream
+        self._shown = "" if is_first else f"{stream} "
         self._vendor = vendor
         self._in_flight = in_flight
         self._causes = ("the rate limit on new exports", f"{vendor} to make the export", "the download")
@@ -174,6 +177,7 @@ class Report:
             parts.append(f"about {_duration(self._seconds_left(delivery, least_left, now), up=True)} left")
         done = "delivered" if changed else "unchanged"
         figures = {
+            "stream": self._stream,
             "event_date": window.first.isoformat(),
             **({"last_date": window.last.isoformat()} if len(window) > 1 else {}),
             "rows": rows,
@@ -183,9 +187,17 @@ class Report:
             "seconds": round(now - delivery.created_at, 3),
             "export_id": delivery.job,
         }
-        message = "%s %s (%d of %d): %s"
+        message = "%s%s %s (%d of %d): %s"
         self._log.log(
-            level, message, delivery.request, done, self._done, self._windows, "; ".join(parts), extra=figures
+            level,
+            message,
+            self._shown,
+            delivery.request,
+            done,
+            self._done,
+            self._windows,
+            "; ".join(parts),
+            extra=figures,
         )
 
     def ended(self, left: int) -> None:
@@ -198,7 +210,8 @@ class Report:
             return
         figures = self._figures()
         self._log.info(
-            "Done: %s delivered, %d of them new or changed, %s written, in %s%s",
+            "%sDone: %s delivered, %d of them new or changed, %s written, in %s%s",
+            self._shown and f"{self._stream}: ",
             _counted(figures["days"], "day"),
             figures["changed_days"],
             _counted(figures["rows"], "row"),

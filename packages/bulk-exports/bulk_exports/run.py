@@ -230,6 +230,7 @@ class Run:
             log=log,
             metrics_log=context.metrics_log,
             stream=stream.name,
+            is_first=stream.ledger is not None,
             vendor=stream.vendor,
             in_flight=settings.max_exports_in_flight,
         )
