@@ -15,6 +15,8 @@ from tests import bytecode, moments
 from tests.examples import usual
 
 bytecode.keep()
+_HANDLE = logging.Logger.handle
+
 settings.register_profile("default", usual)
 settings.load_profile("default")
 
@@ -43,10 +45,13 @@ def _environment():
 
 @pytest.fixture(autouse=True)
 def _logs_as_they_are():
-    """A run keeps links out of the logs of its process for good; the next test is another process, so to speak."""
-    handle = logging.Logger.handle
+    """A run keeps links out of the logs of its process for good; the next test is another process, so to speak.
+
+    Before a test, too: a run may have been part of what several tests share.
+    """
+    logging.Logger.handle = _HANDLE
     yield
-    logging.Logger.handle = handle
+    logging.Logger.handle = _HANDLE
 
 
 @pytest.fixture
