@@ -54,6 +54,7 @@ LEFT_OUT: Final = {
     "e2e": "slow, and tools with Pythons of their own",
     "fleet": "an orchestrator with needs of its own; what it starts is tested here",
     "faults": "but for what is named above: what a run makes of errors that are always the same",
+    "kit": "as apsis",
     "pardot": "as apsis",
     "reconcile": "but for what is named above: arithmetic on sets of days and rows",
     "sandbox": "for tests; those above would fail with it",
