@@ -54,7 +54,7 @@ def test_one_that_is_sound_is_taken(more):
         ({"variants": (Variant("deleted", {"is_deleted": True}),)}, "the column `is_deleted` of the key"),
         (
             {"measures": Measures(), "windows": Windows(snapshot=True, rows_outside="left out")},
-            "rows outside of a window are left out by `measures.time`",
+            "rows outside of a window are known by `measures.time`",
         ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -68,5 +68,5 @@ def test_one_that_contradicts_itself_names_stream_and_rule(changes, rule):
 
 @pytest.mark.parametrize("key", [(), ("ID",)])
 def test_a_list_needs_a_key_among_its_fields(key):
-    with pytest.raises(DeclarationError, match="`list`.*its key"):
+    with pytest.raises(DeclarationError, match=r"`list`.*its key"):
         ListStream(name="list", fields=FIELDS, key=key, rows=lambda client: [])
