@@ -16,6 +16,7 @@ import re
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from bulk_exports.engine import Connection, Delivery, Limits, Pipeline, Started, SystemClock
+from bulk_exports.engine.polling import USUAL_POLLING
 from bulk_exports.errors import TapError
 from bulk_exports.reconcile.reconciler import Reconciler
 from bulk_exports.reconcile.timezone_check import TimezoneCheck
@@ -213,7 +214,7 @@ class Run:
             in_flight=settings.max_exports_in_flight,
             export_seconds=settings.export_timeout.total_seconds(),
             queue_seconds=settings.queue_timeout.total_seconds(),
-            polling=stream.polling,
+            polling=stream.polling or USUAL_POLLING,
         )
         plan = self.plan()
         windows = self._announce(plan)

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 
 from typing_extensions import override
 
-from bulk_exports.engine.polling import USUAL_POLLING, Polling
 from bulk_exports.fields import Field, Measures, json_schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from datetime import date, datetime, timedelta
 
+    from bulk_exports.engine.polling import Polling
     from bulk_exports.files.format import Format
     from bulk_exports.windows.windows import Window
 
@@ -146,7 +146,7 @@ class ExportStream:
         in_order: Puts names of columns into an order that is always the same, whatever a catalog did to it. None for
             the order in which they are declared.
         creates_per_minute: How many exports may be created a minute, as the vendor documents it.
-        polling: How often the vendor wants to be asked about an export.
+        polling: How often the vendor wants to be asked about an export; None for as often as its budget allows.
         format: How the files of its exports are written; None for NDJSON.
         selected_by_default: Whether the stream is exported unless somebody deselects it.
 
@@ -170,7 +170,7 @@ class ExportStream:
     query: Callable[[Collection[str]], Query]
     in_order: Callable[[Collection[str]], list[str]] | None = None
     creates_per_minute: float
-    polling: Polling = USUAL_POLLING
+    polling: Polling | None = None
     format: Format | None = None
     selected_by_default: bool = True
 
