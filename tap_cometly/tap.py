@@ -5,10 +5,8 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from singer_sdk.exceptions import ConfigValidationError
 from typing_extensions import override
 
-from bulk_exports.reading import SettingsError
 from bulk_exports.singer.tap import ExportTap
 from tap_cometly.config_schema import CONFIG_JSONSCHEMA
 from tap_cometly.settings import Settings
@@ -32,10 +30,7 @@ class TapCometly(ExportTap):
 
     @override
     def read_settings(self, config: Mapping[str, Any]) -> Settings:
-        try:
-            return Settings.from_config(config, now=self.environment.now())
-        except SettingsError as error:
-            raise ConfigValidationError("Config validation failed", errors=error.problems) from None
+        return Settings.from_config(config, now=self.environment.now())
 
     @override
     def export_streams(self, settings: Settings) -> Sequence[ExportStream]:

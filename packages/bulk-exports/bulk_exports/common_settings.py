@@ -1,6 +1,6 @@
 """The settings that every tap for exports has: their types and defaults, how they are read, and what they say together.
 
-A vendor's schema takes them from `common`, with words of its own, and its settings begin with `read_settings`.
+A vendor's schema takes them from `common`, with words of its own, and its settings are read by `READERS` and its own.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ BUILT_IN_SETTINGS: Final = (
 )
 """Settings that the SDK gives every tap."""
 
-_COMMON: Final[Mapping[str, tuple[type[th.JSONTypeHelper[Any]] | th.JSONTypeHelper[Any], dict[str, Any]]]] = {
+_COMMON: Final[Mapping[str, tuple[th.JSONTypeHelper[Any], dict[str, Any]]]] = {
     "start_date": (th.DateType(), {"title": "Start date", "examples": ["2026-01-31"]}),
     "end_date": (th.DateType(), {"title": "End date", "examples": ["2026-12-31"]}),
     "timezone": (th.StringType(), {"title": "Timezone", "examples": ["America/New_York", "Europe/Berlin"]}),

@@ -59,7 +59,7 @@ def read_all(
     Args:
         given: What the user wrote.
         schema: JSON Schema of the configuration.
-        readers: What reads each setting.
+        readers: What reads each setting; there may be some that the schema does not have.
 
     Returns:
         What could be read of it, and the problems. A setting that is wrong is None, so that it causes no second one.
@@ -67,11 +67,11 @@ def read_all(
     properties = schema["properties"]
     values: dict[str, Any] = dict.fromkeys(properties)
     problems = []
-    for name, read in readers.items():
-        value = given.get(name, properties[name].get("default"))
+    for name, declared in properties.items():
+        value = given.get(name, declared.get("default"))
         if value is not None or name in schema["required"]:
             try:
-                values[name] = read(value, properties[name])
+                values[name] = readers[name](value, declared)
             except ValueError as error:
                 problems.append(f"{name}: {shortened(str(error), 3 * MAX_SHOWN)}")
     return values, problems

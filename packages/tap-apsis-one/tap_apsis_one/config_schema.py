@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from singer_sdk import typing as th
 
+from bulk_exports.common_settings import common
 from tap_apsis_one import vocabulary as apsis
 
 _NAMES: Final = "Names as people see them in APSIS One, or discriminators; they are checked against the account."
@@ -35,35 +36,23 @@ CONFIG_JSONSCHEMA: Final[dict[str, Any]] = th.PropertiesList(
             "never logged."
         ),
     ),
-    th.Property(
+    common(
         "api_url",
-        th.StringType(),
+        f"Where the API is: `{apsis.EUROPE}` for accounts in Europe, `{apsis.ASIA_PACIFIC}` for those in Asia and "
+        "the Pacific, or the local sandbox. `http://` is allowed only to this machine.",
         default=apsis.EUROPE,
-        title="API URL",
-        description=(
-            f"Where the API is: `{apsis.EUROPE}` for accounts in Europe, `{apsis.ASIA_PACIFIC}` for those in Asia and "
-            "the Pacific, or the local sandbox. `http://` is allowed only to this machine."
-        ),
         examples=[apsis.ASIA_PACIFIC, "http://127.0.0.1:8090"],
     ),
-    th.Property(
+    common(
         "start_date",
-        th.DateType(),
-        title="Start date",
-        description=(
-            "First day of events, in UTC, by the time at which APSIS One received them: a day such as `2026-01-31`, "
-            "or, in Meltano, a relative date such as `6 months ago`. An export covers up to `window_days` days, and "
-            "APSIS One takes one a minute. Moving it back later exports the earlier days too. Default: 30 days up to "
-            "the last closed day (or to `end_date`)."
-        ),
-        examples=["2026-01-31"],
+        "First day of events, in UTC, by the time at which APSIS One received them: a day such as `2026-01-31`, "
+        "or, in Meltano, a relative date such as `6 months ago`. An export covers up to `window_days` days, and "
+        "APSIS One takes one a minute. Moving it back later exports the earlier days too. Default: 30 days up to "
+        "the last closed day (or to `end_date`).",
     ),
-    th.Property(
+    common(
         "end_date",
-        th.DateType(),
-        title="End date",
-        description="Last day of events, itself included. Default: the last closed day.",
-        examples=["2026-12-31"],
+        "Last day of events, itself included. Default: the last closed day.",
     ),
     th.Property(
         "sections",
@@ -148,15 +137,11 @@ CONFIG_JSONSCHEMA: Final[dict[str, Any]] = th.PropertiesList(
             "twice, is halved, down to a day."
         ),
     ),
-    th.Property(
+    common(
         "lookback_days",
-        th.IntegerType(minimum=0, maximum=365),
+        "How many of the latest delivered days every run exports again, because events arrive late. `0` exports "
+        "every day once.",
         default=1,
-        title="Lookback (days)",
-        description=(
-            "How many of the latest delivered days every run exports again, because events arrive late. `0` exports "
-            "every day once."
-        ),
     ),
     th.Property(
         "request_shape",
@@ -180,56 +165,28 @@ CONFIG_JSONSCHEMA: Final[dict[str, Any]] = th.PropertiesList(
         ),
         examples=[{"profile_events": {"attributes": ["491874"], "events": ["9234"]}}],
     ),
-    th.Property(
+    common(
         "resync",
-        th.BooleanType(),
-        default=False,
-        title="Resync when the request changes",
-        description=(
-            "What to do when a setting changed that decides which rows there are (`sections`, `segment`, "
-            "`event_types`, `request_body`): `false` stops and explains, `true` forgets which days are delivered and "
-            "loads all wanted days again, once."
-        ),
+        "What to do when a setting changed that decides which rows there are (`sections`, `segment`, "
+        "`event_types`, `request_body`): `false` stops and explains, `true` forgets which days are delivered and "
+        "loads all wanted days again, once.",
     ),
-    th.Property(
+    common(
         "max_exports_in_flight",
         # One event export is created a minute: so many are under way while one takes five minutes.
-        th.IntegerType(minimum=1, maximum=100),
+        "How many exports may be under way at once, from asking APSIS One to writing their rows. Also the most "
+        "files held on disk at once.",
         default=5,
-        title="Most exports in flight",
-        description=(
-            "How many exports may be under way at once, from asking APSIS One to writing their rows. Also the most "
-            "files held on disk at once."
-        ),
     ),
-    th.Property(
+    common(
         "export_timeout",
-        th.IntegerType(minimum=1, maximum=1440),
+        "How long APSIS One may take to prepare one export. After that another one is tried, then smaller ones.",
         default=240,
-        title="Export timeout (minutes)",
-        description=(
-            "How long APSIS One may take to prepare one export. After that another one is tried, then smaller ones."
-        ),
     ),
-    th.Property(
+    common(
         "user_agent",
-        th.StringType(),
-        title="User agent",
-        description="How the tap presents itself to the API. Default: `tap-apsis-one/` and its version.",
+        "How the tap presents itself to the API. Default: `tap-apsis-one/` and its version.",
         examples=["tap-apsis-one (data-team@example.com)"],
     ),
 ).to_dict()
 """What ``Tap.config_jsonschema`` returns, before the SDK adds its own settings."""
-
-BUILT_IN_SETTINGS: Final = (
-    "batch_config",
-    "emit_activate_version_messages",
-    "faker_config",
-    "flattening_enabled",
-    "flattening_max_depth",
-    "flattening_max_key_length",
-    "flattening_separator",
-    "stream_map_config",
-    "stream_maps",
-)
-"""Settings that the SDK gives every tap."""

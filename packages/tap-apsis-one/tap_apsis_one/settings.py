@@ -8,24 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta, timezone
+from datetime import timedelta
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from typing_extensions import override
 
-from bulk_exports import reading
+from bulk_exports import common_settings, reading
 from bulk_exports.export_settings import ExportSettings
 from bulk_exports.reading import RuleError, SettingsError, listed, suggestion
-from tap_apsis_one.config_schema import BUILT_IN_SETTINGS, CONFIG_JSONSCHEMA
+from tap_apsis_one.config_schema import CONFIG_JSONSCHEMA
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from datetime import date, datetime
 
     from bulk_exports.reading import Reader, Schema
 
+UTC: Final = ZoneInfo("UTC")
+"""In which the vendor counts days."""
 SETTLE: Final = timedelta(hours=1)
 """A day is closed for so long before it is exported: the vendor takes some minutes for what it has received."""
 PLACEHOLDER: Final = "none"
@@ -87,15 +88,15 @@ class Settings(ExportSettings):
             values[name] = values[name] or ()
         values["request_body"] = values["request_body"] or {}
         values["user_agent"] = values["user_agent"] or f"tap-apsis-one/{version('tap-apsis-one')}"
-        problems += _conflicts(values, now)
+        values["timezone"] = UTC
+        problems += common_settings.conflicts(given, values, now, where_the_zone_is_shown="UTC")
         if problems:
             raise SettingsError(problems)
         return cls(
             **values,
-            timezone=ZoneInfo("UTC"),
             include_open_day=False,
             backfill_order="oldest_first",
-            warnings=tuple(_warnings(given, values, now)),
+            warnings=tuple(common_settings.warnings(given, values, now, schema=CONFIG_JSONSCHEMA)),
         )
 
     @override
@@ -134,11 +135,9 @@ def _bodies(value: object, schema: Schema) -> Mapping[str, Mapping[str, Any]]:
 
 
 _READERS: Final[Mapping[str, Reader]] = {
+    **common_settings.READERS,
     "client_id": _credential,
     "client_secret": _credential,
-    "api_url": reading.read_api_url,
-    "start_date": reading.read_day,
-    "end_date": reading.read_day,
     "sections": reading.read_names,
     "segment": reading.read_text,
     "attributes": reading.read_names,
@@ -147,31 +146,6 @@ _READERS: Final[Mapping[str, Reader]] = {
     "email_attributes": reading.read_names,
     "email_tags": reading.read_names,
     "window_days": reading.read_whole_number,
-    "lookback_days": reading.read_whole_number,
     "request_shape": reading.read_choice,
     "request_body": _bodies,
-    "resync": reading.read_boolean,
-    "max_exports_in_flight": reading.read_whole_number,
-    "export_timeout": reading.read_minutes,
-    "user_agent": reading.read_header,
 }
-
-
-def _conflicts(values: Mapping[str, Any], now: datetime) -> Iterator[str]:
-    start, end = values["start_date"], values["end_date"]
-    if start and end and start > end:
-        wrong = RuleError("must not lie after `end_date`", found=f"{start} after {end}", fix="Change one of the two.")
-        yield f"start_date: {wrong}"
-    if end and end > (today := now.astimezone(timezone.utc).date()):
-        fix = "Leave the setting out to export up to the last closed day."
-        found = f"{end}; today is {today} in UTC"
-        yield f"end_date: {RuleError('must not lie in the future', found=found, fix=fix)}"
-
-
-def _warnings(given: Mapping[str, object], values: Mapping[str, Any], now: datetime) -> Iterator[str]:
-    known = (*CONFIG_JSONSCHEMA["properties"], *BUILT_IN_SETTINGS)
-    for name in given:
-        if name not in known:
-            yield f"{name}: unknown setting{suggestion(name, known)}; it has no effect"
-    if (start := values["start_date"]) and start > now.astimezone(timezone.utc).date():
-        yield f"start_date: {start} lies in the future; nothing is exported until that day has ended"

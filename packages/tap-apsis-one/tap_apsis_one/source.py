@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from bulk_exports import interpreter
 from bulk_exports.airbyte.command import run_command
 from bulk_exports.airbyte.source import Source
-from tap_apsis_one.config_schema import BUILT_IN_SETTINGS, CONFIG_JSONSCHEMA
+from tap_apsis_one.config_schema import CONFIG_JSONSCHEMA
 from tap_apsis_one.settings import PLACEHOLDER, Settings
 
 if TYPE_CHECKING:
@@ -51,7 +51,6 @@ SOURCE: Final = Source(
     read_settings=lambda config, now: Settings.from_config(config, now=now),
     export_streams=export_streams,
     connect=connect,
-    foreign_settings=BUILT_IN_SETTINGS,
     discovery_config={"client_id": PLACEHOLDER, "client_secret": PLACEHOLDER},
 )
 

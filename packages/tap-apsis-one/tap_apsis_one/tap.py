@@ -5,10 +5,8 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from singer_sdk.exceptions import ConfigValidationError
 from typing_extensions import override
 
-from bulk_exports.reading import SettingsError
 from bulk_exports.singer.tap import ExportTap
 from tap_apsis_one.config_schema import CONFIG_JSONSCHEMA
 from tap_apsis_one.settings import PLACEHOLDER, Settings
@@ -36,21 +34,15 @@ class TapApsisOne(ExportTap):
 
     @override
     def read_settings(self, config: Mapping[str, Any]) -> Settings:
-        try:
-            return Settings.from_config(config, now=self.environment.now())
-        except SettingsError as error:
-            raise ConfigValidationError("Config validation failed", errors=error.problems) from None
+        return Settings.from_config(config, now=self.environment.now())
 
     @override
     def export_streams(self, settings: Settings) -> Sequence[ExportStream | ListStream]:
         from tap_apsis_one.streams import streams_of  # noqa: PLC0415 - neither `--version` nor `--about` needs it
 
         account = self._account_of(settings)
-        try:
-            with account:
-                return streams_of(account, asks_nobody=self.asks_nobody or settings.asks_nobody)
-        except SettingsError as error:
-            raise ConfigValidationError("Config validation failed", errors=error.problems) from None
+        with account:
+            return streams_of(account, asks_nobody=self.asks_nobody or settings.asks_nobody)
 
     @override
     def connect(self, connection: Connection) -> ApsisClient:

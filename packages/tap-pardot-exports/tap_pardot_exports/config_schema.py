@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from singer_sdk import typing as th
 
+from bulk_exports.common_settings import common
 from tap_pardot_exports import vocabulary as pardot
 
 VERSIONS: Final = ("auto", "3", "4", "5")
@@ -85,15 +86,11 @@ CONFIG_JSONSCHEMA: Final[dict[str, Any]] = th.PropertiesList(
         ),
         examples=["https://acme.my.salesforce.com"],
     ),
-    th.Property(
+    common(
         "api_url",
-        th.StringType(),
+        "Where the API is: `https://pi.demo.pardot.com` for sandboxes, developer and demo orgs. `http://` is "
+        "allowed only to this machine, for the local sandbox.",
         default="https://pi.pardot.com",
-        title="API URL",
-        description=(
-            "Where the API is: `https://pi.demo.pardot.com` for sandboxes, developer and demo orgs. `http://` is "
-            "allowed only to this machine, for the local sandbox."
-        ),
         examples=["https://pi.demo.pardot.com"],
     ),
     th.Property(
@@ -120,33 +117,22 @@ CONFIG_JSONSCHEMA: Final[dict[str, Any]] = th.PropertiesList(
             "its export calls are documented thinly, so that the tap feels its way."
         ),
     ),
-    th.Property(
+    common(
         "timezone",
-        th.StringType(),
+        "IANA name of the API user's timezone in Account Engagement, in which the vendor writes times without "
+        "saying so. It is checked against every export. Best is a user of its own whose timezone is UTC.",
         default="UTC",
         title="User timezone",
-        description=(
-            "IANA name of the API user's timezone in Account Engagement, in which the vendor writes times without "
-            "saying so. It is checked against every export. Best is a user of its own whose timezone is UTC."
-        ),
         examples=["America/New_York"],
     ),
-    th.Property(
+    common(
         "start_date",
-        th.DateType(),
-        title="Start date",
-        description=(
-            "First day to export, in the user's timezone, such as `2026-01-31`. Moving it back later exports the "
-            "earlier days too. Default: 30 days up to the last closed day (or to `end_date`)."
-        ),
-        examples=["2026-01-31"],
+        "First day to export, in the user's timezone, such as `2026-01-31`. Moving it back later exports the "
+        "earlier days too. Default: 30 days up to the last closed day (or to `end_date`).",
     ),
-    th.Property(
+    common(
         "end_date",
-        th.DateType(),
-        title="End date",
-        description="Last day to export, itself included; it may not lie in the future. Default: the last closed day.",
-        examples=["2026-12-31"],
+        "Last day to export, itself included; it may not lie in the future. Default: the last closed day.",
     ),
     th.Property(
         "window_days",
@@ -158,25 +144,16 @@ CONFIG_JSONSCHEMA: Final[dict[str, Any]] = th.PropertiesList(
         ),
         examples=[30],
     ),
-    th.Property(
+    common(
         "lookback_days",
-        th.IntegerType(minimum=0, maximum=365),
+        "How many of the latest delivered days every run asks for again, for what was written late. Rows have a "
+        "key, so that this doubles nothing. `0` asks for every day once.",
         default=1,
-        title="Lookback (days)",
-        description=(
-            "How many of the latest delivered days every run asks for again, for what was written late. Rows have a "
-            "key, so that this doubles nothing. `0` asks for every day once."
-        ),
     ),
-    th.Property(
+    common(
         "include_open_day",
-        th.BooleanType(),
-        default=False,
-        title="Include the open day",
-        description=(
-            "Also export the running day, up to `safety_minutes` before the run began. It is never marked delivered, "
-            "and is exported again once it has ended."
-        ),
+        "Also export the running day, up to `safety_minutes` before the run began. It is never marked delivered, "
+        "and is exported again once it has ended.",
     ),
     th.Property(
         "safety_minutes",
@@ -225,34 +202,22 @@ CONFIG_JSONSCHEMA: Final[dict[str, Any]] = th.PropertiesList(
         ),
         examples=[{"prospects": ["Favourite_Colour", "Region"]}],
     ),
-    th.Property(
+    common(
         "resync",
-        th.BooleanType(),
-        default=False,
-        title="Resync when the request changes",
-        description=(
-            "What to do when a setting changed that decides which rows there are, or what they mean (`timezone`, "
-            "`activities_by`): `false` stops and explains, `true` loads all wanted days again, once."
-        ),
+        "What to do when a setting changed that decides which rows there are, or what they mean (`timezone`, "
+        "`activities_by`): `false` stops and explains, `true` loads all wanted days again, once.",
     ),
-    th.Property(
+    common(
         "max_exports_in_flight",
-        th.IntegerType(minimum=1, maximum=10),
+        "How many exports may wait or run at once. The vendor makes one at a time for the whole account, also for "
+        "others who use it: more than two gain nothing and keep others waiting.",
+        wrapped=th.IntegerType(minimum=1, maximum=10),
         default=2,
-        title="Most exports in flight",
-        description=(
-            "How many exports may wait or run at once. The vendor makes one at a time for the whole account, also for "
-            "others who use it: more than two gain nothing and keep others waiting."
-        ),
     ),
-    th.Property(
+    common(
         "max_exports_per_run",
-        th.IntegerType(minimum=1, maximum=100_000),
-        title="Most exports in a run",
-        description=(
-            "How many exports one run may create for each stream; the other days are left for the next run, and the "
-            "run ends well. Default: no limit."
-        ),
+        "How many exports one run may create for each stream; the other days are left for the next run, and the "
+        "run ends well. Default: no limit.",
         examples=[20],
     ),
     th.Property(
@@ -266,15 +231,12 @@ CONFIG_JSONSCHEMA: Final[dict[str, Any]] = th.PropertiesList(
             "Each time counts against the quota: the vendor wishes for 30 to 120."
         ),
     ),
-    th.Property(
+    common(
         "export_timeout",
-        th.IntegerType(minimum=1, maximum=10_080),
+        "How long the vendor may work on one export, the time in its queue not included. After that another one "
+        "is tried, then smaller windows.",
+        wrapped=th.IntegerType(minimum=1, maximum=10_080),
         default=120,
-        title="Export timeout (minutes)",
-        description=(
-            "How long the vendor may work on one export, the time in its queue not included. After that another one "
-            "is tried, then smaller windows."
-        ),
     ),
     th.Property(
         "queue_timeout",
@@ -286,24 +248,9 @@ CONFIG_JSONSCHEMA: Final[dict[str, Any]] = th.PropertiesList(
             "not delivered, and the next run tries them first. The vendor itself cancels what waits for seven days."
         ),
     ),
-    th.Property(
+    common(
         "user_agent",
-        th.StringType(),
-        title="User agent",
-        description="How the tap presents itself. Default: `tap-pardot-exports/` and its version.",
+        "How the tap presents itself. Default: `tap-pardot-exports/` and its version.",
     ),
 ).to_dict()
 """What ``Tap.config_jsonschema`` returns, before the SDK adds its own settings."""
-
-BUILT_IN_SETTINGS: Final = (
-    "batch_config",
-    "emit_activate_version_messages",
-    "faker_config",
-    "flattening_enabled",
-    "flattening_max_depth",
-    "flattening_max_key_length",
-    "flattening_separator",
-    "stream_map_config",
-    "stream_maps",
-)
-"""Settings that the SDK gives every tap."""

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from typing_extensions import override
 
-from bulk_exports import reading
+from bulk_exports import common_settings, reading
 from bulk_exports.export_settings import ExportSettings
 from bulk_exports.reading import RuleError, SettingsError, suggestion
 from bulk_exports.windows import dates
 from tap_pardot_exports import vocabulary as pardot
-from tap_pardot_exports.config_schema import BUILT_IN_SETTINGS, CONFIG_JSONSCHEMA
+from tap_pardot_exports.config_schema import CONFIG_JSONSCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -105,7 +105,7 @@ class Settings(ExportSettings):
             api_version=None if spoken == "auto" else int(spoken),
             safety=values["safety_minutes"],
             backfill_order="oldest_first",  # a row moves to a later window when it changes
-            warnings=tuple(_warnings(given, values, now)),
+            warnings=tuple(common_settings.warnings(given, values, now, schema=CONFIG_JSONSCHEMA)),
         )
 
     @property
@@ -175,6 +175,7 @@ def _custom_fields(value: object, _schema: Schema) -> Mapping[str, tuple[str, ..
 
 
 _READERS: Final[Mapping[str, Reader]] = {
+    **common_settings.READERS,
     "business_unit_id": _unit,
     "client_id": _secret,
     "client_secret": _secret,
@@ -183,26 +184,15 @@ _READERS: Final[Mapping[str, Reader]] = {
     "username": reading.read_text,
     "private_key": _secret,
     "login_url": reading.read_api_url,
-    "api_url": reading.read_api_url,
     "file_hosts": _hosts,
     "api_version": _version,
-    "timezone": reading.read_zone,
-    "start_date": reading.read_day,
-    "end_date": reading.read_day,
     "window_days": reading.read_whole_number,
-    "lookback_days": reading.read_whole_number,
-    "include_open_day": reading.read_boolean,
     "safety_minutes": reading.read_minutes,
     "deleted_rows": reading.read_boolean,
     "activities_by": reading.read_choice,
     "custom_fields": _custom_fields,
-    "resync": reading.read_boolean,
-    "max_exports_in_flight": reading.read_whole_number,
-    "max_exports_per_run": reading.read_whole_number,
     "poll_seconds": reading.read_whole_number,
-    "export_timeout": reading.read_minutes,
     "queue_timeout": reading.read_minutes,
-    "user_agent": reading.read_header,
 }
 
 
@@ -224,12 +214,3 @@ def _conflicts(values: Mapping[str, Any], now: datetime) -> Iterator[str]:
                 f"is required with `auth_flow` {flow}", found="none", fix="Set it, or choose another flow."
             )
             yield f"{name}: {wrong}"
-
-
-def _warnings(given: Mapping[str, object], values: Mapping[str, Any], now: datetime) -> Iterator[str]:
-    known = (*_OURS, *BUILT_IN_SETTINGS)
-    for name in given:
-        if name not in known:
-            yield f"{name}: unknown setting{suggestion(name, known)}; it has no effect"
-    if (start := values["start_date"]) and start > dates.today(now, values["timezone"]):
-        yield f"start_date: {start} lies in the future; nothing is exported until that day has ended"

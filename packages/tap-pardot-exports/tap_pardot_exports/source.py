@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from bulk_exports import interpreter
 from bulk_exports.airbyte.command import run_command
 from bulk_exports.airbyte.source import Source
-from tap_pardot_exports.config_schema import BUILT_IN_SETTINGS, CONFIG_JSONSCHEMA
+from tap_pardot_exports.config_schema import CONFIG_JSONSCHEMA
 from tap_pardot_exports.settings import Settings
 from tap_pardot_exports.streams import export_streams
 from tap_pardot_exports.tap import DISCOVERY_CONFIG
@@ -32,7 +32,6 @@ SOURCE: Final = Source(
     read_settings=lambda config, now: Settings.from_config(config, now=now),
     export_streams=export_streams,
     connect=connect,
-    foreign_settings=BUILT_IN_SETTINGS,
     discovery_config=DISCOVERY_CONFIG,
 )
 

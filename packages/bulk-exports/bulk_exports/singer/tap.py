@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import contextlib
 import json
 import signal
 import sys
@@ -20,6 +21,7 @@ from bulk_exports.errors import TapError
 from bulk_exports.json_files import MAX_LEVELS, levels, too_deep
 from bulk_exports.outputs.singer import MessageWriter
 from bulk_exports.outputs.standard_streams import give_up_stdout
+from bulk_exports.reading import SettingsError
 from bulk_exports.shutdown import Shutdown
 from bulk_exports.singer.env_config import settings_in_environment
 from bulk_exports.singer.given import checked_file
@@ -28,7 +30,7 @@ from bulk_exports.singer.streams import LedgerStream, SingerExportStream, Singer
 from bulk_exports.spec import ListStream
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from types import FrameType
 
@@ -53,6 +55,15 @@ class UnusableSettingsError(TapError):
     @override
     def problems(self) -> Sequence[str]:
         return self._problems
+
+
+@contextlib.contextmanager
+def _as_the_sdk_knows_it() -> Iterator[None]:
+    """Turn what is wrong with settings into the error that the SDK has for it."""
+    try:
+        yield
+    except SettingsError as error:
+        raise ConfigValidationError("Config validation failed", errors=error.problems) from None
 
 
 class ExportTap(Tap):
@@ -93,12 +104,16 @@ class ExportTap(Tap):
         """Read and check a configuration.
 
         Raises:
-            ConfigValidationError: It is not sound; holds every problem.
+            SettingsError: It is not sound; holds every problem.
         """
 
     @abc.abstractmethod
     def export_streams(self, settings: Any) -> Sequence[ExportStream | ListStream]:
-        """Return the streams that these settings bring, the most important first: it has the budgets first."""
+        """Return the streams that these settings bring, the most important first: it has the budgets first.
+
+        Raises:
+            SettingsError: They contradict what the vendor knows.
+        """
 
     @abc.abstractmethod
     def connect(self, connection: Connection) -> AbstractContextManager[Any]:
@@ -112,7 +127,8 @@ class ExportTap(Tap):
             ConfigValidationError: If the tap was made without validation and the configuration is not sound.
         """
         if self._settings is None:
-            self._settings = self.read_settings(self.config)
+            with _as_the_sdk_knows_it():
+                self._settings = self.read_settings(self.config)
             for warning in self._settings.warnings:
                 self.logger.warning(warning)
         return self._settings
@@ -120,7 +136,8 @@ class ExportTap(Tap):
     @override
     def discover_streams(self) -> list[Stream]:
         # The schema follows the settings, but nobody needs a key to look at it.
-        declared = self.export_streams(self.read_settings({**self.discovery_config, **self.config}))
+        with _as_the_sdk_knows_it():
+            declared = self.export_streams(self.read_settings({**self.discovery_config, **self.config}))
         streams: list[Stream] = []
         for stream in declared:
             if isinstance(stream, ListStream):
@@ -266,7 +283,8 @@ class ExportTap(Tap):
             asks_nobody=True,
         )
         # A plan needs no key: it asks nobody, not even what columns there are.
-        tap._settings = tap.read_settings({**cls.discovery_config, **tap.config})
+        with _as_the_sdk_knows_it():
+            tap._settings = tap.read_settings({**cls.discovery_config, **tap.config})
         for stream in tap.streams.values():
             if isinstance(stream, SingerExportStream) and stream.selected:
                 plan = stream.begin_run().plan()
