@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
-import shutil
 import sys
-import time
 from typing import Final
 
-import psycopg
-
-from demo.meltano import PROJECT, Meltano, MeltanoError
-from demo.postgres import Postgres, PostgresError
-from demo.tables import table
+from demo.meltano import PROJECT
+from demo.sibling import ended, load_and_show, new_database, say
 from tap_apsis_one.sandbox import Limits, Quirks, Sandbox
 
 FOLDER: Final = PROJECT / "demo-data" / "apsis"
@@ -32,61 +26,19 @@ QUERIES: Final = {
 }
 
 
-def main() -> int:
-    """Load sixty days from a local APSIS One into PostgreSQL, and show what arrived."""
-    try:
-        tour()
-    except (MeltanoError, PostgresError, psycopg.Error) as error:
-        print(f"\n{error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 1
-    return 0
-
-
 def tour() -> None:
-    """Load, and show."""
-    began = time.monotonic()
-    postgres = Postgres(FOLDER / "postgres")
-    postgres.erase()
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    FOLDER.mkdir(parents=True)
+    """Load sixty days from a local APSIS One into PostgreSQL, and show what arrived."""
+    postgres = new_database(FOLDER)
     start = dt.datetime.now(dt.timezone.utc).date() - dt.timedelta(days=DAYS)
-    _say("Starting a local APSIS One and PostgreSQL")
+    say("Starting a local APSIS One and PostgreSQL")
     # The real API lets one export a minute begin; the tap learns from its answers that this one allows more.
     account = Sandbox(
         profiles=300, job_seconds=0.5, limits=Limits(creates=600, polls=6000), quirks=Quirks(limit_headers=True)
     )
     with account, postgres:
-        settings = {
-            **{f"TAP_APSIS_ONE_{name.upper()}": value for name, value in account.credentials.items()},
-            "TAP_APSIS_ONE_START_DATE": start.isoformat(),
-            "TARGET_POSTGRES_SQLALCHEMY_URL": postgres.url,
-            "TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA": "apsis_one",
-        }
-        meltano = Meltano(FOLDER, settings)
-        _say("meltano install tap-apsis-one target-postgres")
-        meltano("install", "tap-apsis-one", "target-postgres")
-        _say("meltano run tap-apsis-one target-postgres")
-        meltano("run", "tap-apsis-one", "target-postgres", tell=_show_window)
-        for title, query in QUERIES.items():
-            print(f"\n{title}\n")
-            with postgres.connect() as connection:
-                answer = connection.execute(query)
-                print(table([column.name for column in answer.description or ()], answer.fetchall()))
-    print(f"\nDone in {time.monotonic() - began:.0f} seconds. The database stays in {FOLDER.relative_to(PROJECT)}/.")
-    print("Your own account: packages/tap-apsis-one/README.md says how, and what is not certain without one.")
-
-
-def _show_window(line: str) -> None:
-    """Show of Meltano's log what the tap says of a window."""
-    if found := re.search(r"\d{4}-\d\d-\d\d (?:to \d{4}-\d\d-\d\d )?(?:delivered|unchanged) .*", line):
-        print(f"    {found[0]}", flush=True)
-
-
-def _say(what: str) -> None:
-    print(f"\n==> {what}", flush=True)
+        settings = {**account.credentials, "start_date": start}
+        load_and_show("tap-apsis-one", FOLDER, settings, postgres, schema="apsis_one", queries=QUERIES)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(ended(tour))

@@ -41,6 +41,7 @@ ROOMS = {
         "run",
         "reconcile",
         "outputs",
+        "reading",
         "engine",
         "spec",
         "export_settings",

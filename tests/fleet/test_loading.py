@@ -59,7 +59,7 @@ def until(is_so, seconds=HANG_SECONDS):
     end = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < end, "it takes too long"
-        time.sleep(0.02)
+        time.sleep(0.02)  # between two looks at processes of the system, which tell nobody of their end
 
 
 def is_locked(fleet):

@@ -9,7 +9,7 @@ import backoff
 
 from bulk_exports.engine import Connection, Limits, SystemClock
 from bulk_exports.engine.errors import RateLimitedError, UnavailableError
-from bulk_exports.engine.lifecycle import MAX_BACKOFF_SECONDS
+from bulk_exports.engine.task import MAX_BACKOFF_SECONDS
 from bulk_exports.records.columns import Columns
 
 if TYPE_CHECKING:

@@ -21,8 +21,9 @@ import backoff
 from bulk_exports.engine.clock import SystemClock
 from bulk_exports.engine.download import Transfer, bare_session
 from bulk_exports.engine.errors import ExportError
-from bulk_exports.engine.lifecycle import Lifecycle, Limits, Stage, Task
+from bulk_exports.engine.lifecycle import Lifecycle, Limits
 from bulk_exports.engine.logs import keep_links_out
+from bulk_exports.engine.task import Stage, Task
 from bulk_exports.engine.threads import signals_blocked
 from bulk_exports.engine.vendor import (
     Cancels,

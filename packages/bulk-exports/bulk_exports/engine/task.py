@@ -1,0 +1,142 @@
+"""One request on its way: the stage it is in, the export that is followed, and the trouble with it."""
+
+from __future__ import annotations
+
+import enum
+import math
+from typing import TYPE_CHECKING, Final, Generic
+
+import backoff
+
+from bulk_exports.engine.vendor import Delivery, Failure, Link, RequestT, VerificationT
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from bulk_exports.engine.download import Transfer
+    from bulk_exports.engine.errors import ExportError
+
+MAX_BACKOFF_SECONDS: Final = 60.0
+
+
+class Stage(enum.IntEnum):
+    """What a request needs next."""
+
+    CREATE = 1
+    POLL = 2
+    FETCH = 3
+    DONE = 4
+
+
+class Trouble:
+    """The same step failing again and again.
+
+    Attributes:
+        since: When it first did.
+        delays: The longest delays before the next attempts.
+    """
+
+    def __init__(self, since: float) -> None:
+        self.since = since
+        self.delays = backoff.expo(max_value=MAX_BACKOFF_SECONDS)
+        self.delays.send(None)  # the generator's protocol: the first value is no delay
+
+
+class Attempt:
+    """One export made for a request, and the trouble with it. A new one has had none, so nothing need be forgotten.
+
+    Args:
+        job: The vendor's name of the export; None while there is none yet.
+        created_at: When it was created.
+        is_adopted: Whether it was by an earlier run.
+
+    Attributes:
+        job: The vendor's name of the export.
+        created_at: When it was created.
+        is_adopted: Whether it was by an earlier run.
+        queued_at: When it was last seen waiting for its turn, where the vendor tells.
+        running_at: When it was last seen unfinished.
+        ready_at: When it was first seen finished.
+        links: Where its files are, as of the last poll.
+        links_are_fresh: Whether nobody has tried them yet.
+        links_refused: How often in a row fresh ones were refused.
+        unknown_since: Since when the vendor does not know the export, or not where its files are.
+        unknown_words_since: Since when it has said nothing about the export but words that nobody knows.
+        most_received: The most bytes that had arrived when a download broke off.
+        damaged: Whether its files were fetched before, in vain.
+    """
+
+    def __init__(self, job: Hashable = None, created_at: float = 0.0, *, is_adopted: bool = False) -> None:
+        self.job = job
+        self.created_at = created_at
+        self.is_adopted = is_adopted
+        self.queued_at: float | None = None
+        self.running_at: float | None = None
+        self.ready_at: float | None = None
+        self.links: tuple[Link, ...] = ()
+        self.links_are_fresh = False
+        self.links_refused = 0
+        self.unknown_since: float | None = None
+        self.unknown_words_since: float | None = None
+        self.most_received = 0
+        self.damaged = False
+        self._troubles: dict[tuple[Stage, type[ExportError]], Trouble] = {}
+
+    @property
+    def began_at(self) -> float:
+        """Since when the vendor has been at work on it, as far as it tells."""
+        return self.created_at if self.queued_at is None else self.queued_at
+
+    def trouble(self, stage: Stage, error: ExportError, now: float) -> Trouble:
+        """Return the trouble of this kind that there is at a stage, be it old or new."""
+        return self._troubles.setdefault((stage, type(error)), Trouble(now))
+
+    def trouble_is_over(self, stage: Stage) -> None:
+        """Forget the trouble at a stage."""
+        self._troubles = {place: trouble for place, trouble in self._troubles.items() if place[0] is not stage}
+
+
+class Task(Generic[RequestT, VerificationT]):
+    """One request on its way.
+
+    Attributes:
+        request: What was asked for.
+        stage: What it needs next.
+        due: When it needs that, at the earliest.
+        busy: Whether somebody is at work on it.
+        attempt: The export that is followed.
+        exports: How many were created for this request.
+        transfers: The files of the export, as far as they have arrived.
+        result: What became of the request, once it is done.
+    """
+
+    def __init__(self, request: RequestT) -> None:
+        self.request = request
+        self.stage = Stage.CREATE
+        self.due = -math.inf
+        self.busy = False
+        self.attempt = Attempt()
+        self.exports = 0
+        self.transfers: list[Transfer] = []
+        self.result: Delivery[RequestT, VerificationT] | Failure[RequestT] | None = None
+
+    def has_job(self, job: Hashable, now: float) -> None:
+        """Begin to follow a new export."""
+        self.attempt = Attempt(job, now)
+        self.exports += 1
+
+    def adopts(self, job: Hashable, created_at: float) -> None:
+        """Begin to follow an export of an earlier run."""
+        self.attempt = Attempt(job, created_at, is_adopted=True)
+        self.exports += 1
+
+    def needs(self, stage: Stage, due: float) -> None:
+        """Go to a stage; nothing is done before ``due``."""
+        self.stage = stage
+        self.due = due
+
+    def drop_files(self) -> None:
+        """Give the disk space back."""
+        for transfer in self.transfers:
+            transfer.close()
+        self.transfers = []
