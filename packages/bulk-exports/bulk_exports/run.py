@@ -340,7 +340,7 @@ def _under_way(plan: Plan, requests: Sequence[ExportRequest[Any]]) -> dict[Expor
         for request in requests
     }
     return {
-        request: (jobs[name].job, jobs[name].age(plan.planned_at).total_seconds())
+        request: (jobs[name].job, (plan.planned_at - jobs[name].asked_at).total_seconds())
         for request, name in names.items()
         if name in jobs
     }

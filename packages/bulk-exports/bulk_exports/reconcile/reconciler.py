@@ -196,11 +196,7 @@ class Reconciler:
             The new STATE of the stream; None if a failure does not change it.
         """
         if not isinstance(outcome, ComparedWindow):
-            failed = outcome.request.window
-            self._done(failed)
-            if self._stream.windows.snapshot:
-                return None
-            return self._doubt(set(failed.days()))
+            return self._failed(outcome.request)
         if self._stream.windows.snapshot:
             return None
         self._bookmark = self._bookmark.without_job(outcome.window, outcome.variant)
@@ -213,6 +209,19 @@ class Reconciler:
         self._done(outcome.window)
         self._has_told = True
         return self._bookmark.to_state()
+
+    def _failed(self, request: ExportRequest[Any]) -> dict[str, object] | None:
+        self._done(request.window)
+        if self._stream.windows.snapshot:
+            return None
+        before = self._bookmark
+        variant = request.variant.name if request.variant else None
+        # Whoever went on with its export would find what was found now.
+        self._bookmark = before.without_job(request.window, variant)
+        doubt = self._doubt(set(request.window.days()))
+        if doubt is None and self._bookmark != before:
+            return self._bookmark.to_state()
+        return doubt
 
     def _whole(self, outcome: ComparedWindow) -> Iterator[Window]:
         """Yield the stretches of a window of which all variants are delivered by now, not all of them in one window."""

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from typing_extensions import Self
@@ -139,8 +139,7 @@ class StartedJob:
                 job_name(values["job"]),
                 values["created_at"],
             )
-            datetime.fromisoformat(job.created_at.replace("Z", "+00:00"))
-            if job.first <= job.last and isinstance(job.variant, (str, type(None))):
+            if job.asked_at.tzinfo and job.first <= job.last and isinstance(job.variant, (str, type(None))):
                 return job
         except (AttributeError, KeyError, TypeError, ValueError):
             pass
@@ -150,9 +149,10 @@ class StartedJob:
         """Return it as it is written to STATE."""
         return {**dataclasses.asdict(self), "first": self.first.isoformat(), "last": self.last.isoformat()}
 
-    def age(self, now: datetime) -> timedelta:
-        """Return how long ago it was asked for."""
-        return now - datetime.fromisoformat(self.created_at.replace("Z", "+00:00"))
+    @property
+    def asked_at(self) -> datetime:
+        """When it was asked for."""
+        return datetime.fromisoformat(self.created_at.replace("Z", "+00:00"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -252,18 +252,18 @@ class Bookmark:
         ).remembering(lookback_days, wanted_last)
 
     def with_job(self, job: StartedJob) -> Self:
-        """Return the bookmark after an export was asked for; it takes the place of an earlier one of its window."""
+        """Return the bookmark after an export was asked for; it takes the place of earlier ones of any of its days."""
         return dataclasses.replace(self, jobs=(*self._other_jobs(job.first, job.last, job.variant), job))
 
     def without_job(self, window: Window, variant: str | None) -> Self:
-        """Return the bookmark after an export was delivered."""
+        """Return the bookmark after an export was delivered, or has failed."""
         if not self.jobs:
             return self
         return dataclasses.replace(self, jobs=self._other_jobs(window.first, window.last, variant))
 
     def _other_jobs(self, first: date, last: date, variant: str | None) -> tuple[StartedJob, ...]:
-        same = (first, last, variant)
-        return tuple(job for job in self.jobs or () if (job.first, job.last, job.variant) != same)
+        """Return the jobs that have none of these days: the halves of a window leave nothing of the whole."""
+        return tuple(job for job in self.jobs or () if job.variant != variant or job.last < first or last < job.first)
 
     def snapshot(self, window: Window) -> DaySnapshot | None:
         """Return what just this window held when it was last looked at; None if it was not, or was cut otherwise."""

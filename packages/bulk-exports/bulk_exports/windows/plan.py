@@ -99,7 +99,7 @@ class Plan:
         if settings.backfill_order == "newest_first" and not stream.windows.rows_move:
             # Holes among the delivered days first, then from the newest day to the oldest.
             due.sort(key=lambda due: (_is_hole(due.day, bookmark.delivered), due.day), reverse=True)
-        bookmark = _with_adoptable_jobs(bookmark, stream, due, now)
+        bookmark = _with_adoptable_jobs(bookmark, stream, settings, due, now)
         planned = _planned(due, stream.windows.max_days, bookmark.jobs or ())
         variants = max(len(stream.variants), 1)
         most = settings.max_exports_per_run and max(settings.max_exports_per_run // variants, 1)
@@ -210,7 +210,9 @@ def _asking(
     return dataclasses.replace(bookmark, request=request), [f"The request has changed: {each}" for each in told]
 
 
-def _with_adoptable_jobs(bookmark: Bookmark, stream: ExportStream, due: list[DueDay], now: datetime) -> Bookmark:
+def _with_adoptable_jobs(
+    bookmark: Bookmark, stream: ExportStream, settings: ExportSettings, due: list[DueDay], now: datetime
+) -> Bookmark:
     """Return the bookmark with those jobs of earlier runs that this one can go on with, and no others."""
     if stream.jobs_last is None:
         return dataclasses.replace(bookmark, jobs=None)
@@ -218,9 +220,15 @@ def _with_adoptable_jobs(bookmark: Bookmark, stream: ExportStream, due: list[Due
     taken: dict[date, tuple[date, date]] = {}
     adoptable = []
     for job in bookmark.jobs or ():
-        days = list(dates.days(job.first, min(job.last, dates.plus(job.first, stream.windows.max_days))))
+        if job.last >= dates.plus(job.first, stream.windows.max_days):
+            continue  # this stream has asked for no such window
+        days = list(dates.days(job.first, job.last))
         same_window = all(taken.get(day, (job.first, job.last)) == (job.first, job.last) for day in days)
-        if wanted.issuperset(days) and same_window and timedelta() <= job.age(now) < stream.jobs_last:
+        # An export of a day that was still open holds a part of it.
+        closed = settings.wanted(job.asked_at)
+        had_ended = closed is not None and job.last <= closed[1]
+        lasts = timedelta() <= now - job.asked_at < stream.jobs_last
+        if wanted.issuperset(days) and same_window and had_ended and lasts:
             adoptable.append(job)
             taken |= dict.fromkeys(days, (job.first, job.last))
     return dataclasses.replace(bookmark, jobs=tuple(adoptable))
