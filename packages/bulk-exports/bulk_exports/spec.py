@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 from typing_extensions import override
 
 from bulk_exports.fields import Field, Measures, json_schema
+from bulk_exports.windows.bookmark import RESERVED_NAMES
+from bulk_exports.windows.windows import MAX_WINDOW_DAYS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -97,13 +99,14 @@ class Windows:
 
     Attributes:
         snapshot: Whether there are no days: every export holds all that there is, and every run makes one.
-        max_days: How many days an export covers at most.
+        max_days: How many days an export covers at most; no more than `MAX_WINDOW_DAYS`.
         rows_move: Whether a row goes to a later window when it changes, as it does where windows are cut by the time of
             the last change. Windows are then written from the oldest to the newest, so that what is newer stays.
         rows_outside: What it means that `Measures.time` of a row lies outside of the window. ``refused``: it is another
             window's file, or the time zone is not the one that was set. ``left out``: the vendor's bounds are vague, so
             that a little more is asked for than is wanted; such rows are left out, and counted. ``told``: nobody knows
-            by which time the vendor cuts; such rows are taken, and counted. ``taken``: nothing.
+            by which time the vendor cuts; such rows are taken, and counted. ``taken``: nothing, which is all that it
+            can mean for a snapshot.
     """
 
     snapshot: bool = False
@@ -232,9 +235,8 @@ class ListStream:
     selected_by_default: bool = True
 
     def __post_init__(self) -> None:
-        names = {field.name for field in self.fields}
-        if not self.key or not names.issuperset(self.key):
-            raise DeclarationError(self.name, "its key is empty, or names a column that is not among its fields")
+        for rule in _of_list(self):
+            raise DeclarationError(self.name, rule)
 
     @property
     def schema(self) -> dict[str, Any]:
@@ -247,22 +249,65 @@ class ListStream:
         return (self.name,)
 
 
+def _of_list(stream: ListStream) -> Iterator[str]:
+    names = [field.name for field in stream.fields]
+    yield from _of_names(names)
+    if not stream.key or not set(names).issuperset(stream.key):
+        yield "its key is empty, or names a column that is not among its fields"
+
+
 def _broken_rules(stream: ExportStream) -> Iterator[str]:
     """Yield what a declaration contradicts itself in."""
     names = [field.name for field in stream.fields]
-    if repeated := sorted({name for name in names if names.count(name) > 1}):
-        yield f"the column `{repeated[0]}` is declared twice"
+    yield from _of_names([*names, *(field.name for field in stream.left_out)])
     if not stream.key:
         yield "it has no key"
     for name in (*stream.key, *stream.foreign_columns):
         if name not in names:
             yield f"the column `{name}` of the key, the ledger or a variant is not among its fields"
     yield from _of_measures(stream)
-    if stream.windows.max_days < 1:
-        yield f"a window has at least one day, not {stream.windows.max_days}"
+    yield from _of_windows(stream)
+    yield from _of_variants(stream)
     if stream.creates_per_minute <= 0:
         yield f"{stream.creates_per_minute} exports a minute are none"
+    if stream.calls_per_export is not None and stream.calls_per_export <= 0:
+        yield f"an export costs at least one request, not {stream.calls_per_export}"
+    if stream.jobs_last is not None and stream.jobs_last.total_seconds() <= 0:
+        yield f"exports that last for {stream.jobs_last} are not kept; leave `jobs_last` out"
     yield from _of_ledger(stream)
+
+
+def _of_names(names: list[str]) -> Iterator[str]:
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield f"the column `{name}` is declared twice"
+
+
+def _of_windows(stream: ExportStream) -> Iterator[str]:
+    windows = stream.windows
+    if windows.max_days < 1:
+        yield f"a window has at least one day, not {windows.max_days}"
+    if windows.max_days > MAX_WINDOW_DAYS:
+        yield f"a window has at most {MAX_WINDOW_DAYS} days, not {windows.max_days}"
+    if not windows.snapshot:
+        return
+    if stream.jobs_last is not None:
+        yield "a snapshot is not kept for a later run, which wants what there is then; leave `jobs_last` out"
+    if windows.rows_move:
+        yield "a snapshot has no later window to which a row could move; leave `rows_move` out"
+    if windows.max_days > 1:
+        yield f"a snapshot has no days, but its windows have up to {windows.max_days}"
+    if windows.rows_outside != "taken":
+        yield "no row lies outside of a snapshot; its `rows_outside` is `taken`"
+
+
+def _of_variants(stream: ExportStream) -> Iterator[str]:
+    names = [variant.name for variant in stream.variants]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield f"the variant `{name}` is declared twice"
+    for place, variant in enumerate(stream.variants):
+        for other in stream.variants[:place]:
+            if variant.values == other.values:
+                yield f"nothing tells rows of the variants `{other.name}` and `{variant.name}` apart"
 
 
 def _of_measures(stream: ExportStream) -> Iterator[str]:
@@ -275,6 +320,10 @@ def _of_measures(stream: ExportStream) -> Iterator[str]:
             yield f"the measure `{what}` names the column `{name}`, which is not among its fields"
         elif kinds[name] != (kind := {"time": "timestamp", "amount": "number"}.get(what, kinds[name])):
             yield f"the measure `{what}` names the column `{name}`, which is no {kind} but a {kinds[name]}"
+    if stream.cursor in RESERVED_NAMES:
+        yield f"the column `{stream.cursor}`, of whose days STATE speaks, has the name of something else in STATE"
+    if stream.cursor and stream.cursor in {field.name for field in stream.left_out}:
+        yield f"STATE speaks of the days of the column `{stream.cursor}`, which is left out"
     if stream.windows.rows_outside in {"left out", "told"} and stream.measures.time is None:
         yield "rows outside of a window are known by `measures.time`, which it lacks"
 
@@ -287,6 +336,8 @@ def _of_ledger(stream: ExportStream) -> Iterator[str]:
         if stream.measures.time is None and not stream.windows.snapshot:
             yield "without a ledger STATE speaks of the days of `measures.time`, which it lacks"
         return
+    if stream.ledger.name == stream.name:
+        yield f"its ledger is called `{stream.name}`, too"
     if fields < len(("window_field", "version_field")):
         yield "a ledger is joined by a window field and a version field, and it lacks one of them"
     if stream.measures.time is None:

@@ -126,7 +126,7 @@ def profiles(settings: Settings, selection: Selection | None, decoder: Decoder) 
         vendor=apsis.VENDOR,
         fields=profile_fields(columns, selection),
         key=("export_key", "section_id"),
-        windows=Windows(snapshot=True),
+        windows=Windows(snapshot=True, rows_outside="taken"),
         query=partial(ApsisQuery.of, settings, "profiles", definitions=columns),
         creates_per_minute=apsis.EVENT_EXPORTS_PER_MINUTE,
         format=JsonObject(parts={"section": _SECTIONS}, rows=ProfileRows(decoder, columns, selection)),

@@ -27,8 +27,8 @@ from typing_extensions import Self
 
 from bulk_exports.exact_numbers import EXACT
 from bulk_exports.windows import dates
-from bulk_exports.windows.delivered import DeliveredDays, MalformedStateError
-from bulk_exports.windows.windows import delivered_with
+from bulk_exports.windows.delivered import KEYS, DeliveredDays, MalformedStateError
+from bulk_exports.windows.windows import MAX_WINDOW_DAYS, delivered_with
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from bulk_exports.windows.windows import Window
 
 _MAX_WHOLE_DIGITS: Final = 40
-_MAX_DAYS: Final = 1_000
-"""No vendor exports more at a time."""
 _MAX_NAME: Final = 200
 """Characters of a vendor's name of a job."""
 
@@ -90,7 +88,7 @@ class DaySnapshot:
             dates.parse_day(snapshot.exported_at)
             texts = isinstance(digest, str) and isinstance(lines_digest, str)
             finite = snapshot.amount_total is None or snapshot.amount_total.is_finite()
-            if texts and finite and 0 < snapshot.days <= _MAX_DAYS:
+            if texts and finite and 0 < snapshot.days <= MAX_WINDOW_DAYS:
                 return snapshot
         except (KeyError, TypeError, ValueError, ArithmeticError):
             pass
@@ -103,6 +101,12 @@ class DaySnapshot:
         if self.days == 1:
             del state["days"]
         return state
+
+
+_OF_OTHER_DOORS: Final = {"run", "touched", "generation_id"}
+"""What `bulk_exports.airbyte.state` writes beside a bookmark."""
+RESERVED_NAMES: Final = frozenset({*KEYS, *_OF_OTHER_DOORS, *(field.name for field in dataclasses.fields(DaySnapshot))})
+"""What the column of days cannot be called: its name stands beside these in STATE."""
 
 
 @dataclasses.dataclass(frozen=True)

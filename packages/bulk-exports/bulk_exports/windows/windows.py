@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from bulk_exports.windows.delivered import DueDay, Reason
 
+MAX_WINDOW_DAYS: Final = 1_000
+"""No vendor exports more at a time."""
 FITTED_BEFORE_GROWTH: Final = 4
 """Windows that fit before twice as large ones are tried: each that does not costs an export."""
 
