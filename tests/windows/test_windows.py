@@ -159,9 +159,11 @@ def test_what_is_delivered_by_windows_is_what_would_be_by_days(days, max_days, d
 
 # How large windows can be
 
+MONTHS = [window(1, 30), window(31, 60), window(61, 90)]
 
-def exports_for(days, limit, max_days):
-    """Return how many exports a run asks for whose vendor takes so many days at a time, and the windows delivered."""
+
+def exports_for(days, max_days, is_too_large, *, is_told=True):
+    """Return how many exports a run asks for, and the windows delivered; a single day is given up."""
     size = WindowSize(max_days)
     first = date(2025, 1, 1)
     due = [DueDay(first + timedelta(days=number), "new") for number in range(days)]
@@ -172,8 +174,8 @@ def exports_for(days, limit, max_days):
             waiting = [*window.halves(), *rest]
             continue
         exports += 1
-        if len(window) > limit:
-            size.was_too_large(window)
+        if is_too_large(window):
+            (size.was_too_large if is_told else size.failed)(window)
             waiting = [*window.halves(), *rest]
             continue
         size.fitted(window)
@@ -184,17 +186,48 @@ def exports_for(days, limit, max_days):
 
 @given(st.integers(1, 200), st.integers(1, 100), st.integers(1, 89))
 def test_whatever_a_vendor_takes_every_day_is_delivered_once(days, limit, max_days):
-    _, delivered = exports_for(days, limit, max_days)
+    _, delivered = exports_for(days, max_days, lambda window: len(window) > limit)
     assert [day for window in delivered for day in window.days()] == [
         date(2025, 1, 1) + timedelta(days=number) for number in range(days)
     ]
 
 
+@pytest.mark.parametrize("is_told", [True, False], ids=["told", "found out"])
 @pytest.mark.parametrize("limit", [1, 2, 5, 7, 12, 29])
-def test_what_one_window_has_found_out_the_others_need_not(limit):
-    exports, delivered = exports_for(360, limit, 30)
+def test_what_one_window_has_found_out_the_others_need_not(limit, is_told):
+    exports, delivered = exports_for(360, 30, lambda window: len(window) > limit, is_told=is_told)
     assert exports <= 1.3 * len(delivered)
-    assert exports_for(360, 30, 30)[0] == 12
+    assert exports_for(360, 30, lambda _: False)[0] == 12
+
+
+@pytest.mark.parametrize("is_told", [True, False], ids=["told", "found out"])
+@pytest.mark.parametrize("bad", [0, 14, 100, 359])
+def test_a_single_day_that_fails_does_not_make_all_other_windows_small(bad, is_told):
+    """It costs a window for each time that it is halved, and its days are asked for in ten."""
+    day = date(2025, 1, 1) + timedelta(days=bad)
+    _, delivered = exports_for(360, 30, lambda window: day in window.days(), is_told=is_told)
+    assert sum(map(len, delivered)) == 359
+    assert len(delivered) <= (32 if is_told else 20)
+
+
+def test_two_windows_that_fail_have_their_length_in_common():
+    size = WindowSize(30)
+    first, second, _ = MONTHS
+    size.failed(first)
+    size.failed(first.halves()[0])
+    assert not size.is_too_large(first)
+    size.failed(second)
+    assert size.is_too_large(first)
+    assert not size.is_too_large(first.halves()[0])
+
+
+def test_a_window_as_long_as_one_that_failed_fits_so_that_its_length_was_not_the_cause():
+    size = WindowSize(30)
+    first, second, third = MONTHS
+    size.failed(first)
+    size.fitted(third)
+    size.failed(second)
+    assert not size.is_too_large(first)
 
 
 def test_after_some_that_fit_larger_ones_are_tried_again():

@@ -158,6 +158,37 @@ class WindowRows:
         return folder.parts(name, self.blocks())
 
 
+class _Sizing:
+    """How much the vendor exports at a time is a question of how many days.
+
+    Args:
+        size: How many it is.
+        report: Is told of every window that is split.
+    """
+
+    def __init__(self, size: WindowSize, report: Report) -> None:
+        self._size = size
+        self._report = report
+
+    def parts(self, request: ExportRequest[Any]) -> Sequence[ExportRequest[Any]]:
+        """Return the halves of a window, as requests; none for a single day."""
+        halves = [dataclasses.replace(request, window=half) for half in request.window.halves()]
+        self._report.split(max(len(halves) - 1, 0))
+        return halves
+
+    def is_too_large(self, request: ExportRequest[Any]) -> bool:
+        return self._size.is_too_large(request.window)
+
+    def was_too_large(self, request: ExportRequest[Any]) -> None:
+        self._size.was_too_large(request.window)
+
+    def failed(self, request: ExportRequest[Any]) -> None:
+        self._size.failed(request.window)
+
+    def fitted(self, request: ExportRequest[Any]) -> None:
+        self._size.fitted(request.window)
+
+
 class Run:
     """Exports the due days of a stream.
 
@@ -239,7 +270,6 @@ class Run:
         reconciler = Reconciler(
             stream, self._query, self._columns, plan, settings, now=context.environment.now, log=log
         )
-        size = WindowSize(stream.windows.max_days)
         pipeline: Pipeline[ExportRequest[Any], Verification]
         failures: list[Failure[ExportRequest[Any]]] = []
         connection = Connection(
@@ -256,8 +286,7 @@ class Run:
                 vendor,
                 requests,
                 verify=reconciler.verify,
-                split=lambda request: _halves(request, size, report),
-                too_large=lambda request: size.is_too_large(request.window),
+                sizing=_Sizing(WindowSize(stream.windows.max_days), report),
                 jobs=_under_way(plan, requests),
                 tells_starts=stream.jobs_last is not None,
                 log=log,
@@ -270,7 +299,6 @@ class Run:
                     if isinstance(result, Started):
                         output.write_state(reconciler.started(result.request, result.job))
                     elif isinstance(result, Delivery):
-                        size.fitted(result.request.window)
                         span = result.verification.summary.span
                         if span and stream.windows.rows_outside == "refused":
                             timezone_check.check(result.request.window, *span)
@@ -344,14 +372,6 @@ def _under_way(plan: Plan, requests: Sequence[ExportRequest[Any]]) -> dict[Expor
         for request, name in names.items()
         if name in jobs
     }
-
-
-def _halves(request: ExportRequest[Any], size: WindowSize, report: Report) -> Sequence[ExportRequest[Any]]:
-    """Return the requests that take the place of one whose window is too large; none for a single day."""
-    size.was_too_large(request.window)
-    halves = [dataclasses.replace(request, window=half) for half in request.window.halves()]
-    report.split(max(len(halves) - 1, 0))
-    return halves
 
 
 def _tell(output: Output, state: Mapping[str, object] | None) -> None:

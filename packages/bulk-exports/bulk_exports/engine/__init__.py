@@ -6,7 +6,7 @@ order of the requests. Knows no Singer and no vendor, and uses no other room.
 
 from bulk_exports.engine.clock import Clock, SystemClock
 from bulk_exports.engine.connection import Connection
-from bulk_exports.engine.lifecycle import Limits
+from bulk_exports.engine.limits import Limits
 from bulk_exports.engine.pipeline import Pipeline
 from bulk_exports.engine.vendor import Delivery, Failure, Started
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bulk_exports.engine.clock import Clock
-    from bulk_exports.engine.lifecycle import Limits
+    from bulk_exports.engine.limits import Limits
 
 Kept = TypeVar("Kept")
 

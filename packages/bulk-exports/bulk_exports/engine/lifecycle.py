@@ -7,11 +7,9 @@ delivered or has failed. Whatever goes wrong on the way sends it back to an earl
 from __future__ import annotations
 
 import collections
-import dataclasses
 import math
 from typing import TYPE_CHECKING, Final, Generic
 
-from bulk_exports.engine.download import READ_SECONDS
 from bulk_exports.engine.errors import (
     CorruptFileError,
     ExportError,
@@ -23,7 +21,7 @@ from bulk_exports.engine.errors import (
     UnknownJobError,
     WindowTooLargeError,
 )
-from bulk_exports.engine.polling import USUAL_POLLING, Polling, PollRhythm
+from bulk_exports.engine.polling import PollRhythm
 from bulk_exports.engine.task import Stage, Task
 from bulk_exports.engine.vendor import Delivery, Failure, JobState, JobStatus, Link, RequestT, VerificationT
 from bulk_exports.errors import refusal_of_the_system
@@ -31,6 +29,9 @@ from bulk_exports.errors import refusal_of_the_system
 if TYPE_CHECKING:
     import logging
     from collections.abc import Callable, Hashable, Sequence
+
+    from bulk_exports.engine.limits import Limits
+    from bulk_exports.engine.sizing import Sizing
 
 MAX_EXPORTS_PER_REQUEST: Final = 3
 """Jobs created for one request before it counts as failed."""
@@ -52,31 +53,6 @@ _HAS_A_REMEDY: Final = (UnknownJobError, LinkExpiredError, CorruptFileError, Inv
 """Errors of one request that are looked at by stage; any other that does not stop the run fails its request."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Limits:
-    """How much, and how long.
-
-    Attributes:
-        in_flight: Exports created but not yet taken by the consumer; so many files are on disk at most.
-        export_seconds: How long one export may take at the vendor before another one is tried; where the vendor tells
-            when it has left the queue, from then on.
-        queue_seconds: How long one export may wait in the vendor's queue before its request fails: another one would
-            wait behind it.
-        polling: How often the vendor wants to be asked.
-        trouble_seconds: How long an endpoint may be out of reach before requests fail.
-        throttled_seconds: How long a request may meet nothing but refusals for want of budget before it fails.
-        read_seconds: Longest silence of a connection.
-    """
-
-    in_flight: int = 30
-    export_seconds: float = 30 * 60.0
-    queue_seconds: float = 24 * 60 * 60.0
-    polling: Polling = USUAL_POLLING
-    trouble_seconds: float = 5 * 60.0
-    throttled_seconds: float = 60 * 60.0
-    read_seconds: float = READ_SECONDS
-
-
 class Lifecycle(Generic[RequestT, VerificationT]):
     """Decides where an answer sends a request. Used by one thread.
 
@@ -87,8 +63,7 @@ class Lifecycle(Generic[RequestT, VerificationT]):
         export_ended: See `bulk_exports.engine.pipeline.Pipeline`.
         jitter: Turns the longest delay before a retry into the one that is waited.
         allowed_at: Tells when the rate limits let a request take the step of its stage; infinity if they cannot know.
-        split: Returns the smaller requests that take the place of one that is too large; none if there are none.
-        too_large: Tells of a request that was not tried whether it will probably be too large.
+        sizing: How much the vendor exports at a time.
         started: Is told of every export that was created.
     """
 
@@ -101,8 +76,7 @@ class Lifecycle(Generic[RequestT, VerificationT]):
         export_ended: Callable[[RequestT, float, bool], None],
         jitter: Callable[[float], float],
         allowed_at: Callable[[Stage, float], float],
-        split: Callable[[RequestT], Sequence[RequestT]],
-        too_large: Callable[[RequestT], bool],
+        sizing: Sizing[RequestT],
         started: Callable[[RequestT, Hashable], None],
     ) -> None:
         self._tasks = tasks
@@ -111,8 +85,7 @@ class Lifecycle(Generic[RequestT, VerificationT]):
         self._export_ended = export_ended
         self._jitter = jitter
         self._allowed_at = allowed_at
-        self._split = split
-        self._too_large = too_large
+        self._sizing = sizing
         self._started = started
         self._rhythm = PollRhythm(limits.polling)
         self._lost_in_a_row: collections.Counter[Stage] = collections.Counter()
@@ -126,8 +99,10 @@ class Lifecycle(Generic[RequestT, VerificationT]):
             isinstance(outcome, StoppingError) or not isinstance(outcome, Exception)
         ):
             raise outcome
-        if isinstance(outcome, WindowTooLargeError) and self._replaced_by_smaller(task, str(outcome)):
-            return
+        if isinstance(outcome, WindowTooLargeError):
+            self._sizing.was_too_large(task.request)
+            if self._replaced_by_smaller(task, str(outcome)):
+                return
         if isinstance(outcome, Exception) and not isinstance(outcome, _HAS_A_REMEDY):
             self._fail(task, str(outcome) if isinstance(outcome, ExportError) else _unexpected(outcome))
             return
@@ -230,6 +205,7 @@ class Lifecycle(Generic[RequestT, VerificationT]):
             if running_at is not None or not task.attempt.is_adopted:
                 self._rhythm.finished(now - began_at, 0.0 if running_at is None else running_at - began_at)
             self._plan_first_polls_anew()
+            self._sizing.fitted(task.request)
             self._export_ended(task.request, now - task.attempt.created_at, True)
         if len(links) != len(task.attempt.links):
             task.drop_files()
@@ -327,8 +303,10 @@ class Lifecycle(Generic[RequestT, VerificationT]):
         if task.attempt.ready_at is None:
             self._export_ended(task.request, now - task.attempt.created_at, False)
         task.drop_files()
-        if of_its_size and task.exports >= FAILURES_BEFORE_SPLIT and self._replaced_by_smaller(task, reason):
-            return
+        if of_its_size and task.exports >= FAILURES_BEFORE_SPLIT:
+            self._sizing.failed(task.request)
+            if self._replaced_by_smaller(task, reason):
+                return
         if task.exports >= MAX_EXPORTS_PER_REQUEST:
             self._fail(task, f"{reason} (export {task.exports} of {MAX_EXPORTS_PER_REQUEST})")
             return
@@ -337,9 +315,9 @@ class Lifecycle(Generic[RequestT, VerificationT]):
 
     def split_ahead(self, task: Task[RequestT, VerificationT]) -> bool:
         """Put smaller requests in the place of one that nobody has asked for yet, if it would be too large."""
-        if task.stage is not Stage.CREATE or task.exports or not self._too_large(task.request):
+        if task.stage is not Stage.CREATE or task.exports or not self._sizing.is_too_large(task.request):
             return False
-        parts = self._split(task.request)
+        parts = self._sizing.parts(task.request)
         if parts:
             self._log.info("%s: asking for %s, because so much was too large before", task.request, _joined(parts))
             self._replace(task, parts)
@@ -347,7 +325,7 @@ class Lifecycle(Generic[RequestT, VerificationT]):
 
     def _replaced_by_smaller(self, task: Task[RequestT, VerificationT], reason: str) -> bool:
         """Put smaller requests in the place of one, if there are any."""
-        parts = self._split(task.request)
+        parts = self._sizing.parts(task.request)
         if not parts:
             return False
         self._log.warning("%s: %s; asking for %s instead", task.request, reason, _joined(parts))

@@ -21,8 +21,10 @@ import backoff
 from bulk_exports.engine.clock import SystemClock
 from bulk_exports.engine.download import Transfer, bare_session
 from bulk_exports.engine.errors import ExportError
-from bulk_exports.engine.lifecycle import Lifecycle, Limits
+from bulk_exports.engine.lifecycle import Lifecycle
+from bulk_exports.engine.limits import Limits
 from bulk_exports.engine.logs import keep_links_out
+from bulk_exports.engine.sizing import AnySize
 from bulk_exports.engine.task import Stage, Task
 from bulk_exports.engine.threads import signals_blocked
 from bulk_exports.engine.vendor import (
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from bulk_exports.engine.clock import Clock
+    from bulk_exports.engine.sizing import Sizing
 
 CREATES_AT_ONCE: Final = 4
 """Enough to use the largest budgets; each waits for one short answer."""
@@ -92,9 +95,7 @@ class Pipeline(Generic[RequestT, VerificationT]):
         limits: How much, and how long.
         clock: Time.
         jitter: Turns the longest delay before a retry into the one that is waited.
-        split: Returns the smaller requests that take the place of one that the vendor finds too large, or fails again
-            and again; none for one that cannot be smaller.
-        too_large: Tells of a request whether it will probably be too large, so that it is split before it is sent.
+        sizing: How much the vendor exports at a time: what it finds too large, or fails again and again, is split.
         jobs: Exports of an earlier run with which requests begin: the vendor's name of each, and its age in seconds.
         tells_starts: Whether every export that is created comes out among the results, as `Started`.
     """
@@ -110,8 +111,7 @@ class Pipeline(Generic[RequestT, VerificationT]):
         limits: Limits = USUAL_LIMITS,
         clock: Clock | None = None,
         jitter: Callable[[float], float] = backoff.full_jitter,
-        split: Callable[[RequestT], Sequence[RequestT]] = lambda _request: (),
-        too_large: Callable[[RequestT], bool] = lambda _request: False,
+        sizing: Sizing[RequestT] | None = None,
         jobs: Mapping[RequestT, tuple[Hashable, float]] | None = None,
         tells_starts: bool = False,
     ) -> None:
@@ -129,8 +129,7 @@ class Pipeline(Generic[RequestT, VerificationT]):
             export_ended=export_ended,
             jitter=jitter,
             allowed_at=self._allowed_at,
-            split=split,
-            too_large=too_large,
+            sizing=sizing or AnySize(),
             started=self._tell_start if tells_starts else lambda _request, _job: None,
         )
         now = self._clock.now()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 from typing import TYPE_CHECKING, Final
 
 from typing_extensions import Self, override
@@ -92,20 +93,48 @@ class WindowSize:
     def __init__(self, max_days: int) -> None:
         self._max_days = self._days = max_days
         self._fitted = 0
+        self._is_growing = False
+        self._failed: list[Window] = []
+        # How many days have been found to be too many; tried again now and then, they need be found out no more.
+        self._too_many: float = math.inf
 
     def was_too_large(self, window: Window) -> None:
         """Take note that a window was too large for one export."""
+        if len(window) == 1:
+            return
+        self._too_many = min(self._too_many, len(window))
         if len(window) <= self._days:
             self._days = (len(window) + 1) // 2
             self._fitted = 0
+            self._is_growing = False
+
+    def failed(self, window: Window) -> None:
+        """Take note that a window failed again and again, perhaps because it was too large.
+
+        One such window tells nothing: a single day in it may be the cause. Two that have no day in common do, until a
+        window as long as these fits.
+        """
+        others = [other for other in self._failed if other.last < window.first or window.last < other.first]
+        self._failed.append(window)
+        if len(window) >= self._too_many:
+            self.was_too_large(window)
+        elif others:
+            self.was_too_large(max(window, min(others, key=len), key=len))
 
     def fitted(self, window: Window) -> None:
-        """Take note that a window was not too large: after some as large as can be, larger ones are tried again."""
+        """Take note that a window was not too large: after some as large as can be, larger ones are tried again.
+
+        As long as these fit, still larger ones are tried at once.
+        """
+        self._failed = [other for other in self._failed if len(other) > len(window)]
+        if len(window) >= self._too_many:
+            self._too_many = math.inf
         if len(window) >= self._days:
             self._fitted += 1
-            if self._fitted >= FITTED_BEFORE_GROWTH:
+            if self._is_growing or self._fitted >= FITTED_BEFORE_GROWTH:
                 self._days = min(2 * self._days, self._max_days)
                 self._fitted = 0
+                self._is_growing = True
 
     def is_too_large(self, window: Window) -> bool:
         """Tell whether a window will probably be too large."""
