@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import collections
 import gc
-import gzip
 import itertools
-import logging
 import math
 import threading
 import weakref
@@ -16,7 +13,7 @@ import requests_mock as rm
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulk_exports.engine import Delivery, Failure, Limits, Pipeline
+from bulk_exports.engine import Delivery, Limits, Pipeline
 from bulk_exports.engine.errors import (
     CorruptFileError,
     InvalidRowsError,
@@ -28,107 +25,23 @@ from bulk_exports.engine.errors import (
 )
 from bulk_exports.engine.polling import Polling
 from bulk_exports.engine.vendor import JobState, JobStatus, Link
-from bulk_exports.files.ndjson import lines
 from simulation.patience import HANG_SECONDS
 from simulation.virtual_time import VirtualClock
+from tests.engine.scripted import (
+    FAILED,
+    LOG,
+    READY,
+    RUNNING,
+    FreeBudget,
+    QueuedVendor,
+    ScriptedVendor,
+    content,
+    read,
+    reason,
+    rows,
+    run,
+)
 from tests.examples import examples
-
-LOG = logging.getLogger("test")
-READY, RUNNING, FAILED, WAITING = JobState.READY, JobState.RUNNING, JobState.FAILED, JobState.WAITING
-
-
-class FreeBudget:
-    def __init__(self):
-        self.spent = 0
-
-    def ready_at(self, now):
-        return now
-
-    def seconds_for(self, count, now):
-        return 0.0
-
-    def spend(self):
-        self.spent += 1
-
-
-class ScriptedVendor:
-    """Makes jobs that take ``seconds``; ``script`` holds answers given instead, by step and request, first to last."""
-
-    def __init__(self, clock, *, seconds=90.0):
-        self.clock = clock
-        self.seconds = seconds if callable(seconds) else lambda _order: seconds
-        self.create_limit = FreeBudget()
-        self.status_limit = FreeBudget()
-        self.script = collections.defaultdict(list)
-        self.jobs = []  # (request, created at)
-        self.log = []  # (step, request, time)
-        self.lock = threading.Lock()
-
-    def _next(self, step, request):
-        with self.lock:
-            self.log.append((step, request, self.clock.now()))
-            answers = self.script[step, request]
-            answer = answers.pop(0) if answers else None
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    def create(self, request):
-        self._next("create", request)
-        with self.lock:
-            self.jobs.append((request, self.clock.now()))
-            return len(self.jobs) - 1
-
-    def status(self, job):
-        request, created_at = self.jobs[job]
-        answer = self._next("status", request)
-        if answer is not None:
-            return answer
-        if self.clock.now() < created_at + self.seconds(request):
-            return JobStatus(RUNNING, "processing")
-        return JobStatus(READY, "completed", links=(Link(f"https://files.test/{request}"),))
-
-    def times(self, step, request):
-        return [at for logged, of, at in self.log if (logged, of) == (step, request)]
-
-
-def content(request):
-    return gzip.compress(b'{"request":"%s"}\n' % str(request).encode())
-
-
-def read(_order, files):
-    return [line for file in files for _, line in lines(file)]
-
-
-@pytest.fixture
-def clock():
-    return VirtualClock()
-
-
-@pytest.fixture
-def vendor(clock):
-    return ScriptedVendor(clock)
-
-
-@pytest.fixture
-def files():
-    with rm.Mocker() as mocker:
-        mocker.get(rm.ANY, content=lambda request, _: content(request.path[1:]))
-        yield mocker
-
-
-def run(vendor, clock, requests, *, verify=read, limits=Limits(), jitter=float):  # noqa: B008
-    with Pipeline(vendor, requests, verify=verify, log=LOG, limits=limits, clock=clock, jitter=jitter) as results:
-        return list(results)
-
-
-def rows(results):
-    return [result.verification if isinstance(result, Delivery) else None for result in results]
-
-
-def reason(results):
-    (failure,) = (result for result in results if isinstance(result, Failure))
-    return failure.reason
 
 
 def test_results_come_in_the_order_of_the_orders_whatever_finishes_first(clock, files):
@@ -489,26 +402,6 @@ def test_a_word_that_nobody_knows_is_forgiven_once_a_known_one_follows():
 # A queue at the vendor's
 
 
-class QueuedVendor(ScriptedVendor):
-    """Makes one job at a time, behind those of others, and tells who waits."""
-
-    def __init__(self, clock, *, seconds, others):
-        super().__init__(clock, seconds=seconds)
-        self.free_at = clock.now() + others
-
-    def create(self, request):
-        job = super().create(request)
-        self.starts = {**getattr(self, "starts", {}), job: max(self.clock.now(), self.free_at)}
-        self.free_at = self.starts[job] + self.seconds(request)
-        return job
-
-    def status(self, job):
-        status = super().status(job)
-        if self.clock.now() < self.starts[job]:
-            return JobStatus(WAITING, "waiting")
-        return status if self.clock.now() >= self.starts[job] + self.seconds(job) else JobStatus(RUNNING, "processing")
-
-
 def test_time_in_the_vendors_queue_does_not_count_as_the_exports_own(clock, files):
     vendor = QueuedVendor(clock, seconds=600, others=5 * 3600)
     results = run(vendor, clock, ["a", "b"], limits=Limits(export_seconds=1200))
@@ -534,14 +427,3 @@ def test_a_vendor_is_asked_as_often_as_it_wants_to_be(clock, files):
     assert all(20 <= gap <= 120 for gap in gaps)
     waiting = [at for at in vendor.times("status", "b") if asked[-1] < at < vendor.starts[1]]
     assert len(waiting) <= 1  # an export that waits is asked again only after as long as one takes
-
-
-def test_how_long_an_export_of_an_earlier_run_took_is_not_known_once_it_is_finished(clock, files):
-    vendor = ScriptedVendor(clock)
-    vendor.create("a")
-    clock.advance(3 * 86_400)
-    jobs = {"a": (0, 3 * 86_400.0)}
-    with Pipeline(vendor, list("ab"), verify=read, log=LOG, clock=clock, jitter=float, jobs=jobs) as results:
-        assert rows(results) == [[b'{"request":"a"}'], [b'{"request":"b"}']]
-    (_, (_, created_at)) = vendor.jobs
-    assert vendor.times("status", "b")[0] - created_at < 60

@@ -288,7 +288,7 @@ class Run:
                 verify=reconciler.verify,
                 sizing=_Sizing(WindowSize(stream.windows.max_days), report),
                 jobs=_under_way(plan, requests),
-                tells_starts=stream.jobs_last is not None,
+                tells_starts=stream.jobs_last is not None and not context.single_export,
                 log=log,
                 export_ended=report.export_ended,
                 limits=limits,

@@ -28,7 +28,7 @@ from bulk_exports.errors import refusal_of_the_system
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable, Hashable, Sequence
+    from collections.abc import Callable, Sequence
 
     from bulk_exports.engine.limits import Limits
     from bulk_exports.engine.sizing import Sizing
@@ -64,7 +64,7 @@ class Lifecycle(Generic[RequestT, VerificationT]):
         jitter: Turns the longest delay before a retry into the one that is waited.
         allowed_at: Tells when the rate limits let a request take the step of its stage; infinity if they cannot know.
         sizing: How much the vendor exports at a time.
-        started: Is told of every export that was created.
+        started: Is told of every request for which an export was created.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Lifecycle(Generic[RequestT, VerificationT]):
         jitter: Callable[[float], float],
         allowed_at: Callable[[Stage, float], float],
         sizing: Sizing[RequestT],
-        started: Callable[[RequestT, Hashable], None],
+        started: Callable[[Task[RequestT, VerificationT]], None],
     ) -> None:
         self._tasks = tasks
         self._limits = limits
@@ -123,11 +123,11 @@ class Lifecycle(Generic[RequestT, VerificationT]):
         # Until one job has finished nobody knows how long jobs take: the first finds out for all.
         first_of_all = self._rhythm.usual is None and all(other.stage is not Stage.POLL for other in self._tasks)
         task.has_job(job, now)
-        self._started(task.request, job)
+        self._started(task)
         task.needs(Stage.POLL, now + self._rhythm.first(finding_out=first_of_all))
 
     def _polled(self, task: Task[RequestT, VerificationT], now: float, outcome: object) -> None:
-        age = now - task.attempt.began_at
+        waited = now - task.attempt.waited_since
         if isinstance(outcome, UnknownJobError):
             self._missing(task, now, str(outcome))
             return
@@ -145,9 +145,9 @@ class Lifecycle(Generic[RequestT, VerificationT]):
             self._export_again(task, now, reason, of_its_size=True)
         elif outcome.state is JobState.READY:
             self._ready(task, now, outcome.links)
-        elif age >= self._limits.export_seconds:
+        elif waited >= self._limits.export_seconds:
             # How long it really took to find out: the machine may have slept since it was last asked for.
-            reason = f"the export was still '{outcome.word}' after {_minutes(age)}"
+            reason = f"the export was still '{outcome.word}' after {_minutes(waited)}"
             self._export_again(task, now, reason, of_its_size=True)
         else:
             self._poll_again(task, now)
@@ -155,19 +155,19 @@ class Lifecycle(Generic[RequestT, VerificationT]):
     def _poll_again(self, task: Task[RequestT, VerificationT], now: float) -> None:
         attempt = task.attempt
         attempt.running_at = now
-        deadline = attempt.began_at + self._limits.export_seconds
+        deadline = attempt.waited_since + self._limits.export_seconds
         task.needs(Stage.POLL, min(now + self._rhythm.gap(now - attempt.began_at), deadline))
 
     def _waits(self, task: Task[RequestT, VerificationT], now: float, word: str) -> None:
         """Let an export wait for its turn; that others are before it is nobody's fault."""
         attempt = task.attempt
         attempt.queued_at = attempt.running_at = now
-        waited = now - attempt.created_at
+        waited = now - attempt.followed_since
         if waited < self._limits.queue_seconds:
-            deadline = attempt.created_at + self._limits.queue_seconds
+            deadline = attempt.followed_since + self._limits.queue_seconds
             task.needs(Stage.POLL, min(now + self._rhythm.gap_in_queue(waited), deadline))
             return
-        self._export_ended(task.request, waited, False)
+        self._export_ended(task.request, now - attempt.created_at, False)
         self._give_up(task, f"the export has been '{word}' in the vendor's queue for {_minutes(waited)}")
 
     def _not_understood(self, task: Task[RequestT, VerificationT], now: float, word: str) -> None:
@@ -303,6 +303,10 @@ class Lifecycle(Generic[RequestT, VerificationT]):
         if task.attempt.ready_at is None:
             self._export_ended(task.request, now - task.attempt.created_at, False)
         task.drop_files()
+        if task.attempt.is_adopted:
+            self._log.info("%s: the export of an earlier run is of no use: %s; creating another", task.request, reason)
+            task.needs(Stage.CREATE, now)
+            return
         if of_its_size and task.exports >= FAILURES_BEFORE_SPLIT:
             self._sizing.failed(task.request)
             if self._replaced_by_smaller(task, reason):

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
     from bulk_exports.engine.clock import Clock
     from bulk_exports.engine.sizing import Sizing
+    from bulk_exports.engine.task import Attempt
 
 CREATES_AT_ONCE: Final = 4
 """Enough to use the largest budgets; each waits for one short answer."""
@@ -61,6 +62,14 @@ class _Answer:
 
     task: Task[Any, Any]
     outcome: object
+
+
+@dataclasses.dataclass(frozen=True)
+class _Start(Generic[RequestT]):
+    """An export was created."""
+
+    request: RequestT
+    attempt: Attempt
 
 
 class _Taken:
@@ -97,7 +106,8 @@ class Pipeline(Generic[RequestT, VerificationT]):
         jitter: Turns the longest delay before a retry into the one that is waited.
         sizing: How much the vendor exports at a time: what it finds too large, or fails again and again, is split.
         jobs: Exports of an earlier run with which requests begin: the vendor's name of each, and its age in seconds.
-        tells_starts: Whether every export that is created comes out among the results, as `Started`.
+        tells_starts: Whether every export that is created comes out among the results, as `Started`. Whoever comes back
+            for the next result has written down its name: a stop leaves that export to a later run.
     """
 
     def __init__(
@@ -130,19 +140,19 @@ class Pipeline(Generic[RequestT, VerificationT]):
             jitter=jitter,
             allowed_at=self._allowed_at,
             sizing=sizing or AnySize(),
-            started=self._tell_start if tells_starts else lambda _request, _job: None,
+            started=self._tell_start if tells_starts else lambda _task: None,
         )
         now = self._clock.now()
         for task in self._tasks:
             if jobs and task.request in jobs:
                 job, age = jobs[task.request]
-                task.adopts(job, now - age)
+                task.adopts(job, now - age, now)
                 task.needs(Stage.POLL, now)
         self._handed_over = 0
         self._taken = 0
         self._stopped = threading.Event()
         self._inbox: queue.SimpleQueue[_Answer | _Taken | _Stop] = queue.SimpleQueue()
-        self._outbox: queue.SimpleQueue[Task[RequestT, VerificationT] | Started[RequestT] | BaseException | _End] = (
+        self._outbox: queue.SimpleQueue[Task[RequestT, VerificationT] | _Start[RequestT] | BaseException | _End] = (
             queue.SimpleQueue()
         )
         self._coordinator = threading.Thread(target=self._coordinate, name="exports", daemon=True)
@@ -164,19 +174,23 @@ class Pipeline(Generic[RequestT, VerificationT]):
             news = self._inbox.get()
             if isinstance(news, _Answer):
                 news.task.busy = False
+                if news.task.stage is Stage.CREATE and not isinstance(news.outcome, BaseException):
+                    news.task.has_job(news.outcome, self._clock.now())  # it was created, though nobody has taken note
+                    news.task.needs(Stage.POLL, math.inf)
         for task in self._tasks:
             if not task.busy:  # a worker that is still busy cleans up after itself
                 task.drop_files()
         if kind is not None:
-            self._cancel_what_is_under_way()
+            self._cancel_what_nobody_will_fetch()
         self._session.close()
 
     def __iter__(self) -> Iterator[Delivery[RequestT, VerificationT] | Failure[RequestT] | Started[RequestT]]:
         while not isinstance(task := self._outbox.get(), _End):
             if isinstance(task, BaseException):
                 raise task
-            if isinstance(task, Started):
-                yield task
+            if isinstance(task, _Start):
+                yield Started(task.request, task.attempt.job)
+                task.attempt.is_remembered = True  # the consumer has come back for more
                 continue
             try:
                 if task.result is not None:
@@ -197,13 +211,18 @@ class Pipeline(Generic[RequestT, VerificationT]):
         """Make the consumer's wait end with ``error``. May be called from a signal handler."""
         self._outbox.put(error)
 
-    def _tell_start(self, request: RequestT, job: Hashable) -> None:
-        self._outbox.put(Started(request, job))
+    def _tell_start(self, task: Task[RequestT, VerificationT]) -> None:
+        self._outbox.put(_Start(task.request, task.attempt))
 
-    def _cancel_what_is_under_way(self) -> None:
-        """Ask the vendor to give up the exports that nobody will fetch now, but do not wait long for it."""
+    def _cancel_what_nobody_will_fetch(self) -> None:
+        """Ask the vendor to give up exports, but do not wait long for it.
+
+        What STATE names, and is being made or is made, the next run will fetch. What still waits in the vendor's queue
+        would keep others waiting meanwhile, for something that may never be fetched.
+        """
         vendor = self._vendor
-        jobs = [task.attempt.job for task in self._tasks if task.stage is Stage.POLL]
+        attempts = [task.attempt for task in self._tasks if task.stage is Stage.POLL]
+        jobs = [each.job for each in attempts if each.is_waiting or not each.is_remembered]
         if not isinstance(vendor, Cancels) or not jobs:
             return
         worker = threading.Thread(target=_cancel, args=(vendor, jobs), name="cancel", daemon=True)

@@ -48,12 +48,14 @@ class Attempt:
     Args:
         job: The vendor's name of the export; None while there is none yet.
         created_at: When it was created.
-        is_adopted: Whether it was by an earlier run.
+        adopted_at: When this run began to follow it, if an earlier one created it.
 
     Attributes:
         job: The vendor's name of the export.
         created_at: When it was created.
-        is_adopted: Whether it was by an earlier run.
+        followed_since: When this run began to wait for it: patience counts from there.
+        is_adopted: Whether an earlier run created it.
+        is_remembered: Whether STATE names it, so that a later run can go on with it.
         queued_at: When it was last seen waiting for its turn, where the vendor tells.
         running_at: When it was last seen unfinished.
         ready_at: When it was first seen finished.
@@ -66,10 +68,11 @@ class Attempt:
         damaged: Whether its files were fetched before, in vain.
     """
 
-    def __init__(self, job: Hashable = None, created_at: float = 0.0, *, is_adopted: bool = False) -> None:
+    def __init__(self, job: Hashable = None, created_at: float = 0.0, *, adopted_at: float | None = None) -> None:
         self.job = job
         self.created_at = created_at
-        self.is_adopted = is_adopted
+        self.followed_since = created_at if adopted_at is None else adopted_at
+        self.is_adopted = self.is_remembered = adopted_at is not None
         self.queued_at: float | None = None
         self.running_at: float | None = None
         self.ready_at: float | None = None
@@ -86,6 +89,16 @@ class Attempt:
     def began_at(self) -> float:
         """Since when the vendor has been at work on it, as far as it tells."""
         return self.created_at if self.queued_at is None else self.queued_at
+
+    @property
+    def waited_since(self) -> float:
+        """Since when this run has waited for the vendor's work on it."""
+        return max(self.began_at, self.followed_since)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it was in the vendor's queue when it was last asked for."""
+        return self.ready_at is None and self.queued_at is not None and self.queued_at == self.running_at
 
     def trouble(self, stage: Stage, error: ExportError, now: float) -> Trouble:
         """Return the trouble of this kind that there is at a stage, be it old or new."""
@@ -105,7 +118,7 @@ class Task(Generic[RequestT, VerificationT]):
         due: When it needs that, at the earliest.
         busy: Whether somebody is at work on it.
         attempt: The export that is followed.
-        exports: How many were created for this request.
+        exports: How many this run created for this request.
         transfers: The files of the export, as far as they have arrived.
         result: What became of the request, once it is done.
     """
@@ -125,10 +138,9 @@ class Task(Generic[RequestT, VerificationT]):
         self.attempt = Attempt(job, now)
         self.exports += 1
 
-    def adopts(self, job: Hashable, created_at: float) -> None:
+    def adopts(self, job: Hashable, created_at: float, now: float) -> None:
         """Begin to follow an export of an earlier run."""
-        self.attempt = Attempt(job, created_at, is_adopted=True)
-        self.exports += 1
+        self.attempt = Attempt(job, created_at, adopted_at=now)
 
     def needs(self, stage: Stage, due: float) -> None:
         """Go to a stage; nothing is done before ``due``."""

@@ -115,7 +115,7 @@ class Vendor(Protocol[Order_contra]):
 
 @runtime_checkable
 class Cancels(Protocol):
-    """A vendor whose jobs can be cancelled: those of a run that stops early would keep others waiting."""
+    """A vendor whose jobs can be cancelled: those that nobody will fetch would keep others waiting."""
 
     def cancel(self, job: Hashable) -> None:
         """Ask that a job be given up.
