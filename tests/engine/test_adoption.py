@@ -1,4 +1,4 @@
-"""Exports of an earlier run: how long they are waited for, what becomes of them, which a stop leaves to the next run."""
+"""Exports of an earlier run: how long they are waited for, what comes of them, which a stop leaves to the next run."""
 
 from __future__ import annotations
 

@@ -123,12 +123,16 @@ def test_a_queue_that_does_not_move_is_left_for_the_next_run(unit):
     assert [entry.status for entry in made.calls("cancel")] == [200]
 
 
-def test_a_run_that_stops_takes_its_exports_out_of_the_queue(unit):
+def test_a_run_that_stops_takes_out_of_the_queue_what_waits_there_and_leaves_to_the_next_what_is_being_made(unit):
     made = unit(job_seconds=600)
-    made.pardot.inject(Fault("status", "code", code=201, after=1))
-    output = made.run("visitor_activities", catch=ExportError, window_days=10)
+    made.pardot.inject(Fault("status", "code", code=201, after=6))
+    output = made.run("visitor_activities", catch=ExportError, window_days=20)
     assert "code 201" in str(output.error)
-    assert [made.pardot.jobs.state(job) for job in made.pardot.jobs.all()] == ["Canceled", "Canceled"]
+    assert [made.pardot.jobs.state(job) for job in made.pardot.jobs.all()] == ["Processing", "Canceled"]
+    made.pardot.faults.clear()
+    made.run("visitor_activities", window_days=20)
+    made.assert_true("visitor_activities")
+    assert len(made.calls("create")) == 3
 
 
 @pytest.mark.parametrize(("days", "exports"), [(2, 2), (8, 4)])

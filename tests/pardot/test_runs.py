@@ -91,7 +91,8 @@ def test_a_run_that_the_quota_cuts_short_says_when_it_goes_on_and_goes_on_where_
     output = made.run("visitor_activities", catch=QuotaUsedUpError, window_days=10)
     assert "count anew at the account's midnight, which is 2025-02-20 00:00 if its zone is UTC" in str(output.error)
     delivered = made.state["bookmarks"]["visitor_activities"]["delivered"]
-    assert delivered == [["2025-01-10", "2025-01-19"]]  # the second export was under way, and cannot be asked for
+    assert delivered == [["2025-01-10", "2025-01-29"]]  # both exports that were under way
+    assert "20 days left for the next run: 2025-01-30 to 2025-02-18" in str(output.error)
     made.clock.advance(DAY)
     made.run("visitor_activities", window_days=10)
     made.assert_true("visitor_activities")

@@ -15,7 +15,8 @@ import dataclasses
 import re
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from bulk_exports.engine import Connection, Delivery, Limits, Pipeline, Started, SystemClock
+from bulk_exports.engine import Connection, Delivery, Left, Limits, Pipeline, Started, SystemClock
+from bulk_exports.engine.errors import QuotaUsedUpError
 from bulk_exports.engine.polling import USUAL_POLLING
 from bulk_exports.errors import TapError
 from bulk_exports.reconcile.reconciler import Reconciler
@@ -237,6 +238,7 @@ class Run:
 
         Raises:
             UndeliveredDaysError: After the last window, if some could not be exported.
+            QuotaUsedUpError: After the last window that could be, if the vendor allows no more requests today.
         """
         context, stream, settings, log = self._context, self._context.stream, self._context.settings, self._context.log
         clock = context.environment.clock or SystemClock()
@@ -272,6 +274,7 @@ class Run:
         )
         pipeline: Pipeline[ExportRequest[Any], Verification]
         failures: list[Failure[ExportRequest[Any]]] = []
+        left: list[Left[ExportRequest[Any]]] = []
         connection = Connection(
             stream=stream.name,
             clock=clock,
@@ -319,9 +322,14 @@ class Run:
                             least_left=pipeline.last_create_in(),
                         )
                     else:
-                        failures.append(result)
+                        if isinstance(result, Left):
+                            left.append(result)
+                        else:
+                            failures.append(result)
                         _tell(output, reconciler.settle(result))
                         report.failed()
+                if left:  # raised from here, so that what is left to the next run is not taken for given up
+                    raise _quota_used_up(left, failures, plan)
         timezone_check.close()
         self._conclude(report, failures, left=plan.left)
 
@@ -358,6 +366,18 @@ class Run:
             self._context.log.info("The key and the settings work")
         else:
             report.ended(left)
+
+
+def _quota_used_up(
+    left: Sequence[Left[ExportRequest[Any]]], failures: Sequence[Failure[ExportRequest[Any]]], plan: Plan
+) -> QuotaUsedUpError:
+    """Return in words what the next run has to do, and from when on."""
+    days = DeliveredDays()
+    for each in left:
+        days = delivered_with(days, each.request.window)
+    count = days.count + plan.left
+    told = f"{left[0].error}. {count} day{'' if count == 1 else 's'} left for the next run: {_stretches(days)}"
+    return QuotaUsedUpError(f"{told}. {UndeliveredDaysError(failures)}" if failures else told)
 
 
 def _under_way(plan: Plan, requests: Sequence[ExportRequest[Any]]) -> dict[ExportRequest[Any], tuple[Hashable, float]]:

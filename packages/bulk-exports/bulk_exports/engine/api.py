@@ -16,7 +16,7 @@ import urllib3
 from typing_extensions import Self, override
 
 from bulk_exports.engine.answer import MAX_ANSWER_BYTES, Answer, explanation, unpacked
-from bulk_exports.engine.budgets import AllOf
+from bulk_exports.engine.budgets import AllOf, used_up
 from bulk_exports.engine.deadline import Deadline, WatchedSession
 from bulk_exports.engine.download import CONNECT_SECONDS, READ_SECONDS
 from bulk_exports.engine.errors import (
@@ -178,6 +178,7 @@ class Api:
 
         Raises:
             RateLimitedError: The budget is used up.
+            QuotaUsedUpError: It is for today.
             UnavailableError: No answer, or one of a server in trouble.
             InvalidAnswerError: The address is not the API's.
             RequestRejectedError: The credentials or the request are not accepted.
@@ -192,7 +193,7 @@ class Api:
             answer = self._send(question, self._credentials(budget), budget)
         error = None if answer.status in expected else self._dialect.meaning(answer)
         if isinstance(error, RateLimitedError) or (error is None and answer.status == 429):
-            raise self._used_up(answer, budget, error, question)
+            raise self._refused_for_now(answer, budget, error, question)
         limit = whole_number(answer.headers.get("X-RateLimit-Limit"))
         budget.answered(self._now(), limit=limit, remaining=whole_number(answer.headers.get("X-RateLimit-Remaining")))
         if error is not None:
@@ -318,9 +319,9 @@ class Api:
             self._clock_is_told = True
             self._log.warning("%s; set the clock of this machine", told)
 
-    def _used_up(
+    def _refused_for_now(
         self, answer: Answer, budget: Budget, error: RateLimitedError | None, asked: _Question
-    ) -> RateLimitedError:
+    ) -> ExportError:
         """Tell the budget that it is used up, as the vendor sees it."""
         limit = whole_number(answer.headers.get("X-RateLimit-Limit"))
         wait = seconds_to_wait(answer.headers.get("Retry-After"), answer.date or self._utc_now())
@@ -328,6 +329,8 @@ class Api:
             pause = budget.refused(self._now(), wait, limit=limit, by=error.by)
         else:
             pause = budget.refused(self._now(), wait, limit=limit)
+        if quota := used_up(budget, pause):
+            return quota
         self._log.info("Rate limit reached (HTTP %d, %s): waiting %.0f s", answer.status, asked, pause)
         return error or RateLimitedError("the request budget is used up")
 

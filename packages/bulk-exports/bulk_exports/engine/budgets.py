@@ -9,7 +9,9 @@ from __future__ import annotations
 import math
 import threading
 from datetime import datetime, time, timedelta, timezone
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
+
+from bulk_exports.engine.errors import QuotaUsedUpError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -20,6 +22,8 @@ MARGIN_SECONDS: Final = 30.0
 MIN_HOLD_SECONDS: Final = 15.0
 """After a create was refused for want of a place, the next one is held so long, should no job end sooner."""
 MAX_HOLD_SECONDS: Final = 10 * 60.0
+MAX_WAIT_SECONDS: Final = 15 * 60.0
+"""A new day of requests that begins within this is waited for; for any other the run ends, and another one begins."""
 _MARGIN: Final = timedelta(seconds=MARGIN_SECONDS)
 _ONE_DAY: Final = timedelta(days=1)
 
@@ -59,6 +63,29 @@ class Budget(Protocol):
 
     def returned(self) -> None:
         """Note that a request came back without having been counted: something else stood in its way."""
+
+
+@runtime_checkable
+class HasDays(Protocol):
+    """A budget, or several, of which one counts by the day."""
+
+    def used_up_until(self) -> datetime | None:
+        """Return when the count begins anew; None while requests are left."""
+
+
+def used_up(budget: object, seconds: float) -> QuotaUsedUpError | None:
+    """Return in words that a budget is used up for today; None if it is not, or if that is worth the wait.
+
+    Args:
+        budget: Any that limits requests.
+        seconds: How long the wait is.
+    """
+    if seconds <= MAX_WAIT_SECONDS or not isinstance(budget, HasDays) or (until := budget.used_up_until()) is None:
+        return None
+    return QuotaUsedUpError(
+        f"The requests that the vendor allows for a day are used up; they count anew at {until:%Y-%m-%d %H:%M %Z}. "
+        "What was delivered stays; run it again then"
+    )
 
 
 class DailyQuota:
@@ -104,6 +131,13 @@ class DailyQuota:
         with self._lock:
             self._begin_day()
             return self._until.astimezone(self._zone)
+
+    def used_up_until(self) -> datetime | None:
+        """Return when the count begins anew, in its own zone; None while requests are left, or may come back."""
+        with self._lock:
+            self._begin_day()
+            is_used_up = self._used_up or (self._limit is not None and self._used >= self._limit)
+            return self._until.astimezone(self._zone) if is_used_up else None
 
     def ready_at(self, now: float) -> float:
         """Return when the next request may be sent; see `Budget.ready_at`."""
@@ -271,6 +305,11 @@ class AllOf:
     def ready_at(self, now: float) -> float:
         """Return when all of them allow the next request; see `Budget.ready_at`."""
         return max(budget.ready_at(now) for budget in self._budgets)
+
+    def used_up_until(self) -> datetime | None:
+        """Return when all of them count anew that are used up for today; None if none is."""
+        ends = [budget.used_up_until() for budget in self._budgets if isinstance(budget, HasDays)]
+        return max((end for end in ends if end), default=None)
 
     def seconds_for(self, count: int, now: float) -> float:
         """Return how long so many more requests take at least; see `Budget.seconds_for`."""

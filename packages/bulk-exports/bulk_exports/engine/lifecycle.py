@@ -15,6 +15,7 @@ from bulk_exports.engine.errors import (
     ExportError,
     InvalidRowsError,
     LinkExpiredError,
+    QuotaUsedUpError,
     RateLimitedError,
     StoppingError,
     UnavailableError,
@@ -22,8 +23,8 @@ from bulk_exports.engine.errors import (
     WindowTooLargeError,
 )
 from bulk_exports.engine.polling import PollRhythm
-from bulk_exports.engine.task import Stage, Task
-from bulk_exports.engine.vendor import Delivery, Failure, JobState, JobStatus, Link, RequestT, VerificationT
+from bulk_exports.engine.task import Result, Stage, Task
+from bulk_exports.engine.vendor import Delivery, Failure, JobState, JobStatus, Left, Link, RequestT, VerificationT
 from bulk_exports.errors import refusal_of_the_system
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class Lifecycle(Generic[RequestT, VerificationT]):
         export_ended: See `bulk_exports.engine.pipeline.Pipeline`.
         jitter: Turns the longest delay before a retry into the one that is waited.
         allowed_at: Tells when the rate limits let a request take the step of its stage; infinity if they cannot know.
+        used_up: Tells whether nothing is left today of what a step needs, given how long it would have to wait.
         sizing: How much the vendor exports at a time.
         started: Is told of every request for which an export was created.
     """
@@ -76,6 +78,7 @@ class Lifecycle(Generic[RequestT, VerificationT]):
         export_ended: Callable[[RequestT, float, bool], None],
         jitter: Callable[[float], float],
         allowed_at: Callable[[Stage, float], float],
+        used_up: Callable[[Stage, float], QuotaUsedUpError | None],
         sizing: Sizing[RequestT],
         started: Callable[[Task[RequestT, VerificationT]], None],
     ) -> None:
@@ -85,6 +88,8 @@ class Lifecycle(Generic[RequestT, VerificationT]):
         self._export_ended = export_ended
         self._jitter = jitter
         self._allowed_at = allowed_at
+        self._used_up = used_up
+        self._quotas: dict[Stage, QuotaUsedUpError] = {}
         self._sizing = sizing
         self._started = started
         self._rhythm = PollRhythm(limits.polling)
@@ -92,19 +97,7 @@ class Lifecycle(Generic[RequestT, VerificationT]):
 
     def advance(self, task: Task[RequestT, VerificationT], outcome: object, now: float) -> None:
         """Send a request where the outcome of its last step wants it."""
-        if isinstance(outcome, (RateLimitedError, UnavailableError)):
-            self._try_later(task, now, outcome)
-            return
-        if isinstance(outcome, BaseException) and (
-            isinstance(outcome, StoppingError) or not isinstance(outcome, Exception)
-        ):
-            raise outcome
-        if isinstance(outcome, WindowTooLargeError):
-            self._sizing.was_too_large(task.request)
-            if self._replaced_by_smaller(task, str(outcome)):
-                return
-        if isinstance(outcome, Exception) and not isinstance(outcome, _HAS_A_REMEDY):
-            self._fail(task, str(outcome) if isinstance(outcome, ExportError) else _unexpected(outcome))
+        if isinstance(outcome, BaseException) and self._is_dealt_with(task, outcome, now):
             return
         if not isinstance(outcome, LinkExpiredError):  # which may be trouble's doing
             task.attempt.trouble_is_over(task.stage)
@@ -116,6 +109,39 @@ class Lifecycle(Generic[RequestT, VerificationT]):
             self._polled(task, now, outcome)
         else:
             self._fetched(task, now, outcome)
+
+    def _is_dealt_with(self, task: Task[RequestT, VerificationT], error: BaseException, now: float) -> bool:
+        """Deal with an error that means the same at every stage; return whether it does."""
+        if isinstance(error, (RateLimitedError, UnavailableError)):
+            self._try_later(task, now, error)
+        elif isinstance(error, QuotaUsedUpError):
+            self._quotas[task.stage] = error
+            self._leave(task, error)
+        elif isinstance(error, StoppingError) or not isinstance(error, Exception):
+            raise error
+        elif isinstance(error, WindowTooLargeError):
+            self._sizing.was_too_large(task.request)
+            if not self._replaced_by_smaller(task, str(error)):
+                self._fail(task, str(error))
+        elif not isinstance(error, _HAS_A_REMEDY):
+            self._fail(task, str(error) if isinstance(error, ExportError) else _unexpected(error))
+        else:
+            return False
+        return True
+
+    def left_for_later(self, task: Task[RequestT, VerificationT], wait: float) -> bool:
+        """Give up a request, for today, whose next step needs what is used up; return whether that is so.
+
+        Args:
+            task: The request.
+            wait: How many seconds it would have to wait for its next step.
+        """
+        error = self._quotas.get(task.stage) or self._used_up(task.stage, wait)
+        if error is None:
+            return False
+        self._quotas[task.stage] = error
+        self._leave(task, error)
+        return True
 
     # Answers, by stage
 
@@ -345,9 +371,12 @@ class Lifecycle(Generic[RequestT, VerificationT]):
         task.drop_files()
         self._finish(task, Failure(task.request, reason))
 
-    def _finish(
-        self, task: Task[RequestT, VerificationT], result: Delivery[RequestT, VerificationT] | Failure[RequestT]
-    ) -> None:
+    def _leave(self, task: Task[RequestT, VerificationT], error: QuotaUsedUpError) -> None:
+        task.drop_files()
+        task.is_left = task.stage is not Stage.CREATE
+        self._finish(task, Left(task.request, task.attempt.job if task.is_left else None, error))
+
+    def _finish(self, task: Task[RequestT, VerificationT], result: Result[RequestT, VerificationT]) -> None:
         task.result = result
         task.needs(Stage.DONE, math.inf)
 

@@ -18,19 +18,19 @@ from typing import IO, TYPE_CHECKING, Any, Final, Generic
 
 import backoff
 
+from bulk_exports.engine.budgets import used_up
 from bulk_exports.engine.clock import SystemClock
 from bulk_exports.engine.download import Transfer, bare_session
-from bulk_exports.engine.errors import ExportError
+from bulk_exports.engine.errors import ExportError, QuotaUsedUpError
 from bulk_exports.engine.lifecycle import Lifecycle
 from bulk_exports.engine.limits import Limits
 from bulk_exports.engine.logs import keep_links_out
 from bulk_exports.engine.sizing import AnySize
-from bulk_exports.engine.task import Stage, Task
+from bulk_exports.engine.task import Result, Stage, Task
 from bulk_exports.engine.threads import signals_blocked
 from bulk_exports.engine.vendor import (
     Cancels,
     Delivery,
-    Failure,
     JobStatus,
     RequestT,
     Started,
@@ -139,6 +139,7 @@ class Pipeline(Generic[RequestT, VerificationT]):
             export_ended=export_ended,
             jitter=jitter,
             allowed_at=self._allowed_at,
+            used_up=self._used_up,
             sizing=sizing or AnySize(),
             started=self._tell_start if tells_starts else lambda _task: None,
         )
@@ -181,10 +182,10 @@ class Pipeline(Generic[RequestT, VerificationT]):
             if not task.busy:  # a worker that is still busy cleans up after itself
                 task.drop_files()
         if kind is not None:
-            self._cancel_what_nobody_will_fetch()
+            self._cancel_what_nobody_will_fetch(goes_on=issubclass(kind, QuotaUsedUpError))
         self._session.close()
 
-    def __iter__(self) -> Iterator[Delivery[RequestT, VerificationT] | Failure[RequestT] | Started[RequestT]]:
+    def __iter__(self) -> Iterator[Result[RequestT, VerificationT] | Started[RequestT]]:
         while not isinstance(task := self._outbox.get(), _End):
             if isinstance(task, BaseException):
                 raise task
@@ -214,15 +215,18 @@ class Pipeline(Generic[RequestT, VerificationT]):
     def _tell_start(self, task: Task[RequestT, VerificationT]) -> None:
         self._outbox.put(_Start(task.request, task.attempt))
 
-    def _cancel_what_nobody_will_fetch(self) -> None:
+    def _cancel_what_nobody_will_fetch(self, *, goes_on: bool) -> None:
         """Ask the vendor to give up exports, but do not wait long for it.
 
         What STATE names, and is being made or is made, the next run will fetch. What still waits in the vendor's queue
         would keep others waiting meanwhile, for something that may never be fetched.
+
+        Args:
+            goes_on: Whether the run ends as it is meant to, and the next one comes for what still waits, too.
         """
         vendor = self._vendor
-        attempts = [task.attempt for task in self._tasks if task.stage is Stage.POLL]
-        jobs = [each.job for each in attempts if each.is_waiting or not each.is_remembered]
+        attempts = [task.attempt for task in self._tasks if task.stage is Stage.POLL or task.is_left]
+        jobs = [each.job for each in attempts if not each.is_remembered or (each.is_waiting and not goes_on)]
         if not isinstance(vendor, Cancels) or not jobs:
             return
         worker = threading.Thread(target=_cancel, args=(vendor, jobs), name="cancel", daemon=True)
@@ -261,13 +265,17 @@ class Pipeline(Generic[RequestT, VerificationT]):
         for task in self._window():
             if task.busy or task.stage is Stage.DONE or not self._has_worker_for(task.stage):
                 continue  # the busy ones will report
-            at = max(task.due, self._allowed_at(task.stage, now))
+            allowed_at = self._allowed_at(task.stage, now)
+            if self._lifecycle.left_for_later(task, allowed_at - now):
+                continue
+            at = max(task.due, allowed_at)
             if at <= now:
                 if self._lifecycle.split_ahead(task):
                     return self._start_what_may_start(now)
                 self._start(task)
             else:
                 wake = min(wake, at)
+        self._hand_over()
         return wake
 
     def _has_worker_for(self, stage: Stage) -> bool:
@@ -276,6 +284,10 @@ class Pipeline(Generic[RequestT, VerificationT]):
         if stage is Stage.CREATE:
             return creating < CREATES_AT_ONCE
         return sum(task.busy for task in self._window()) - creating < DOWNLOADS_AT_ONCE
+
+    def _used_up(self, stage: Stage, wait: float) -> QuotaUsedUpError | None:
+        budgets = {Stage.CREATE: self._vendor.create_limit, Stage.POLL: self._vendor.status_limit}
+        return used_up(budgets.get(stage), wait)
 
     def _allowed_at(self, stage: Stage, now: float) -> float:
         if stage is Stage.CREATE:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import enum
 import math
-from typing import TYPE_CHECKING, Final, Generic
+from typing import TYPE_CHECKING, Final, Generic, TypeAlias
 
 import backoff
 
-from bulk_exports.engine.vendor import Delivery, Failure, Link, RequestT, VerificationT
+from bulk_exports.engine.vendor import Delivery, Failure, Left, Link, RequestT, VerificationT
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from bulk_exports.engine.errors import ExportError
 
 MAX_BACKOFF_SECONDS: Final = 60.0
+Result: TypeAlias = Delivery[RequestT, VerificationT] | Failure[RequestT] | Left[RequestT]
+"""What becomes of a request."""
 
 
 class Stage(enum.IntEnum):
@@ -120,6 +122,7 @@ class Task(Generic[RequestT, VerificationT]):
         attempt: The export that is followed.
         exports: How many this run created for this request.
         transfers: The files of the export, as far as they have arrived.
+        is_left: Whether its export, if there is one, is left to another run.
         result: What became of the request, once it is done.
     """
 
@@ -131,7 +134,8 @@ class Task(Generic[RequestT, VerificationT]):
         self.attempt = Attempt()
         self.exports = 0
         self.transfers: list[Transfer] = []
-        self.result: Delivery[RequestT, VerificationT] | Failure[RequestT] | None = None
+        self.is_left = False
+        self.result: Result[RequestT, VerificationT] | None = None
 
     def has_job(self, job: Hashable, now: float) -> None:
         """Begin to follow a new export."""

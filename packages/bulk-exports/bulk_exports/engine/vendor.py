@@ -14,6 +14,8 @@ from typing import IO, TYPE_CHECKING, Generic, Protocol, TypeVar, runtime_checka
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
 
+    from bulk_exports.engine.errors import QuotaUsedUpError
+
 RequestT = TypeVar("RequestT")
 """What one export is asked for; the engine only passes it on and prints it."""
 Order_contra = TypeVar("Order_contra", contravariant=True)
@@ -172,3 +174,18 @@ class Failure(Generic[RequestT]):
 
     request: RequestT
     reason: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Left(Generic[RequestT]):
+    """A request that was not tried to its end, because nothing is left of what the vendor allows for a day.
+
+    Attributes:
+        request: What was asked for.
+        job: The export that was created for it, and is not fetched; None if there is none.
+        error: What is used up, and until when.
+    """
+
+    request: RequestT
+    job: Hashable
+    error: QuotaUsedUpError

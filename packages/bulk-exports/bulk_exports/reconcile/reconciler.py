@@ -23,6 +23,7 @@ import dataclasses
 from datetime import timezone
 from typing import IO, TYPE_CHECKING, Any
 
+from bulk_exports.engine import Left
 from bulk_exports.files.ndjson import NDJSON
 from bulk_exports.reconcile.ledger import change, ledger_row
 from bulk_exports.reconcile.overlaps import KeyOverlaps
@@ -189,14 +190,16 @@ class Reconciler:
         self._has_told = True
         return self._bookmark.to_state()
 
-    def settle(self, outcome: ComparedWindow | Failure[ExportRequest[Any]]) -> dict[str, object] | None:
-        """Take note that a window is written, or need not be, or has failed.
+    def settle(
+        self, outcome: ComparedWindow | Failure[ExportRequest[Any]] | Left[ExportRequest[Any]]
+    ) -> dict[str, object] | None:
+        """Take note that a window is written, or need not be, or has failed, or is left to the next run.
 
         Returns:
             The new STATE of the stream; None if a failure does not change it.
         """
         if not isinstance(outcome, ComparedWindow):
-            return self._failed(outcome.request)
+            return self._failed(outcome.request, keeps_job=isinstance(outcome, Left) and outcome.job is not None)
         if self._stream.windows.snapshot:
             return None
         self._bookmark = self._bookmark.without_job(outcome.window, outcome.variant)
@@ -210,14 +213,15 @@ class Reconciler:
         self._has_told = True
         return self._bookmark.to_state()
 
-    def _failed(self, request: ExportRequest[Any]) -> dict[str, object] | None:
+    def _failed(self, request: ExportRequest[Any], *, keeps_job: bool) -> dict[str, object] | None:
         self._done(request.window)
         if self._stream.windows.snapshot:
             return None
         before = self._bookmark
         variant = request.variant.name if request.variant else None
-        # Whoever went on with its export would find what was found now.
-        self._bookmark = before.without_job(request.window, variant)
+        if not keeps_job:
+            # Whoever went on with its export would find what was found now.
+            self._bookmark = before.without_job(request.window, variant)
         doubt = self._doubt(set(request.window.days()))
         if doubt is None and self._bookmark != before:
             return self._bookmark.to_state()
