@@ -56,7 +56,7 @@ class RawServer:
                 if not isinstance(answer, bytes):
                     self._ended.wait(0.02)
             if not isinstance(answer, bytes):
-                self._ended.wait(5)
+                self._ended.wait()
 
 
 def answer(content, *headers, status="200 OK"):

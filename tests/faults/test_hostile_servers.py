@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import gzip
 import itertools
 import logging
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -16,7 +18,7 @@ from datetime import date, datetime, timedelta, timezone
 import pytest
 
 from bulk_exports.engine.answer import MAX_ANSWER_BYTES
-from bulk_exports.engine.download import Transfer, bare_session
+from bulk_exports.engine.download import CONNECT_SECONDS, Transfer, bare_session
 from bulk_exports.engine.errors import (
     ExportError,
     InvalidAnswerError,
@@ -37,11 +39,14 @@ from tests.faults.raw_server import RawServer, answer, for_ever, said
 KEY = "a-key-that-nobody-may-see"
 NOW = datetime(2025, 3, 2, 12, tzinfo=timezone.utc)
 REQUEST = ExportRequest(Window.single(date(2025, 3, 1)), EventQuery(), NOW)
-PATIENCE = 0.3
-"""So long may a server be silent, in seconds: these tests wait for real."""
+IMPATIENCE = 0.3
+"""So long may an answer take, in seconds, that has no end: those tests wait for it, for real.
+
+Everywhere else a limit is there to end a hang: an answer that is late must not look like one that never ends.
+"""
 
 
-def client(server, **options):
+def client(server, seconds=HANG_SECONDS):
     log = logging.getLogger("test")
     made = CometlyClient(
         api_url=f"http://{server.address}",
@@ -50,23 +55,22 @@ def client(server, **options):
         now=time.monotonic,
         utc_now=lambda: NOW,
         log=log,
-        answer_seconds=PATIENCE,
-        **options,
+        answer_seconds=seconds,
     )
-    made._attempt_seconds = 2 * PATIENCE
+    made._api._attempt_seconds -= CONNECT_SECONDS  # the server is here
     made.create_limit.spend()
     made.status_limit.spend()
     return made
 
 
-def transfer():
-    return Transfer(bare_session(), now=time.monotonic, read_seconds=PATIENCE)
+def transfer(seconds=HANG_SECONDS):
+    return Transfer(bare_session(), now=time.monotonic, read_seconds=seconds)
 
 
-def fetched(server, made=None, path="/file", scheme="http"):
+def fetched(server, made=None, path="/file"):
     made = made or transfer()
     with contextlib.closing(made):
-        for _ in made.fetch(Link(f"{scheme}://{server.address}{path}", {"X-Secret": "only for the first host"})):
+        for _ in made.fetch(Link(f"http://{server.address}{path}", {"X-Secret": "only for the first host"})):
             pass
         made.file.seek(0)
         return made.file.read()
@@ -87,19 +91,24 @@ ENDLESS = {
 
 @pytest.mark.parametrize("answers", ENDLESS.values(), ids=ENDLESS)
 def test_an_answer_without_end_ends_the_attempt(answers):
-    with RawServer(answers()) as server, client(server) as asking, pytest.raises(ExportError):
+    with RawServer(answers()) as server, client(server, IMPATIENCE) as asking, pytest.raises(ExportError):
         asking.create(REQUEST)
 
 
 @pytest.mark.parametrize("answers", ENDLESS.values(), ids=ENDLESS)
 def test_a_file_without_end_ends_the_attempt(answers):
     with RawServer(*(answers() for _ in range(9))) as server, pytest.raises(ExportError):
-        fetched(server)
+        fetched(server, transfer(IMPATIENCE))
 
 
 def compressed(count):
-    packer = zlib.compressobj(9, wbits=31)
-    return b"".join([*(packer.compress(b" " * 1_000_000) for _ in range(count)), packer.flush()])
+    """Return so many megabytes of blanks as gzip has them; what is the same a thousand times is packed once."""
+    piece = b" " * 1_000_000
+    packer = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
+    packed = packer.compress(piece) + packer.flush(zlib.Z_FULL_FLUSH)
+    checksum = functools.reduce(lambda before, _: zlib.crc32(piece, before), range(count), 0)
+    end = struct.pack("<LL", checksum, count * len(piece) % 2**32)
+    return gzip.compress(b"")[:10] + packed * count + packer.flush() + end
 
 
 CONTENTS = {
@@ -374,7 +383,7 @@ def test_a_file_that_always_has_a_little_more_has_an_end(monkeypatch):
     monkeypatch.setattr("bulk_exports.engine.download.MAX_WAIT_SECONDS", 3.0)
     clock = itertools.count()  # a second later each time one looks: each piece takes one
     pieces = for_ever(b"10000\r\n" + bytes(65536) + b"\r\n", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
-    made = Transfer(bare_session(), now=lambda: float(next(clock)), read_seconds=10)
+    made = Transfer(bare_session(), now=lambda: float(next(clock)), read_seconds=HANG_SECONDS)
     with RawServer(pieces) as server, pytest.raises(InvalidAnswerError, match="does not end"):
         fetched(server, made)
 

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from bulk_exports.engine import Limits
+from simulation.patience import HANG_SECONDS
 from simulation.tapping import days_before, parse
 from simulation.virtual_time import VirtualClock
 from tap_cometly.sandbox import Fault, Sandbox
@@ -28,10 +29,6 @@ from tests.faults.world import FIELDS
 
 MEGABYTES = 200
 RUNS = 100
-SECONDS = 60
-"""For one run, on a machine that is busy."""
-PATIENCE = 10
-"""Longest silence of a server, in seconds of real time. None of them is silent."""
 MAX_HOURS = 4
 """In virtual time."""
 A_FEW_DAYS_LATER = 1_742_000_000.0
@@ -99,7 +96,7 @@ def outcome_of(clock, config, folder, *arguments) -> Outcome:
     file.write_text(json.dumps(config), encoding="utf-8")
     began = clock.now()
     try:
-        end = ended(tap_in(clock, Limits(read_seconds=PATIENCE)), "--config", file, *arguments)
+        end = ended(tap_in(clock, Limits(read_seconds=HANG_SECONDS)), "--config", file, *arguments)
     except Exception:  # noqa: BLE001 - whatever else it is, is what is looked for
         return Outcome(-1, traceback.format_exc(), "", delivered=False, hours=0)
     states = [message["value"] for message in parse(end.written.splitlines()) if message["type"] == "STATE"]
@@ -181,7 +178,7 @@ def test_it_ends_in_words_and_in_little_memory(kind, tmp_path):
     sender.close()
     outcomes = []
     for seed in range(RUNS):
-        assert receiver.poll(SECONDS), f"run {seed} has no end"
+        assert receiver.poll(HANG_SECONDS), f"run {seed} has no end"
         outcomes.append(receiver.recv())
     peak = receiver.recv()
     process.join()

@@ -16,6 +16,7 @@ from bulk_exports.engine import Limits
 from bulk_exports.engine.errors import ExportError
 from bulk_exports.environment import Environment
 from bulk_exports.run import UndeliveredDaysError
+from simulation.patience import HANG_SECONDS
 from simulation.tapping import Output, days_before, sync, tap_class
 from simulation.virtual_time import VirtualClock
 from tap_cometly.sandbox import Fault, Quirks, Sandbox
@@ -31,9 +32,9 @@ if TYPE_CHECKING:
 
 KEY = "a-key-that-nobody-may-see"
 FIELDS = [name for name in REQUESTABLE_NAMES if name not in HIERARCHY_NAMES]
-PATIENCE = Limits(read_seconds=10)
-IMPATIENCE = Limits(read_seconds=1)
-"""Where a fault is silence. A machine that is busy for a moment must not look like one, least of all elsewhere."""
+PATIENCE = Limits(read_seconds=HANG_SECONDS)
+IMPATIENCE = Limits(read_seconds=2)
+"""Where a fault is silence, which is waited for. A machine that is busy for a moment must not look like one."""
 TROUBLE_SECONDS = 60
 """Where time is real, trouble ends much sooner."""
 SILENT = {"stall", "trickle", "slow_close"}
