@@ -52,6 +52,8 @@ NOBODY_ANSWERS = [
 ]
 """Retried."""
 
+UNCOUNTED = {"times": FOR_EVER, "patience": 0.2}
+"""Silence that is waited for some twenty times. Another answer that is late is asked for again; nothing is counted."""
 NOBODY_ANSWERS_FOR_EVER = [
     *itertools.chain.from_iterable(
         at_every_step(f"HTTP {status}", kind="status", status=status, times=FOR_EVER, fails=f"HTTP {status} (for ")
@@ -60,8 +62,8 @@ NOBODY_ANSWERS_FOR_EVER = [
     *at_every_step("reset", kind="reset", steps=API_STEPS, times=FOR_EVER, fails="the connection broke"),
     *at_every_step("reset", kind="reset", steps=("file",), times=FOR_EVER, fails="the download broke off"),
     *at_every_step("not JSON", kind="not_json", steps=API_STEPS, times=FOR_EVER, fails="returned no JSON object"),
-    *at_every_step("silence", kind="stall", steps=API_STEPS, times=FOR_EVER, fails="it took too long", slow=True),
-    *at_every_step("silence", kind="stall", steps=("file",), times=FOR_EVER, fails="the download broke off"),
+    *at_every_step("silence", kind="stall", steps=API_STEPS, **UNCOUNTED, fails="it took too long", slow=True),
+    *at_every_step("silence", kind="stall", steps=("file",), **UNCOUNTED, fails="the download broke off"),
 ]
 """Retried within a deadline, then the day fails with a clear reason."""
 

@@ -32,8 +32,7 @@ if TYPE_CHECKING:
 
 KEY = "a-key-that-nobody-may-see"
 FIELDS = [name for name in REQUESTABLE_NAMES if name not in HIERARCHY_NAMES]
-PATIENCE = Limits(read_seconds=HANG_SECONDS)
-IMPATIENCE = Limits(read_seconds=2)
+IMPATIENCE_SECONDS = 2
 """Where a fault is silence, which is waited for. A machine that is busy for a moment must not look like one."""
 TROUBLE_SECONDS = 60
 """Where time is real, trouble ends much sooner."""
@@ -61,7 +60,8 @@ class World:
             **({"start_date": self.days[0].isoformat()} if clock else long_ago.asked_for(self.days)),
             "lookback_days": 0,
         }
-        self.silent = False
+        self.patience = HANG_SECONDS
+        self.impatience = IMPATIENCE_SECONDS
         self.outputs: list[Output] = []
         self.secrets = {KEY}
         sign = self.cometly._api._links.sign
@@ -78,16 +78,17 @@ class World:
         for fault in faults:
             aimed = copy.copy(fault)
             aimed.day = fault.day or self.middle
-            self.silent |= aimed.kind in SILENT
+            if aimed.kind in SILENT:
+                self.patience = self.impatience
             self.cometly.inject(aimed)
 
     @property
     def tap(self) -> Callable[..., TapCometly]:
         """The tap, as patient as the faults allow."""
-        patience = IMPATIENCE if self.silent else PATIENCE
+        limits = Limits(read_seconds=self.patience)
         if self.clock:
-            return tap_class(self.clock, patience)
-        limits = dataclasses.replace(patience, trouble_seconds=TROUBLE_SECONDS)
+            return tap_class(self.clock, limits)
+        limits = dataclasses.replace(limits, trouble_seconds=TROUBLE_SECONDS)
         return functools.partial(TapCometly, environment=Environment(limits=limits))
 
     def run(self, *, state: dict[str, Any] | None = None, **changes: Any) -> Output:
@@ -147,6 +148,7 @@ class Case:
         quirks: Of the Space.
         options: Further options of the sandbox.
         real_time: Nothing but real time shows the fault.
+        patience: Longest silence, in seconds of real time, where silence is the fault.
         slow: It takes seconds.
     """
 
@@ -159,6 +161,7 @@ class Case:
     quirks: Quirks = dataclasses.field(default_factory=Quirks)
     options: dict[str, Any] = dataclasses.field(default_factory=dict)
     real_time: bool = False
+    patience: float = IMPATIENCE_SECONDS
     slow: bool = False
 
 
@@ -173,6 +176,7 @@ def play(case: Case, monkeypatch: pytest.MonkeyPatch, log: pytest.LogCaptureFixt
     log.set_level(logging.DEBUG)
     clock = None if case.real_time else VirtualClock()
     world = World(clock, monkeypatch, quirks=case.quirks, **case.options)
+    world.impatience = case.patience
     with world.cometly:
         world.inject(*case.faults)
         yield world
