@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import keyword
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from singer_sdk import typing as th
@@ -55,6 +56,11 @@ class Measures:
     key: str | None = None
     time: str | None = None
     amount: str | None = None
+
+
+def can_be_field(name: str) -> bool:
+    """Tell whether a Struct can have a field of this name."""
+    return name.isidentifier() and not name.startswith("__") and not keyword.iskeyword(name)
 
 
 def json_schema(fields: Iterable[Field]) -> dict[str, Any]:

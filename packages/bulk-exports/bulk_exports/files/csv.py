@@ -2,7 +2,7 @@
 
 Python's own `csv` reads the cells; what it is fed is cut so that one row, be it broken or endless, cannot fill the
 memory. The rows of a piece of the file are turned into columns, each column is read at once, and the columns become
-lines of JSON. Where a piece has no quote at all, its lines need not even be read by `csv`, but only be split.
+lines of JSON. Most pieces become columns without `csv` (`bulk_exports.files.csv_columns`).
 
 Quotes, commas and line breaks in cells, any line ends, and a byte order mark are as the RFC and life have them. A row
 that has not as many cells as the header fails the file: nobody can know which cell is the odd one. A file that does not
@@ -16,8 +16,6 @@ import collections
 import csv
 import dataclasses
 import io
-import itertools
-import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timezone, tzinfo
@@ -27,8 +25,10 @@ import msgspec
 
 from bulk_exports.engine.errors import CorruptFileError, InvalidRowsError
 from bulk_exports.engine.threads import prefetch
-from bulk_exports.files.cells import converter
+from bulk_exports.fields import can_be_field
+from bulk_exports.files.cells import Converted, converter
 from bulk_exports.files.content import Kind, chunks
+from bulk_exports.files.csv_columns import columns_of
 from bulk_exports.wording import foreign
 
 if TYPE_CHECKING:
@@ -48,8 +48,8 @@ Table = Mapping[str, Sequence[Any]]
 
 _KIND: Final = Kind("CSV", lambda head: not head.startswith((b"<", b"{", b"[")))
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
-_HAS_QUOTE: Final = operator.methodcaller("__contains__", '"')
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
+_FIRST_ROW: Final = re.compile(rb"[\r\n]*[^\r\n]*(?:\r\n|\r|\n)?")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -100,15 +100,17 @@ class CsvFile:
         self._rules = rules
         self._columns = columns
         self._chunks = prefetch(chunks(file, _KIND))
-        self._lines_handed = 0
-        self._bytes_since_row = 0
-        self._at_end = False
-        self._ends_open = False
+        self._pieces = _pieces(self._chunks)
+        self._rest = b""
+        self._at_end = self._ran_out = self._ends_open = False
         self._header: list[str] = []
-        self._rows: list[list[str]] = []
-        self._rows_before = 0
-        self._lines_before = 0
-        names = [f"c{number}" for number in range(len(columns))]
+        self._piece = b""
+        self._rows: list[list[str]] | None = []
+        self._count = self._rows_before = self._blank = 0
+        self._lines = self._lines_before = 0
+        self.rows: list[Any] | None = None
+        self._named = all(map(can_be_field, columns))
+        names = list(columns) if self._named else [f"c{number}" for number in range(len(columns))]
         self._row = msgspec.defstruct(
             "Row", [(name, Any) for name in names], rename=dict(zip(names, columns, strict=True)), gc=False
         )
@@ -118,47 +120,84 @@ class CsvFile:
 
     def blocks(self) -> Generator[bytes]:
         """Yield the rows as lines of JSON; see `Reading.blocks`."""
-        csv.field_size_limit(MAX_ROW_BYTES)  # of this process; the usual one is less than a cell may have elsewhere
-        pieces = self._lines()
+        # Of this process: the usual one is less than a cell may have elsewhere, and how long a row is is seen here.
+        csv.field_size_limit(2 * MAX_ROW_BYTES)
         try:
-            for lines in pieces:
-                rows = self._split(lines) or self._read_quoted(lines, pieces)
-                self._bytes_since_row = 0
-                if rows and not self._header:
-                    self._take_header(rows)
-                self._rows = rows
-                if block := self._block():
+            while piece := self._next_piece():
+                if not self._header:
+                    piece = self._first_row_of(piece)
+                if block := self._block(piece):
                     yield block
-                self._rows_before += sum(map(bool, rows))
-                self._lines_before = self._lines_handed
+                self._rows_before += self._count
+                self._lines_before += self._lines
         finally:
             self._chunks.close()
 
-    def _split(self, lines: list[str]) -> list[list[str]]:
-        """Return the rows of lines without a quote, which takes a third of the time; none if there is one."""
-        if any(map(_HAS_QUOTE, lines)):
-            return []
-        delimiter = self._rules.delimiter
-        return [text.split(delimiter) if (text := line.rstrip("\r\n")) else [] for line in lines]
+    def _block(self, piece: bytes) -> bytes:
+        """Return the rows of a piece as lines of JSON."""
+        width = len(self._header)
+        if width and (cells := columns_of(piece, self._rules.delimiter, width)):
+            self._piece, self._rows = piece, None
+            self._lines, self._count = piece.count(b"\n"), len(cells[0])
+            return self._encoded(cells)
+        self._rows = rows = self._read(piece)
+        self._count = sum(map(bool, rows))
+        self._blank = 0 if self._count else self._blank + len(piece)
+        if self._blank > MAX_ROW_BYTES:
+            self._refuse(f"after line {self._lines_before}: there are only blank lines")
+        if not width:
+            for row in filter(None, rows):
+                self._take_header(row)
+                self._count = 0
+            return b""
+        if set(map(len, rows)) != {width} and not (rows := self._of_width(width)):
+            return b""
+        return self._encoded(list(zip(*rows, strict=True)))
 
-    def _read_quoted(self, lines: list[str], pieces: Iterator[list[str]]) -> list[list[str]]:
-        """Return the rows of lines, and of those that follow if the last row goes on in them."""
-        following = itertools.chain(lines, itertools.chain.from_iterable(pieces))
-        reader = csv.reader(following, delimiter=self._rules.delimiter, strict=True)
+    def _read(self, piece: bytes) -> list[list[str]]:
+        """Return the rows of a piece, which goes on until its last row ends."""
+        lines = self._split(piece)
+        last = len(lines)
+        reader = csv.reader(self._with_following(lines), delimiter=self._rules.delimiter, strict=True)
         rows = []
         try:
             for row in reader:
                 rows.append(row)
-                if self._lines_before + reader.line_num >= self._lines_handed:
+                if reader.line_num >= last:
                     break
         except csv.Error as error:
-            if self._at_end:
+            if self._ran_out:
                 raise CorruptFileError("the file is cut short: the quotes of its last cell are not closed") from None
             self._refuse(f"line {self._lines_before + reader.line_num} is not CSV ({error})")
+        self._lines = reader.line_num
+        self._rest = "".join(lines[self._lines :]).encode() + self._rest
         return rows
+
+    def _with_following(self, lines: list[str]) -> Iterator[str]:
+        """Yield lines and those that follow them, which are added to them."""
+        yield from lines
+        length = 0
+        while piece := self._next_piece():
+            length += len(piece)
+            if length > MAX_ROW_BYTES:
+                self._refuse_long()
+            lines += (following := self._split(piece))
+            yield from following
+        self._ran_out = True
+
+    def _split(self, piece: bytes) -> list[str]:
+        """Return lines with their ends. To split them so takes no Python per line."""
+        try:
+            return io.StringIO(piece.decode(), newline="").readlines()
+        except UnicodeDecodeError as error:
+            if self._at_end and not self._rest and error.end == len(piece) and "end of data" in error.reason:
+                raise CorruptFileError("the file is cut short: its last character is not whole") from None
+            self._refuse(f"after line {self._lines_before}: there is something that is not UTF-8")
 
     def place(self, row: int) -> str:
         """Return the line in which a row begins; see `Reading.place`."""
+        if self._rows is None:
+            self._rows = self._read(self._piece)
         line = self._lines_before + 1
         wanted = row - self._rows_before
         for cells in self._rows:
@@ -168,21 +207,15 @@ class CsvFile:
             line += 1 + sum(len(_LINE_END.findall(cell)) for cell in cells)
         return f"line {line}"
 
-    def _take_header(self, rows: list[list[str]]) -> None:
-        """Take the names of the columns from the first row that is not blank, and leave a blank one in its place."""
-        place = next((place for place, row in enumerate(rows) if row), None)
-        if place is None:
-            return
-        if len(rows[place]) > MAX_COLUMNS:
+    def _take_header(self, row: list[str]) -> None:
+        """Take the names of the columns."""
+        if len(row) > MAX_COLUMNS:
             self._refuse(f"the header has more than {MAX_COLUMNS:,} columns")
-        rules, names = self._rules, [name.strip() for name in rows[place]]
+        rules, names = self._rules, [name.strip() for name in row]
         repeated = sorted(name for name, count in collections.Counter(names).items() if count > 1)
         if repeated and rules.repeated == "refuse":
             self._refuse(f"the header has these columns more than once: {foreign(', '.join(repeated))}")
         self._header = names
-        # Where rows stand is reckoned from here on, and the header may have line breaks of its own.
-        self._lines_before += sum(len(_LINE_END.findall(name)) for name in rows[place])
-        rows[place] = []
         # By going backwards, the first one of several comes last and counts.
         self._positions = {name: position for position, name in reversed(list(enumerate(names)))}
         made = rules.derive(dict.fromkeys(self._positions, ())) if rules.derive else self._positions
@@ -193,31 +226,27 @@ class CsvFile:
         if self.missing and rules.missing == "refuse":
             self._refuse(f"the header lacks these columns: {', '.join(sorted(self.missing))}")
 
-    def _block(self) -> bytes:
-        """Return the rows at hand as lines of JSON."""
-        if not self._header:
-            return b""
-        rows, width = self._rows, len(self._header)
-        if set(map(len, rows)) != {width} and not (rows := self._of_width(width)):
-            return b""
-        cells = list(zip(*rows, strict=True))
+    def _encoded(self, cells: Sequence[Sequence[str]]) -> bytes:
+        """Return columns of the file as lines of JSON."""
         table: Table = {name: cells[position] for name, position in self._positions.items()}
         if self._rules.derive:
             table = self._rules.derive(table)
-        nothing = [None] * len(rows)
+        nothing = Converted([None] * len(cells[0]), exact=True)
         columns = [
             convert(table[name]) if name in table else nothing
             for name, convert in zip(self._columns, self._converters, strict=True)
         ]
-        return _ENCODER.encode_lines(list(map(self._row, *columns)))
+        structs = list(map(self._row, *[column.values for column in columns]))
+        self.rows = structs if self._named and all(column.exact for column in columns) else None
+        return _ENCODER.encode_lines(structs)
 
     def _of_width(self, width: int) -> list[list[str]]:
         """Return the rows at hand without blank ones, if all others have so many cells."""
-        rows = [row for row in self._rows if row]
+        rows = [row for row in self._rows or () if row]
         for number, row in enumerate(rows, self._rows_before + 1):
             if len(row) != width:
                 what = f"{self.place(number)} has {len(row)} columns, the header {width}"
-                if row is self._rows[-1] and self._ends_open and len(row) < width:
+                if row is rows[-1] and self._at_end and not self._rest and self._ends_open and len(row) < width:
                     raise CorruptFileError(f"the file is cut short: {what}, and it does not end")
                 self._refuse(what)
         return rows
@@ -227,38 +256,48 @@ class CsvFile:
         collections.deque(self._chunks, maxlen=0)
         raise InvalidRowsError(why)
 
-    def _lines(self) -> Iterator[list[str]]:
-        """Yield lines with their ends, all of a piece at once. The next piece is begun when these are used up."""
-        begun: list[str] = []  # of a line whose end has not come: put together once, however many pieces it has
-        for piece in self._pieces():
-            self._bytes_since_row += len(piece)
-            if self._bytes_since_row > MAX_ROW_BYTES:
-                self._refuse(f"after line {self._lines_before}: a row is longer than {MAX_ROW_BYTES:,} bytes")
-            begun.append(piece)
-            if "\n" not in piece and "\r" not in piece and not begun[0].endswith("\r"):
-                continue
-            # To split it so takes no Python per line; and a carriage return may be half of a line end.
-            lines = io.StringIO("".join(begun), newline="").readlines()
-            rest = lines.pop() if lines and not lines[-1].endswith("\n") else ""
-            begun = [rest]
-            self._lines_handed += len(lines)
-            yield lines
-        rest = "".join(begun)
-        self._ends_open = bool(rest) and not rest.endswith("\r")
-        if rest:
-            self._lines_handed += 1
-            yield [rest]
-        self._at_end = True
+    def _refuse_long(self) -> NoReturn:
+        self._refuse(f"after line {self._lines_before}: a row is longer than {MAX_ROW_BYTES:,} bytes")
 
-    def _pieces(self) -> Iterator[str]:
-        decoder = codecs.getincrementaldecoder("utf-8-sig")()
-        try:
-            for chunk in self._chunks:
-                for start in range(0, len(chunk), PIECE_BYTES):
-                    yield decoder.decode(chunk[start : start + PIECE_BYTES])
-        except UnicodeDecodeError:
-            self._refuse(f"after line {self._lines_handed}: there is something that is not UTF-8")
-        try:
-            decoder.decode(b"", final=True)
-        except UnicodeDecodeError:
-            raise CorruptFileError("the file is cut short: its last character is not whole") from None
+    def _first_row_of(self, piece: bytes) -> bytes:
+        """Return a piece without byte order mark up to the first line that is not blank, and keep what follows."""
+        piece = piece.removeprefix(codecs.BOM_UTF8)
+        end = _FIRST_ROW.match(piece).end()  # type: ignore[union-attr]  # it matches nothing, too
+        self._rest = piece[end:] + self._rest
+        return piece[:end]
+
+    def _next_piece(self) -> bytes:
+        """Return lines that end with a row, as far as quotes can tell; nothing at the end of the file."""
+        begun, length = [self._rest], len(self._rest)  # put together once, however many pieces a line has
+        while not self._at_end:
+            piece = next(self._pieces, b"")
+            self._at_end = not piece
+            self._ends_open = self._ends_open if self._at_end else piece[-1:] not in {b"\n", b"\r"}
+            begun.append(piece)
+            length += len(piece)
+            if b"\n" in piece or b"\r" in begun[-2][-1:] + piece[:-1]:
+                break
+            if length > MAX_ROW_BYTES:
+                self._refuse_long()
+        text = b"".join(begun)
+        end = _end_of_rows(text) or len(text)
+        self._rest = text[end:]
+        return text[:end]
+
+
+def _pieces(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    for chunk in chunks:
+        for start in range(0, len(chunk), PIECE_BYTES):
+            yield chunk[start : start + PIECE_BYTES]
+
+
+def _end_of_rows(text: bytes) -> int:
+    """Return where the last row ends that is whole, as far as quotes can tell; else the last line; 0 without any."""
+    line_end = b"\n" if b"\n" in text else b"\r"
+    before = len(text) - text.endswith(b"\r")  # which may be half of a line end
+    found = last = text.rfind(line_end, 0, before) + 1
+    is_open = text.count(b'"', 0, found) % 2
+    while is_open and found:
+        before, found = found - 1, text.rfind(line_end, 0, found - 1) + 1
+        is_open ^= text.count(b'"', found, before) % 2
+    return found or last

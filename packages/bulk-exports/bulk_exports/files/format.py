@@ -58,6 +58,10 @@ class Reading(Protocol):
     def missing(self) -> Collection[str]:
         """Columns that are wanted but were not found; complete at the end of the file."""
 
+    @property
+    def rows(self) -> list[Any] | None:
+        """The rows of the last block, if the format has made them: Structs, each value of its column's kind or null."""
+
     def blocks(self) -> Generator[bytes]:
         """Yield the rows as lines of JSON, each of them ended, many at once.
 

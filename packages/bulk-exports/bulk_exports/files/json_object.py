@@ -68,6 +68,7 @@ class JsonObjectFile:
     def __init__(self, file: IO[bytes], columns: Mapping[str, fields.Kind | None], rules: JsonObject) -> None:
         self.unknown: frozenset[str] = frozenset()
         self.missing: frozenset[str] = frozenset()
+        self.rows = None
         self._columns = columns.keys()
         self._rules = rules
         self._start = Crossing.of(rules.parts)

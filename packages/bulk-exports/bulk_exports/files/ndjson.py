@@ -88,6 +88,7 @@ class _Lines:
 
     unknown: Collection[str] = ()
     missing: Collection[str] = ()
+    rows = None
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file

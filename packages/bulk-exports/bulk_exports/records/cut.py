@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+from operator import attrgetter
 from typing import IO, TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -61,10 +62,13 @@ class Cut(Format):
     def read(self, file: IO[bytes], columns: Mapping[str, Kind | None]) -> Reading:
         return _CutReading(self._format.read(file, columns), self)
 
-    def inside(self, block: bytes) -> Sequence[bool]:
+    def inside(self, block: bytes, rows: list[Any] | None) -> Sequence[bool]:
         """Return which rows of a block are wanted; nothing if that cannot be told, which verification will explain."""
         try:
-            times = [row.time for row in self._decoder.decode_lines(block)]
+            if rows is not None:
+                times = list(map(attrgetter(self._time.name), rows))
+            else:
+                times = [row.time for row in self._decoder.decode_lines(block)]
             return [time is None or self._begin <= self._moment(time) < self._end for time in times]
         except (msgspec.DecodeError, ValueError, ArithmeticError, RecursionError):
             return ()
@@ -82,6 +86,7 @@ class _CutReading(Reading):
         self._cut = cut
         self._read = self._yielded = 0
         self._kept: Sequence[int] | None = None
+        self._rows: list[Any] | None = None
 
     @property
     @override
@@ -93,11 +98,17 @@ class _CutReading(Reading):
     def missing(self) -> Collection[str]:
         return self._reading.missing
 
+    @property
+    @override
+    def rows(self) -> list[Any] | None:
+        return self._rows
+
     @override
     def blocks(self) -> Generator[bytes]:
         with contextlib.closing(self._reading.blocks()) as blocks:
             for block in blocks:
-                inside = self._cut.inside(block)
+                self._rows = self._reading.rows
+                inside = self._cut.inside(block, self._rows)
                 lines = rows = block.count(b"\n")
                 self._kept = None
                 if self._cut.keeps:
@@ -107,6 +118,7 @@ class _CutReading(Reading):
                     self._cut.outside += lines - len(self._kept)
                     rows = len(self._kept)
                     block = b"".join(itertools.compress(block.splitlines(keepends=True), inside))  # noqa: PLW2901
+                    self._rows = self._rows and list(itertools.compress(self._rows, inside))
                 if block:
                     yield block
                 self._read += lines

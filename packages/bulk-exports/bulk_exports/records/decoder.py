@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import decimal
 import io
-import keyword
 from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from bulk_exports.exact_numbers import read_number
+from bulk_exports.fields import can_be_field
 from bulk_exports.records.rows import too_deep
 
 if TYPE_CHECKING:
@@ -97,6 +97,7 @@ class Shape:
             (attrgetter(column.name), _NUMBERS | {type(None)} if column.nullable else _NUMBERS)
             for column in self._of_kinds("number")
         ]
+        self._required = [attrgetter(column.name) for column in columns if not column.nullable]
         self._texts = [(column.name, column.fit) for column in self._of_kinds("timestamp", "date")]
         objects = [column.name for column in self._of_kinds("object")]
         self._loose = [attrgetter(name) for name in (*self.fitted, *objects, *untyped)]
@@ -143,11 +144,12 @@ class Shape:
             complete=self.complete and complete,
         )
 
-    def check(self, block: bytes) -> tuple[list[bytes], list[Any], Texts]:
+    def check(self, block: bytes, rows: list[Any] | None = None) -> tuple[list[bytes], list[Any], Texts]:
         """Return lines and rows of a block in which everything fits, and by which texts its times and days were known.
 
         Args:
             block: Lines, each of them ended.
+            rows: Their rows, if they are known already: Structs with the columns, each value of its column's kind.
 
         Returns:
             The lines, the rows, and for each column of times or days a selection of them: the first and the last are in
@@ -158,17 +160,24 @@ class Shape:
         """
         lines = io.BytesIO(block).readlines()
         try:
-            rows = self._decoder.decode_lines(block)
-            # As many objects as lines, and each line begins and ends with one: so there is exactly one on each.
-            if len(rows) != len(lines) or (min(lines)[0], max(lines)[0], *set(map(_LAST, lines))) != _BRACES:
-                raise UnexpectedRowsError
-            self._check_loose(rows)
-            self._check_numbers(rows)
+            if rows is None or not self._takes(rows):
+                rows = self._decoder.decode_lines(block)
+                # As many objects as lines, and each line begins and ends with one: so there is exactly one on each.
+                if len(rows) != len(lines) or (min(lines)[0], max(lines)[0], *set(map(_LAST, lines))) != _BRACES:
+                    raise UnexpectedRowsError
+                self._check_loose(rows)
+                self._check_numbers(rows)
             texts = self._check_texts(rows)
             fit_rows(rows, self._fits)
         except (msgspec.DecodeError, ValueError, ArithmeticError, RecursionError, IndexError):
             raise UnexpectedRowsError from None
         return lines, rows, texts
+
+    def _takes(self, rows: list[Any]) -> bool:
+        """Tell whether rows of which each value is of its column's kind, or null, are of this shape."""
+        if self.fitted or self.numbered:
+            return False
+        return not any(None in map(value_of, rows) for value_of in self._required)
 
     def fits(self, names: AbstractSet[str]) -> list[tuple[str, Fit]]:
         """Return how the values of these columns are fitted."""
@@ -249,7 +258,7 @@ def row_decoder(*fields: tuple[Any, ...], forbid_unknown_fields: bool = False) -
         ValueError: A name cannot be a field of a Struct.
     """
     for name, *_ in fields:
-        if not name.isidentifier() or name.startswith("__") or keyword.iskeyword(name):
+        if not can_be_field(name):
             raise ValueError(f"{name!r} cannot be a field")
     row = msgspec.defstruct("Row", fields, kw_only=True, gc=False, forbid_unknown_fields=forbid_unknown_fields)
     return msgspec.json.Decoder(row, float_hook=read_number)

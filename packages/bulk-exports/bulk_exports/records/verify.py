@@ -166,7 +166,7 @@ class _Verifier:
         # Only a block that holds a single long line is so large.
         if len(block) > LONG_LINE_BYTES and block.count(b",") > MAX_VALUES:
             raise InvalidRowsError(f"{reading.place(first)} holds more than {MAX_VALUES:,} values")
-        if lines := self._add(block):
+        if lines := self._add(block, reading.rows):
             return lines
         tidied = _tidied(block)
         self._tidy &= tidied == block
@@ -174,12 +174,17 @@ class _Verifier:
             self._add_line_by_line(block, first, reading)
         return block.count(b"\n")
 
-    def _add(self, block: bytes) -> int:
-        """Add a block if it has the shape that is known by now; return how many lines were added."""
+    def _add(self, block: bytes, known: list[Any] | None = None) -> int:
+        """Add a block if it has the shape that is known by now; return how many lines were added.
+
+        Args:
+            block: The block.
+            known: Its rows, if they are known; see `Reading.rows`.
+        """
         if self.shape is None:
             return 0
         try:
-            lines, rows, texts = self.shape.check(block)
+            lines, rows, texts = self.shape.check(block, known)
         except UnexpectedRowsError:
             return 0
         if self._key:
