@@ -188,6 +188,22 @@ def test_a_row_that_has_no_end_does_not_fill_the_memory(content):
     assert "longer than 2,000 bytes" in str(error.value) or "names none" in str(error.value)
 
 
+def test_a_file_of_nothing_but_blank_lines_has_an_end():
+    with mock.patch.object(csv, "MAX_ROW_BYTES", 2000), mock.patch.object(csv, "PIECE_BYTES", 100):
+        with pytest.raises(InvalidRowsError, match="there are only blank lines"):
+            read(b"\n" * 5000 + b"id,note\n")
+        with pytest.raises(InvalidRowsError, match="there are only blank lines"):
+            read(b"id,note\n1,a\n" + b"\r\n" * 5000 + b"2,b\n")
+
+
+def test_rows_of_many_lines_are_read_however_the_pieces_end():
+    lines = "a\n" * 90
+    rows = [{"id": str(number), "note": lines} for number in range(200)]
+    content = "id,note\n" + "".join(f'{row["id"]},"{lines}"\n' for row in rows)
+    with mock.patch.object(csv, "MAX_ROW_BYTES", 2000), mock.patch.object(csv, "PIECE_BYTES", 100):
+        assert rows_of(content.encode()) == rows
+
+
 def test_a_cell_may_be_larger_than_the_csv_module_usually_takes():
     large = "x" * 300_000
     assert rows_of(f"id,note\n1,{large}\n".encode()) == [{"id": "1", "note": large}]

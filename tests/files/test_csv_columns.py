@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from bulk_exports.files import csv_columns
 from bulk_exports.files.csv_columns import columns_of
 
 ALPHABET = 'ab",;\n\r \\é李🔥\x1c\x1d\x1e\x1f0'
@@ -27,6 +28,11 @@ def columns(text, width=2, delimiter=","):
 def transposed(rows):
     """Return the columns of rows; None if they are not all of the same length."""
     return [list(column) for column in zip(*rows, strict=True)] if len(set(map(len, rows))) == 1 else None
+
+
+@pytest.fixture(autouse=True)
+def however_many_are_quoted(monkeypatch):
+    monkeypatch.setattr(csv_columns, "MAX_QUOTED", 1)
 
 
 @given(st.text(st.sampled_from(ALPHABET), max_size=40), st.integers(1, 4), st.sampled_from(",;"))
@@ -70,8 +76,8 @@ def test_whatever_csv_writes_is_the_same_again_or_left_to_it(rows, quoting, end,
         "1,é\n2,李\n",
         '"1","a"\n"2",""\n',
         '"1","a,b"\r\n"2","c\r\nd"\r\n',
-        '1,a\n2,"b,\nc"\n3,d\n',
-        '1,a\r\n2,"say ""é"""\r\n3,"\r"\r\n',
+        '1,a\n2,"b,\nc"\n' + 9 * "3,d\n",
+        9 * "1,a\r\n" + '2,"say ""é"""\r\n' + 9 * "3,b\r\n" + '4,"\r"\r\n',
     ],
     ids=["plain", "Windows", "empty", "UTF-8", "quoted", "line ends in quotes", "one quoted", "quotes in quotes"],
 )
@@ -81,7 +87,19 @@ def test_what_files_are_made_of_needs_no_rows(text):
 
 @pytest.mark.parametrize(
     "text",
-    ["1,a\n2,b", "1,a\n\n2,b\n", "1\n2,a,b\n", "1,a\r2,b\n", "1,\x1f\n", "1,\0\n", '1,"a\n', '1,"a"b\n', "1,2,3\n"],
+    [
+        "1,a\n2,b",
+        "1,a\n\n2,b\n",
+        9 * "1,a\n" + '2,"b\n',
+        9 * "1,a\n" + '2,"b"c\n',
+        "1\n2,a,b\n",
+        "1,a\r2,b\n",
+        "1,\x1f\n",
+        "1,\0\n",
+        '1,"a\n',
+        '1,"a"b\n',
+        "1,2,3\n",
+    ],
 )
 def test_what_only_csv_can_tell_is_left_to_it(text):
     assert columns(text) is None
@@ -89,9 +107,9 @@ def test_what_only_csv_can_tell_is_left_to_it(text):
 
 def test_what_is_not_utf8_is_left_to_it():
     assert columns_of(b"1,\xff\n", ",", 2) is None
-    assert columns_of(b'1,"\xff"\n2,b\n', ",", 2) is None
+    assert columns_of(b'1,"\xff"\n' + 9 * b"2,b\n", ",", 2) is None
 
 
 def test_a_cell_of_many_lines_is_put_together_once():
     lines = "\n" * 100_000
-    assert columns(f'1,"{lines}"\n') == [["1"], [lines]]
+    assert columns(f'1,"{lines}"\n' + 9 * "2,a\n") == [["1", *(9 * "2")], [lines, *(9 * "a")]]

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from bulk_exports import fields
 
-PIECE_BYTES: Final = 256 * 1024
+PIECE_BYTES: Final = 128 * 1024
 """What is read at a time becomes one block of rows."""
 MAX_ROW_BYTES: Final = 8 * 1024 * 1024
 """A longer row is none: a quote was never closed. It takes some ten times as much memory."""
