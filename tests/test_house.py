@@ -57,6 +57,7 @@ ROOMS = {
         "windows",
         "engine",
         "spec",
+        "export_settings",
         "environment",
         "reading",
         "common_settings",

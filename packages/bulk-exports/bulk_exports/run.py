@@ -76,6 +76,12 @@ class DeselectedColumnError(TapError):
     page: ClassVar[str] = "docs/current-truth.md#without-the-ledger"
 
 
+class DeselectedTimeError(DeselectedColumnError):
+    """The catalog deselects the column that tells which rows lie outside of a window."""
+
+    page: ClassVar[str] = "docs/troubleshooting.md#settings"
+
+
 class Output(Protocol):
     """Where a run tells what it has done. Rows are not among it: a day that must be written is asked for them."""
 
@@ -213,6 +219,10 @@ class Run:
             raise DeselectedColumnError(
                 f"The catalog deselects {names}, with which `{stream.ledger.name}` is joined. Select it, or deselect "
                 f"the stream `{stream.ledger.name}`"
+            )
+        if missing := [name for name in stream.needed_columns if name == stream.measures.time and name not in selected]:
+            raise DeselectedTimeError(
+                f"The catalog deselects `{stream.name}.{missing[0]}`, by which windows are told apart. Select it"
             )
         # Always in the same order, whatever a catalog has done to it: the digest of a day depends on it.
         vendors = [name for name in stream.ordered(selected) if name not in stream.foreign_columns]

@@ -204,6 +204,16 @@ class ExportStream:
         return self.window_field.name if self.window_field else self.measures.time or ""
 
     @property
+    def needed_columns(self) -> tuple[str, ...]:
+        """The columns without which rows are of no use: no catalog deselects them.
+
+        They are the key, what the ledger is joined with, what STATE speaks of, and what tells rows outside of a window.
+        """
+        cut = self.windows.rows_outside in {"left out", "told"}
+        times = (self.cursor, (self.measures.time if cut else None) or "")
+        return tuple(dict.fromkeys((*self.key, *self.own_columns, *filter(None, times))))
+
+    @property
     def names(self) -> tuple[str, ...]:
         """The names under which its rows are written: its own, and that of its ledger."""
         return (self.name, self.ledger.name) if self.ledger else (self.name,)
@@ -324,7 +334,9 @@ def _of_measures(stream: ExportStream) -> Iterator[str]:
         yield f"the column `{stream.cursor}`, of whose days STATE speaks, has the name of something else in STATE"
     if stream.cursor and stream.cursor in {field.name for field in stream.left_out}:
         yield f"STATE speaks of the days of the column `{stream.cursor}`, which is left out"
-    if stream.windows.rows_outside in {"left out", "told"} and stream.measures.time is None:
+    if stream.windows.rows_outside in {"left out", "told"} and (
+        stream.measures.time is None or stream.measures.time in {field.name for field in stream.left_out}
+    ):
         yield "rows outside of a window are known by `measures.time`, which it lacks"
 
 

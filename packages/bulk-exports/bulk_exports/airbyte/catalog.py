@@ -75,8 +75,7 @@ def chosen_columns(stream: ExportStream | ListStream, chosen: ConfiguredStream |
     columns: dict[str, Mapping[str, Any]] = stream.schema["properties"]
     if chosen is None or chosen.columns is None:
         return columns
-    own = stream.own_columns if isinstance(stream, ExportStream) else ()
-    wanted = {*chosen.columns, *stream.key, *own}
+    wanted = {*chosen.columns, *(stream.needed_columns if isinstance(stream, ExportStream) else stream.key)}
     return {name: schema for name, schema in columns.items() if name in wanted}
 
 

@@ -1,4 +1,4 @@
-"""The connection test: one export is created, and not waited for.
+"""The connection test: one export is created, and not waited for; where there are only lists, one is read.
 
 Airbyte gives a test a few minutes, and an export may take longer.
 """
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bulk_exports.airbyte.form import settings_of
 from bulk_exports.engine import Connection, Limits, SystemClock
-from bulk_exports.engine.errors import RateLimitedError, UnknownJobError
+from bulk_exports.engine.errors import QuotaUsedUpError, RateLimitedError, UnknownJobError
 from bulk_exports.errors import TapError
 from bulk_exports.reading import SettingsError
 from bulk_exports.spec import ExportRequest, ExportStream
@@ -21,9 +21,12 @@ from bulk_exports.windows.windows import Window
 if TYPE_CHECKING:
     import logging
     from collections.abc import Mapping
+    from datetime import datetime
 
     from bulk_exports.airbyte.source import Source
+    from bulk_exports.engine.vendor import Vendor
     from bulk_exports.environment import Environment
+    from bulk_exports.export_settings import ExportSettings
 
 ANSWER_SECONDS: Final = 20.0
 """Whoever looks at a form does not wait longer."""
@@ -43,21 +46,31 @@ def problem_with(
     try:
         settings = source.read_settings(settings_of(config, source.choices, source.foreign_settings), now)
         declared = source.export_streams(settings)
-        stream = next(stream for stream in declared if isinstance(stream, ExportStream))
-        wanted = settings.wanted(now)
-        day = wanted[1] if wanted else dates.last_closed_day(now, settings.timezone)
-        request = ExportRequest(
-            Window.single(day), stream.query(stream.ordered(stream.schema["properties"])), now, *stream.variants[:1]
-        )
-        limits = dataclasses.replace(environment.limits or Limits(), read_seconds=ANSWER_SECONDS)
-        clock = environment.clock or SystemClock()
-        connection = Connection(stream=stream.name, clock=clock, limits=limits, utc_now=environment.now, log=log)
-        with source.connect(settings, connection) as vendor:
-            try:
-                vendor.create(request)
-            except RateLimitedError:
-                with contextlib.suppress(UnknownJobError):
-                    vendor.status(NO_JOB)
+        exports = [stream for stream in declared if isinstance(stream, ExportStream)]
+        for stream in [*exports, *declared][:1]:
+            limits = dataclasses.replace(environment.limits or Limits(), read_seconds=ANSWER_SECONDS)
+            clock = environment.clock or SystemClock()
+            connection = Connection(stream=stream.name, clock=clock, limits=limits, utc_now=environment.now, log=log)
+            with source.connect(settings, connection) as client:
+                if isinstance(stream, ExportStream):
+                    _create(client, _request(stream, settings, now))
+                else:
+                    next(iter(stream.rows(client)), None)
     except (SettingsError, TapError) as error:
         return str(error)
     return None
+
+
+def _request(stream: ExportStream, settings: ExportSettings, now: datetime) -> ExportRequest[Any]:
+    wanted = settings.wanted(now)
+    day = wanted[1] if wanted else dates.last_closed_day(now, settings.timezone)
+    columns = [name for name in stream.ordered(stream.schema["properties"]) if name not in stream.foreign_columns]
+    return ExportRequest(Window.single(day), stream.query(columns), now, *stream.variants[:1])
+
+
+def _create(vendor: Vendor[ExportRequest[Any]], request: ExportRequest[Any]) -> None:
+    try:
+        vendor.create(request)
+    except (RateLimitedError, QuotaUsedUpError):
+        with contextlib.suppress(UnknownJobError):
+            vendor.status(NO_JOB)

@@ -59,10 +59,11 @@ class SingerExportStream(Stream):
     @property
     @override
     def metadata(self) -> MetadataMapping:
-        """The catalog's metadata. With its version column the ledger is joined, so no selection rule may drop it."""
+        """The catalog's metadata. No selection rule may drop a column without which rows are of no use."""
         metadata = super().metadata
-        if self._tap_input_catalog is None and self.declared.version_field:
-            metadata["properties", self.declared.version_field.name].inclusion = Metadata.InclusionType.AUTOMATIC
+        if self._tap_input_catalog is None:
+            for name in self.declared.needed_columns:
+                metadata["properties", name].inclusion = Metadata.InclusionType.AUTOMATIC
         return metadata
 
     @override
@@ -227,7 +228,7 @@ class SingerListStream(Stream):
         from bulk_exports.listing import listed_rows  # noqa: PLC0415 - only a run needs it
 
         tap, properties = self.tap, self.effective_schema["properties"]
-        return listed_rows(
+        rows = listed_rows(
             self.declared,
             {name: schema for name, schema in properties.items() if self.mask.get(("properties", name), True)},
             tap.connect,
@@ -236,6 +237,7 @@ class SingerListStream(Stream):
             log=self.logger,
             kept=tap.kept,
         )
+        return rows[: self.ABORT_AT_RECORD_COUNT]  # a connection test has seen enough
 
 
 class LedgerStream(Stream):

@@ -160,12 +160,13 @@ class ExportTap(Tap):
 
     @override  # type: ignore[misc]
     def run_connection_test(self) -> bool:
-        """Ask for one export of one stream: that is enough to know whether key and settings work.
+        """Ask for one export of one stream, or for a list: that is enough to know whether key and settings work.
 
         The SDK means its own to be final; it would cost an export for each stream.
         """
         exports = [stream for stream in self.streams.values() if isinstance(stream, SingerExportStream)]
-        return self.run_sync_dry_run(dry_run_record_limit=1, streams=exports[:1])
+        lists = [stream for stream in self.streams.values() if isinstance(stream, SingerListStream)]
+        return self.run_sync_dry_run(dry_run_record_limit=1, streams=[*exports, *lists][:1])
 
     def ledger_of(self, declared: ExportStream) -> LedgerStream | None:
         """Return the stream that says which version of a day is true, if there is one."""

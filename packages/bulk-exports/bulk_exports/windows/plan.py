@@ -120,13 +120,14 @@ class Plan:
 
     @classmethod
     def _of_snapshot(cls, stream: ExportStream, settings: ExportSettings, now: datetime) -> Plan:
+        exports = max(len(stream.variants), 1)
         return cls(
             planned_at=now,
             bookmark=Bookmark(stream.cursor),
             wanted=None,
             windows=(Window.single(dates.today(now, settings.timezone), "snapshot"),),
-            exports=1,
-            calls=stream.calls_per_export,
+            exports=exports,
+            calls=stream.calls_per_export and exports * stream.calls_per_export,
             per_minute=stream.creates_per_minute,
             warnings=settings.warnings,
         )
@@ -150,7 +151,8 @@ class Plan:
         due = self.due
         calls = f"; about {_counted(self.calls, 'API call')}" if self.calls else ""
         if [day.reason for day in due] == ["snapshot"]:
-            return f"Exporting everything that there is, in one export{calls}"
+            number = "one export" if self.exports == 1 else f"{self.exports} exports"
+            return f"Exporting everything that there is, in {number}{calls}"
         if not due:
             if self.wanted is None:
                 return "Nothing to export: no wanted day has ended yet"
