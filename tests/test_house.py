@@ -14,7 +14,7 @@ TAP = ROOT / "tap_cometly"
 PARDOT = ROOT / "packages" / "tap-pardot-exports" / "tap_pardot_exports"
 APSIS = ROOT / "packages" / "tap-apsis-one" / "tap_apsis_one"
 
-GROUND = {"errors", "exact_numbers", "fields", "json_files", "wording"}
+GROUND = {"errors", "exact_numbers", "fields", "job_names", "json_files", "wording"}
 """What every room may use."""
 
 ROOMS = {

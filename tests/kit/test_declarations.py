@@ -9,6 +9,7 @@ import pytest
 
 from bulk_exports.airbyte.state import state_message
 from bulk_exports.fields import Field, Measures
+from bulk_exports.reconcile.ledger import ledger_fields
 from bulk_exports.spec import DeclarationError, ExportStream, Ledger, ListStream, Variant, Windows
 from bulk_exports.windows.bookmark import Bookmark, DaySnapshot
 from bulk_exports.windows.delivered import DeliveredDays
@@ -127,3 +128,10 @@ def test_a_list_needs_a_key_among_its_fields(key):
 def test_a_list_has_each_column_once():
     with pytest.raises(DeclarationError, match=r"`list`.*`day` is declared twice"):
         ListStream(name="list", fields=(*FIELDS, DAY), key=("id",), rows=lambda client: [])
+
+
+@pytest.mark.parametrize("kind", ["integer", "string"])
+def test_a_ledger_holds_the_names_of_exports_as_the_vendor_gives_them(kind):
+    stream = ExportStream(**{**GOOD, **WITH_LEDGER, "ledger": Ledger("days", names_of_exports=kind)})
+    (column,) = [field for field in ledger_fields(stream) if field.name == "export_id"]
+    assert column.kind == kind

@@ -32,13 +32,14 @@ from bulk_exports.wording import foreign
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from bulk_exports.engine import Failure
     from bulk_exports.engine.vendor import Vendor
     from bulk_exports.environment import Environment
     from bulk_exports.export_settings import ExportSettings
+    from bulk_exports.job_names import JobName
     from bulk_exports.outputs.batch_files import BatchFolder
     from bulk_exports.records.encode import Records
     from bulk_exports.records.verify import Verification
@@ -390,7 +391,7 @@ def _quota_used_up(
     return QuotaUsedUpError(f"{told}. {UndeliveredDaysError(failures)}" if failures else told)
 
 
-def _under_way(plan: Plan, requests: Sequence[ExportRequest[Any]]) -> dict[ExportRequest[Any], tuple[Hashable, float]]:
+def _under_way(plan: Plan, requests: Sequence[ExportRequest[Any]]) -> dict[ExportRequest[Any], tuple[JobName, float]]:
     """Return the exports of an earlier run with which requests begin, and how many seconds ago they were asked for."""
     jobs = {(job.first, job.last, job.variant): job for job in plan.bookmark.jobs or ()}
     names = {

@@ -86,11 +86,13 @@ class Ledger:
         name: Name of the stream.
         day: What its day is, in a sentence.
         query_fields: Columns with what was asked; see `Query.ledger_values`.
+        names_of_exports: What the vendor's names of its exports are.
     """
 
     name: str
     day: str = "The calendar day."
     query_fields: tuple[Field, ...] = ()
+    names_of_exports: Literal["integer", "string"] = "integer"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

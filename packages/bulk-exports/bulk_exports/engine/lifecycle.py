@@ -146,6 +146,8 @@ class Lifecycle(Generic[RequestT, VerificationT]):
     # Answers, by stage
 
     def _created(self, task: Task[RequestT, VerificationT], now: float, job: object) -> None:
+        if not isinstance(job, (int, str)):
+            raise TypeError(f"unexpected name of a job: {job!r}")
         # Until one job has finished nobody knows how long jobs take: the first finds out for all.
         first_of_all = self._rhythm.usual is None and all(other.stage is not Stage.POLL for other in self._tasks)
         task.has_job(job, now)

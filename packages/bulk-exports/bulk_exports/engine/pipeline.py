@@ -21,7 +21,7 @@ import backoff
 from bulk_exports.engine.budgets import used_up
 from bulk_exports.engine.clock import SystemClock
 from bulk_exports.engine.download import Transfer, bare_session
-from bulk_exports.engine.errors import ExportError, QuotaUsedUpError
+from bulk_exports.engine.errors import ExportError, InvalidAnswerError, QuotaUsedUpError
 from bulk_exports.engine.lifecycle import Lifecycle
 from bulk_exports.engine.limits import Limits
 from bulk_exports.engine.logs import keep_links_out
@@ -37,15 +37,17 @@ from bulk_exports.engine.vendor import (
     Vendor,
     VerificationT,
 )
+from bulk_exports.job_names import job_name
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import TracebackType
 
     from bulk_exports.engine.clock import Clock
     from bulk_exports.engine.sizing import Sizing
     from bulk_exports.engine.task import Attempt
+    from bulk_exports.job_names import JobName
 
 CREATES_AT_ONCE: Final = 4
 """Enough to use the largest budgets; each waits for one short answer."""
@@ -122,7 +124,7 @@ class Pipeline(Generic[RequestT, VerificationT]):
         clock: Clock | None = None,
         jitter: Callable[[float], float] = backoff.full_jitter,
         sizing: Sizing[RequestT] | None = None,
-        jobs: Mapping[RequestT, tuple[Hashable, float]] | None = None,
+        jobs: Mapping[RequestT, tuple[JobName, float]] | None = None,
         tells_starts: bool = False,
     ) -> None:
         self._vendor = vendor
@@ -175,7 +177,7 @@ class Pipeline(Generic[RequestT, VerificationT]):
             news = self._inbox.get()
             if isinstance(news, _Answer):
                 news.task.busy = False
-                if news.task.stage is Stage.CREATE and not isinstance(news.outcome, BaseException):
+                if news.task.stage is Stage.CREATE and isinstance(news.outcome, (int, str)):
                     news.task.has_job(news.outcome, self._clock.now())  # it was created, though nobody has taken note
                     news.task.needs(Stage.POLL, math.inf)
         for task in self._tasks:
@@ -323,8 +325,12 @@ class Pipeline(Generic[RequestT, VerificationT]):
         if self._stopped.is_set():
             task.drop_files()
 
-    def _create(self, task: Task[RequestT, VerificationT]) -> Hashable:
-        return self._vendor.create(task.request)
+    def _create(self, task: Task[RequestT, VerificationT]) -> JobName:
+        job = self._vendor.create(task.request)
+        try:
+            return job_name(job)
+        except ValueError as error:
+            raise InvalidAnswerError(f"the name that the vendor gave the export {error}") from None
 
     def _poll(self, task: Task[RequestT, VerificationT]) -> JobStatus:
         return self._vendor.status(task.attempt.job)
@@ -359,7 +365,7 @@ class Pipeline(Generic[RequestT, VerificationT]):
             self._handed_over += 1
 
 
-def _cancel(vendor: Cancels, jobs: Sequence[Hashable]) -> None:
+def _cancel(vendor: Cancels, jobs: Sequence[JobName]) -> None:
     for job in jobs:
         with contextlib.suppress(ExportError):  # they end by themselves, only later
             vendor.cancel(job)

@@ -11,10 +11,9 @@ import backoff
 from bulk_exports.engine.vendor import Delivery, Failure, Left, Link, RequestT, VerificationT
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
-
     from bulk_exports.engine.download import Transfer
     from bulk_exports.engine.errors import ExportError
+    from bulk_exports.job_names import JobName
 
 MAX_BACKOFF_SECONDS: Final = 60.0
 Result: TypeAlias = Delivery[RequestT, VerificationT] | Failure[RequestT] | Left[RequestT]
@@ -48,7 +47,7 @@ class Attempt:
     """One export made for a request, and the trouble with it. A new one has had none, so nothing need be forgotten.
 
     Args:
-        job: The vendor's name of the export; None while there is none yet.
+        job: The vendor's name of the export; empty while there is none yet.
         created_at: When it was created.
         adopted_at: When this run began to follow it, if an earlier one created it.
 
@@ -70,7 +69,7 @@ class Attempt:
         damaged: Whether its files were fetched before, in vain.
     """
 
-    def __init__(self, job: Hashable = None, created_at: float = 0.0, *, adopted_at: float | None = None) -> None:
+    def __init__(self, job: JobName = "", created_at: float = 0.0, *, adopted_at: float | None = None) -> None:
         self.job = job
         self.created_at = created_at
         self.followed_since = created_at if adopted_at is None else adopted_at
@@ -137,12 +136,12 @@ class Task(Generic[RequestT, VerificationT]):
         self.is_left = False
         self.result: Result[RequestT, VerificationT] | None = None
 
-    def has_job(self, job: Hashable, now: float) -> None:
+    def has_job(self, job: JobName, now: float) -> None:
         """Begin to follow a new export."""
         self.attempt = Attempt(job, now)
         self.exports += 1
 
-    def adopts(self, job: Hashable, created_at: float, now: float) -> None:
+    def adopts(self, job: JobName, created_at: float, now: float) -> None:
         """Begin to follow an export of an earlier run."""
         self.attempt = Attempt(job, created_at, adopted_at=now)
 

@@ -12,9 +12,10 @@ import enum
 from typing import IO, TYPE_CHECKING, Generic, Protocol, TypeVar, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping
+    from collections.abc import Callable, Mapping
 
     from bulk_exports.engine.errors import QuotaUsedUpError
+    from bulk_exports.job_names import JobName
 
 RequestT = TypeVar("RequestT")
 """What one export is asked for; the engine only passes it on and prints it."""
@@ -92,11 +93,11 @@ class Vendor(Protocol[Order_contra]):
     def status_limit(self) -> RateLimit:
         """How soon the next status may be asked for."""
 
-    def create(self, request: Order_contra) -> Hashable:
+    def create(self, request: Order_contra) -> JobName:
         """Start an export.
 
         Returns:
-            The vendor's name of the job, to ask for it later.
+            The vendor's name of the job, to ask for it later, be it in another run: nothing secret.
 
         Raises:
             RateLimitedError: The vendor refuses for now; its budget knows until when.
@@ -104,7 +105,7 @@ class Vendor(Protocol[Order_contra]):
             RequestRejectedError: No later attempt would help.
         """
 
-    def status(self, job: Hashable) -> JobStatus:
+    def status(self, job: JobName) -> JobStatus:
         """Ask how far a job is. The links of the answer are fresh.
 
         Raises:
@@ -119,7 +120,7 @@ class Vendor(Protocol[Order_contra]):
 class Cancels(Protocol):
     """A vendor whose jobs can be cancelled: those that nobody will fetch would keep others waiting."""
 
-    def cancel(self, job: Hashable) -> None:
+    def cancel(self, job: JobName) -> None:
         """Ask that a job be given up.
 
         Raises:
@@ -137,7 +138,7 @@ class Started(Generic[RequestT]):
     """
 
     request: RequestT
-    job: Hashable
+    job: JobName
 
 
 @dataclasses.dataclass(frozen=True)
@@ -155,7 +156,7 @@ class Delivery(Generic[RequestT, VerificationT]):
     """
 
     request: RequestT
-    job: Hashable
+    job: JobName
     files: tuple[IO[bytes], ...]
     verification: VerificationT
     file_bytes: int
@@ -187,5 +188,5 @@ class Left(Generic[RequestT]):
     """
 
     request: RequestT
-    job: Hashable
+    job: JobName | None
     error: QuotaUsedUpError

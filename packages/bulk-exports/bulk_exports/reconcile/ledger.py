@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from bulk_exports.windows.bookmark import DaySnapshot
 
 _OF_THE_EXPORT: Final = (
-    Field("export_id", "integer", "The export that brought these rows.", nullable=False),
     Field("exported_at", "timestamp", "When it was taken.", nullable=False),
     Field("checked_at", "timestamp", "When the day was last compared with {vendor}.", nullable=False),
     Field("revision", "integer", "1 when first delivered, and one more with every change.", nullable=False),
@@ -47,6 +46,7 @@ def ledger_fields(stream: ExportStream) -> tuple[Field, ...]:
         *([Field(f"{measures.amount}_total", "number", amount)] if measures.amount else ()),
         Field(f"first_{measures.time}", "timestamp", "Earliest event of the day; null for a day without events."),
         Field(f"last_{measures.time}", "timestamp", "Latest event of the day; null for a day without events."),
+        Field("export_id", stream.ledger.names_of_exports, "The export that brought these rows.", nullable=False),
         *(described(field, description=field.description.format(vendor=stream.vendor)) for field in _OF_THE_EXPORT),
         *stream.ledger.query_fields,
         _TIMEZONE,

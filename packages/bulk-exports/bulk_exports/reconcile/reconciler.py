@@ -31,18 +31,19 @@ from bulk_exports.reconcile.timezone_check import check_anywhere
 from bulk_exports.records.cut import Cut
 from bulk_exports.records.verify import verify
 from bulk_exports.windows import dates
-from bulk_exports.windows.bookmark import DaySnapshot, StartedJob, job_name
+from bulk_exports.windows.bookmark import DaySnapshot, StartedJob
 from bulk_exports.windows.delivered import DueDay
 from bulk_exports.windows.windows import windows
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable, Hashable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from collections.abc import Set as AbstractSet
     from datetime import date, datetime
 
     from bulk_exports.engine import Delivery, Failure
     from bulk_exports.export_settings import ExportSettings
+    from bulk_exports.job_names import JobName
     from bulk_exports.records.columns import Columns
     from bulk_exports.records.summary import DaySummary
     from bulk_exports.records.verify import Verification
@@ -167,7 +168,7 @@ class Reconciler:
                 delivery.request, summary, dataclasses.replace(before, lines_digest=summary.lines_digest), now
             )
         snapshot = DaySnapshot(
-            export_id=job_name(delivery.job),
+            export_id=delivery.job,
             digest=summary.digest,
             lines_digest=summary.lines_digest,
             row_count=summary.rows,
@@ -181,11 +182,11 @@ class Reconciler:
             self._log.info("%s is rewritten: %s", window, reason)
         return self._compared(delivery.request, summary, snapshot, now, changed=True)
 
-    def started(self, request: ExportRequest[Any], job: Hashable) -> dict[str, object]:
+    def started(self, request: ExportRequest[Any], job: JobName) -> dict[str, object]:
         """Take note that an export was asked for; return the new STATE of the stream."""
         window, variant = request.window, request.variant.name if request.variant else None
         asked_at = _utc_text(self._now())
-        started = StartedJob(window.first, window.last, variant, job_name(job), asked_at)
+        started = StartedJob(window.first, window.last, variant, job, asked_at)
         self._bookmark = self._bookmark.with_job(started)
         self._has_told = True
         return self._bookmark.to_state()

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, Final
 from typing_extensions import Self
 
 from bulk_exports.exact_numbers import EXACT
+from bulk_exports.job_names import JobName, job_name
 from bulk_exports.windows import dates
 from bulk_exports.windows.delivered import KEYS, DeliveredDays, MalformedStateError
 from bulk_exports.windows.windows import MAX_WINDOW_DAYS, delivered_with
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
     from bulk_exports.windows.windows import Window
 
 _MAX_WHOLE_DIGITS: Final = 40
-_MAX_NAME: Final = 200
-"""Characters of a vendor's name of a job."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -56,7 +55,7 @@ class DaySnapshot:
         days: How many days the window has.
     """
 
-    export_id: int | str
+    export_id: JobName
     digest: str
     lines_digest: str
     row_count: int
@@ -124,7 +123,7 @@ class StartedJob:
     first: date
     last: date
     variant: str | None
-    job: int | str
+    job: JobName
     created_at: str
 
     @classmethod
@@ -298,17 +297,6 @@ class Bookmark:
     def with_rewrite(self, days: Collection[date]) -> Self:
         """Return the bookmark after some delivered days came into doubt; others in ``days`` play no part."""
         return dataclasses.replace(self, rewrite=self.rewrite.union(day for day in days if day in self.delivered))
-
-
-def job_name(found: object) -> int | str:
-    """Return a vendor's name of a job as STATE holds it: a number, also in digits, or a text.
-
-    Raises:
-        ValueError: It is neither.
-    """
-    if isinstance(found, str) and not found.isdigit() and 0 < len(found) <= _MAX_NAME and found.isprintable():
-        return found
-    return _whole(found)
 
 
 def _days_of(first: date, snapshot: DaySnapshot) -> Iterator[date]:
