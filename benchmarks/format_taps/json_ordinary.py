@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import ijson
 from typing_extensions import override
 
-from benchmarks.day import DAY
-from benchmarks.format_files import rows_of
+from benchmarks.format_files import row_of
 from benchmarks.ordinary_tap import EventsStream, OrdinaryTap
 
 if TYPE_CHECKING:
@@ -22,6 +21,7 @@ class JsonStream(EventsStream):
     """The events of profiles."""
 
     primary_keys = ("id",)
+    replication_key = None  # type: ignore[assignment]  # it is one of the days of events
 
     @override
     def parse_response(self, response: requests.Response) -> Iterable[Record]:
@@ -29,13 +29,11 @@ class JsonStream(EventsStream):
         for key, profile in ijson.kvitems(response.raw, "profiles"):
             for section, content in profile["sections"].items():
                 for event in content.get("events", ()):
-                    yield from rows_of(key, section, event)
+                    yield row_of(key, section, event)
 
     @override
     def post_process(self, row: Record, context: Context | None = None) -> Record | None:
-        """Add what the file does not say."""
-        row["event_date"] = DAY.isoformat()
-        row["day_digest"] = "9f64a747e1b97f13"
+        """Return the row as it is."""
         return row
 
 

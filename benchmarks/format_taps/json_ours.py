@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Final
 
 from typing_extensions import override
 
-from benchmarks.format_files import rows_of
+from benchmarks.format_files import row_of
 from bulk_exports.fields import Field, Measures
 from bulk_exports.files.json_object import JsonObject
-from tap_cometly.events import DAY_DIGEST, EVENT_DATE, events
+from bulk_exports.spec import Windows
+from tap_cometly.events import events
 from tap_cometly.tap import TapCometly
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from bulk_exports.files.json_parts import Part
     from bulk_exports.spec import ExportStream
@@ -22,20 +23,18 @@ if TYPE_CHECKING:
 
 FIELDS: Final = (
     Field("id", "string", "", nullable=False),
-    EVENT_DATE,
     Field("export_key", "string", ""),
     Field("section_id", "string", ""),
     Field("type_id", "string", ""),
     Field("created_ms", "integer", ""),
     Field("source_event_ms", "integer", ""),
     Field("data", "object", ""),
-    DAY_DIGEST,
 )
 
 
-def _rows(part: Part) -> Iterator[Mapping[str, object]]:
+def _rows(part: Part) -> Iterable[Mapping[str, object]]:
     key, section = part.keys
-    return rows_of(key, section, part.value)
+    return (row_of(key, section, part.value),)
 
 
 class JsonTap(TapCometly):
@@ -45,8 +44,20 @@ class JsonTap(TapCometly):
     def export_streams(self, settings: Settings) -> Sequence[ExportStream]:
         paths = (("profiles", None, "sections", None, "events", None),)
         file_format = JsonObject(parts={"event": paths}, rows=_rows)
-        stream = dataclasses.replace(events(settings), fields=FIELDS, key=("id",), format=file_format)
-        return [dataclasses.replace(stream, measures=Measures(key="id"))]
+        return [
+            dataclasses.replace(
+                events(settings),
+                fields=FIELDS,
+                left_out=(),
+                key=("id",),
+                measures=Measures(key="id"),
+                windows=Windows(snapshot=True, rows_outside="taken"),
+                format=file_format,
+                window_field=None,
+                version_field=None,
+                ledger=None,
+            )
+        ]
 
 
 if __name__ == "__main__":

@@ -147,6 +147,8 @@ class Reconciler:
             file_format=file_format,
             keys=self._compares_keys,
             before=None if self._variants else self._initial.snapshot(window),
+            # Nobody joins by it without a ledger; and lines that are written here are always written alike.
+            name=self._stream.ledger is not None or not (self._stream.format or NDJSON).converts,
         )
         if cut:
             verification = dataclasses.replace(verification, outside=cut.outside)

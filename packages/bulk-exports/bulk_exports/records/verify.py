@@ -74,6 +74,7 @@ def verify(
     file_format: Format = NDJSON,
     keys: bool = False,
     before: Known | None = None,
+    name: bool = True,
 ) -> Verification:
     """Read an export's files to their end and return what they hold, if every value of every row fits.
 
@@ -84,19 +85,21 @@ def verify(
         keys: Whether the verification must name the keys.
         before: What the same day held before, if it is known. Where the lines are the same, so is the digest of the
             values; where they are not, the files are read once more for it.
+        name: Whether the rows must have a name that does not depend on how they were written. If not, the digest of
+            their lines does for it, which takes a tenth of the time.
 
     Raises:
         CorruptFileError: A file is not what the vendor wrote.
         InvalidRowsError: A line is no JSON object or holds a value that does not fit; names the line, not its content.
     """
-    verification = _verify(files, columns, file_format, keys=keys, name=before is None)
-    if before is None:
-        return verification
+    verification = _verify(files, columns, file_format, keys=keys, name=name and before is None)
     summary = verification.summary
-    if summary.lines_digest != before.lines_digest:
-        summary = _verify(verification.lines_of(files), columns, NDJSON, keys=False, name=True).summary
-    else:
+    if not name:
+        summary = dataclasses.replace(summary, digest=summary.lines_digest)
+    elif before is not None and summary.lines_digest == before.lines_digest:
         summary = dataclasses.replace(summary, digest=before.digest)
+    elif before is not None:
+        summary = _verify(verification.lines_of(files), columns, NDJSON, keys=False, name=True).summary
     return dataclasses.replace(verification, summary=summary)
 
 
