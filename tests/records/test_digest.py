@@ -190,7 +190,7 @@ def test_parts_of_a_value_may_be_written_in_any_way_too(one, other):
 
 
 def test_a_name_that_need_not_outlive_its_form_is_that_of_the_lines():
-    row = b'{"id":1,"touchpoint_id":"a","amount":%b}\n'
+    row = b'{"id":1,"touchpoint_id":"a","event_time_utc":"2025-03-01T10:00:00Z","amount":%b}\n'
     summaries = [verify((io.BytesIO(row % amount),), COLUMNS, name=False).summary for amount in (b"1", b"1", b"1.0")]
     first, again, other = summaries
     assert [summary.digest for summary in summaries] == [summary.lines_digest for summary in summaries]
