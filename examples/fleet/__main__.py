@@ -6,7 +6,8 @@ import argparse
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-from fleet.loading import BusyError, load
+from fleet.loading import load
+from fleet.lock import BusyError
 from fleet.spaces import Space, spaces
 
 
@@ -14,13 +15,12 @@ def main() -> int:
     """Load them; a Space that fails holds up no other."""
     parser = argparse.ArgumentParser(prog="python -m fleet", description=__doc__)
     parser.add_argument("spaces", nargs="*", metavar="SPACE", help="default: all of them")
-    parser.add_argument("--machine", help="only those of this machine")
     parser.add_argument("--at-once", type=int, default=4, metavar="N", help="default: %(default)s")
     options = parser.parse_args()
     known = spaces()
     if unknown := set(options.spaces) - set(known):
         parser.error(f"There is no Space {', '.join(sorted(unknown))} in spaces.yaml.")
-    wanted = [known[name] for name in options.spaces or known if options.machine in {None, known[name].machine}]
+    wanted = [known[name] for name in options.spaces or known]
     with ThreadPoolExecutor(options.at_once) as pool:
         return max(pool.map(_status, wanted), default=0)
 

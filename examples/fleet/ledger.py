@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from typing import TYPE_CHECKING, Any, Final
 
-import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
+
+from fleet.lock import connect
 
 if TYPE_CHECKING:
     import datetime as dt
     from decimal import Decimal
 
-    from fleet.spaces import Space
+    import psycopg
 
-SECONDS_OF_SILENCE: Final = 60
-"""After that a connection counts as lost on both of its sides: the lock of a machine that is gone is free."""
+    from fleet.spaces import Space
 
 TABLE: Final = """
     begin;
@@ -45,6 +44,10 @@ MISSING_DAYS: Final = """
         generate_series(least(ledger.first, {first_day}::date), ledger.last, interval '1 day') as wanted
     where not exists (select from {schema}.event_days where event_date = wanted) order by wanted
 """
+CHECKS: Final = {
+    "rows_found_are_rows_told": (WRONG_DAYS, "In each day's rows the ledger finds as many as it tells of."),
+    "no_day_is_missing": (MISSING_DAYS, "The ledger has every day from the first to the last."),
+}
 VIEW: Final = """
     create view {schema}.events_now as
     select events.* from {schema}.events join {schema}.event_days using (event_date, day_digest)
@@ -62,24 +65,14 @@ class Day:
     export_id: int
     checked_at: dt.datetime
 
-
-def connect() -> psycopg.Connection:
-    """Connect to the database that ``FLEET_DATABASE`` names: ``postgresql://user:password@host/database``."""
-    seconds = SECONDS_OF_SILENCE // 4
-    server = f"-c tcp_keepalives_idle={seconds} -c tcp_keepalives_interval={seconds} -c tcp_keepalives_count=3"
-    return psycopg.connect(
-        os.environ["FLEET_DATABASE"],
-        autocommit=True,
-        options=f"{server} -c timezone=UTC",
-        keepalives_idle=seconds,
-        keepalives_interval=seconds,
-        keepalives_count=3,
-    )
-
-
-def lock(db: psycopg.Connection, space: Space) -> bool:
-    """Take the lock of a Space if it is free. It is held until the last process that has the connection closes it."""
-    return db.execute("select pg_try_advisory_lock(hashtextextended(%s, 1))", [space.name]).fetchone() == (True,)
+    def figures(self) -> dict[str, int | float | None]:
+        """Return what is worth showing of it."""
+        return {
+            "rows": self.row_count,
+            "amount": None if self.amount_total is None else float(self.amount_total),
+            "revision": self.revision,
+            "export": self.export_id,
+        }
 
 
 def read_state(db: psycopg.Connection, space: Space) -> Any:
@@ -112,8 +105,9 @@ def make_view(db: psycopg.Connection, space: Space) -> None:
         db.execute(_about(space, VIEW))
 
 
-def what_is_wrong(space: Space, query: str) -> str | None:
-    """Return the days that `WRONG_DAYS` or `MISSING_DAYS` finds, in words; None if all is well."""
+def what_is_wrong(space: Space, check: str) -> str | None:
+    """Return the days that one of `CHECKS` finds, in words; None if all is well."""
+    query, _ = CHECKS[check]
     with connect() as db:
         if not exists(db, space, "event_days"):
             return "nothing has been delivered yet"

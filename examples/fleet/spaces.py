@@ -47,11 +47,19 @@ class Space:
 
 
 def spaces(path: Path | None = None) -> dict[str, Space]:
-    """Return all Spaces by their names, from the file that ``FLEET_SPACES`` names, or from ours."""
+    """Return the Spaces of this machine by their names: all of them where ``FLEET_MACHINE`` is not set.
+
+    They are described in the file that ``FLEET_SPACES`` names, or in ours.
+    """
     path = path or Path(os.environ.get("FLEET_SPACES") or Path(__file__).with_name("spaces.yaml"))
+    machine = os.environ.get("FLEET_MACHINE")
     described = yaml.safe_load(path.read_text(encoding="utf-8"))
     common = described.get("settings") or {}
-    return {
-        name: Space(name, **{**each, "settings": {**common, **each.get("settings", {})}})
+    found = [
+        Space(name, **{**each, "settings": {**common, **each.get("settings", {})}})
         for name, each in described["spaces"].items()
-    }
+    ]
+    ours = {space.name: space for space in found if not machine or space.machine == machine}
+    if not ours:
+        raise ValueError(f"{path} has no Space" + (f" of the machine {machine!r} (FLEET_MACHINE)." if machine else "."))
+    return ours

@@ -63,6 +63,13 @@ class Fleet:
     def space(self) -> Any:
         return spaces()["acme"]
 
+    def describe(self, **described):
+        """Add Spaces to spaces.yaml, or describe them anew."""
+        file = self.folder / "spaces.yaml"
+        content = json.loads(file.read_text())
+        content["spaces"].update(described)
+        file.write_text(json.dumps(content))
+
     def query(self, text, *values):
         with psycopg.connect(self.environment["FLEET_DATABASE"], autocommit=True) as db:
             answer = db.execute(text, values or None)

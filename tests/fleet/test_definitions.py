@@ -8,7 +8,7 @@ import sys
 import dagster as dg
 import pytest
 
-from fleet import ledger
+from fleet.lock import locked
 from tap_cometly.sandbox import Fault
 from tests.fleet.conftest import DAYS
 
@@ -51,7 +51,7 @@ def verify(definitions, instance):
 
 def told(definitions, instance):
     """Return what the runs told of days, the oldest first: what the grid shows of each day is the last."""
-    records = reversed(instance.fetch_materializations(definitions.DAYS, limit=1000).records)
+    records = reversed(instance.fetch_materializations(definitions.DAYS.key, limit=1000).records)
     for cell in (record.asset_materialization for record in records):
         day = cell.partition.partition("|")[0]  # 2026-01-31|acme
         yield day, {name: value.value for name, value in cell.metadata.items()}
@@ -112,10 +112,18 @@ def test_a_key_that_is_not_accepted_is_not_tried_again_and_the_checks_say_what_i
 
 
 def test_a_space_that_is_being_loaded_is_asked_for_again_and_again(fleet, definitions, load):
-    with ledger.connect() as other:
-        ledger.lock(other, fleet.space)
+    with locked(fleet.space):
         run = load()
         assert not run.success
         assert run.retry_attempts_for_node("cometly_events") == definitions.MAX_TIMES_BUSY
     assert load().success
     assert fleet.held() == fleet.truth()
+
+
+def test_each_morning_asks_for_one_run_of_each_space(fleet, definitions, instance):
+    fleet.describe(bolt={})
+    again = importlib.reload(definitions)
+    repository = again.defs.get_repository_def()
+    with dg.build_schedule_context(instance, repository_def=repository) as context:
+        asked = again.each_morning.evaluate_tick(context).run_requests
+    assert [request.partition_key for request in asked] == ["acme", "bolt"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import json
 import os
 import re
 import signal
@@ -16,8 +15,9 @@ import time
 import psycopg
 import pytest
 
-from fleet import ledger
-from fleet.loading import BusyError, load
+from fleet.ledger import what_is_wrong
+from fleet.loading import load
+from fleet.lock import BusyError
 from fleet.spaces import Space, spaces
 from simulation.patience import HANG_SECONDS
 from tap_cometly.sandbox import Fault
@@ -45,7 +45,7 @@ def worker(fleet, *arguments):
 
 def alive(*, group=None, parent=None):
     """Return the processes of a group, or of a parent, that have not ended, whoever is to collect them."""
-    command = ["ps", "-A", "-o", "pgid=,ppid=,stat=,args="]
+    command = ["ps", "-A", "-ww", "-o", "pgid=,ppid=,stat=,args="]
     listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     found = [line.split(maxsplit=3) for line in listed.splitlines()]
     return [
@@ -63,20 +63,7 @@ def until(is_so, seconds=HANG_SECONDS):
 
 
 def is_locked(fleet):
-    return bool(fleet.query("select from pg_locks where locktype = 'advisory' and granted"))
-
-
-def come_again(space):
-    """Load as an orchestrator does, which comes again where it is told that somebody else is at it."""
-    outcomes = []
-
-    def is_loaded():
-        with contextlib.suppress(BusyError):
-            outcomes.append(load(space))
-        return outcomes
-
-    until(is_loaded)
-    return outcomes[0]
+    return bool(fleet.query("select pid from pg_locks where locktype = 'advisory' and granted"))
 
 
 @pytest.mark.parametrize("files", [0, DAYS - 1], ids=["before the first day", "before the last day"])
@@ -89,6 +76,7 @@ def test_a_killed_worker_leaves_no_orphan_and_no_lock_and_the_next_run_goes_on(f
 
         # Tap and target live on: they may still write, so nobody else may.
         assert len(alive(group=killed.pid)) == 2
+        assert is_locked(fleet)
         with pytest.raises(BusyError, match="acme"):
             load(fleet.space)
         with worker(fleet) as second:
@@ -99,12 +87,34 @@ def test_a_killed_worker_leaves_no_orphan_and_no_lock_and_the_next_run_goes_on(f
         fleet.gate.passing = None
         fleet.gate.opened.set()
         until(lambda: not alive(group=killed.pid))
-    until(lambda: not is_locked(fleet))
-    outcome = come_again(fleet.space)
+    until(lambda: not is_locked(fleet))  # PostgreSQL needs a moment to see that the last of them has gone
+    outcome = load(fleet.space)
     assert outcome.problem is None
     assert [day.event_date for day in outcome.days] == fleet.days  # those of the killed run are told of as well
     assert fleet.held() == fleet.ever_held() == fleet.truth()
-    assert not is_locked(fleet)
+
+
+def has_rows(fleet):
+    (is_there,) = fleet.query("select to_regclass('cometly_acme.events') is not null")[0]
+    return is_there and bool(fleet.query("select id from cometly_acme.events limit 1"))
+
+
+@pytest.mark.parametrize("moment", [is_locked, has_rows])
+def test_a_worker_killed_before_its_programs_start_or_while_they_write_harms_nothing(fleet, moment):
+    with worker(fleet) as killed:
+        until(lambda: moment(fleet))
+        os.kill(killed.pid, signal.SIGKILL)
+        killed.wait()
+        until(lambda: not alive(group=killed.pid))
+    until(lambda: not is_locked(fleet))
+    assert load(fleet.space).problem is None
+    assert fleet.held() == fleet.ever_held() == fleet.truth()
+
+
+def test_a_run_that_ends_gives_the_lock_back_before_it_says_so(fleet):
+    for _ in range(3):
+        load(fleet.space)
+        assert not is_locked(fleet)
 
 
 def test_a_run_that_loses_its_lock_ends_its_programs_before_anybody_else_can_be_harmed(fleet):
@@ -124,6 +134,7 @@ def test_a_run_that_loses_its_lock_ends_its_programs_before_anybody_else_can_be_
     thread.join(HANG_SECONDS)
     assert len(errors) == 1
     assert not re.search("tap-cometly|target-postgres", str(alive(parent=os.getpid())))
+    until(lambda: not is_locked(fleet))
     fleet.gate.passing = None
     fleet.gate.opened.set()
     assert load(fleet.space).problem is None
@@ -136,12 +147,12 @@ def test_a_day_that_fails_leaves_the_others_told_of_and_another_attempt_worth_wh
     assert fleet.days[2].isoformat() in outcome.problem
     assert outcome.is_passing
     assert [day.event_date for day in outcome.days] == fleet.days[:2] + fleet.days[3:]
-    assert ledger.what_is_wrong(fleet.space, ledger.MISSING_DAYS) == fleet.days[2].isoformat()
-    assert ledger.what_is_wrong(fleet.space, ledger.WRONG_DAYS) is None
+    assert what_is_wrong(fleet.space, "no_day_is_missing") == fleet.days[2].isoformat()
+    assert what_is_wrong(fleet.space, "rows_found_are_rows_told") is None
 
     fleet.cometly.faults.clear()
     assert load(fleet.space).problem is None
-    assert ledger.what_is_wrong(fleet.space, ledger.MISSING_DAYS) is None
+    assert what_is_wrong(fleet.space, "no_day_is_missing") is None
     assert fleet.held() == fleet.truth()
 
 
@@ -152,16 +163,13 @@ def test_a_wrong_key_is_told_without_being_shown_and_is_not_worth_another_attemp
     assert not outcome.is_passing
     assert outcome.days == []
     assert "recognisable-key" not in capfd.readouterr().err
-    assert ledger.what_is_wrong(fleet.space, ledger.MISSING_DAYS)
+    assert what_is_wrong(fleet.space, "no_day_is_missing")
 
 
 def test_a_start_date_that_is_moved_back_brings_the_earlier_days(fleet):
     assert load(fleet.space).problem is None
-    described = fleet.folder / "spaces.yaml"
-    content = json.loads(described.read_text())
     earlier = [fleet.days[0] - dt.timedelta(days=back) for back in (2, 1)]
-    content["settings"]["start_date"] = earlier[0].isoformat()
-    described.write_text(json.dumps(content))
+    fleet.describe(acme={"secrets": {"api_key": "ACME_KEY"}, "settings": {"start_date": earlier[0].isoformat()}})
     outcome = load(spaces()["acme"])
     assert {day.event_date for day in outcome.days} >= set(earlier)
     fleet.days[:0] = earlier
@@ -174,12 +182,33 @@ def test_no_key_is_on_a_command_line_and_a_run_that_ends_well_says_so(fleet):
         assert fleet.gate.reached.wait(HANG_SECONDS)
         programs = alive(group=running.pid)
         assert len(programs) == 3
+        assert str(programs).count("--config=") == 2  # the command lines are whole
         assert KEY not in str(programs)
         fleet.gate.passing = None
         fleet.gate.opened.set()
         said, _ = running.communicate(timeout=HANG_SECONDS)
     assert running.returncode == 0
     assert f"acme: ok ({DAYS} days touched" in said
+
+
+def test_a_space_that_fails_holds_up_no_other_and_the_exit_status_tells_of_it(fleet):
+    fleet.describe(bolt={"secrets": {"api_key": "BOLT_KEY"}})  # there is no such variable
+    with worker(fleet, "--at-once=1", "bolt", "acme") as running:
+        said, _ = running.communicate(timeout=HANG_SECONDS)
+    assert running.returncode == 2
+    assert re.search("bolt: .*api_key", said)
+    assert "acme: ok" in said
+    assert fleet.held() == fleet.truth()
+
+
+def test_a_machine_has_its_own_spaces_and_one_without_any_is_told(fleet, monkeypatch):
+    fleet.describe(bolt={"machine": "east"}, cord={"machine": "west"})
+    assert list(spaces()) == ["acme", "bolt", "cord"]
+    monkeypatch.setenv("FLEET_MACHINE", "east")
+    assert list(spaces()) == ["bolt"]
+    monkeypatch.setenv("FLEET_MACHINE", "north")
+    with pytest.raises(ValueError, match="no Space of the machine 'north'"):
+        spaces()
 
 
 @pytest.mark.parametrize("name", ["Acme", "a-b", "1a", "", "a" * 41, 'x"; drop schema public; --'])
