@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from demo.dagster_server import Dagster, fleet_environment
-from demo.fleet import MACHINES, follow, simulated
+from demo.fleet import EVENTS_PER_DAY, MACHINES, follow, simulated
 from demo.postgres import Postgres
 from demo.tables import table
 
@@ -37,7 +37,7 @@ PROGRAMS: Final = {
     "dagster-daemon": "daemon",
     "dagster-webserver": "web page",
 }
-LIST: Final = ("ps", "-A", "-o", "rss=,args=")
+LIST: Final = ("ps", "-A", "-ww", "-o", "rss=,args=")
 SECONDS_BETWEEN_LOOKS: Final = 1
 
 
@@ -46,28 +46,29 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fleet", description=__doc__)
     parser.add_argument("--spaces", type=int, default=20, metavar="N", help="default: %(default)s")
     parser.add_argument("--days", type=int, default=30, metavar="N", help="default: %(default)s")
+    parser.add_argument("--events", type=int, default=EVENTS_PER_DAY, metavar="N", help="a day; default: %(default)s")
     parser.add_argument("--at-once", type=int, default=4, metavar="N", help="of the loader; default: %(default)s")
     parser.add_argument("--only", choices=["loader", "dagster"])
     options = parser.parse_args()
     rows = []
     with Memory() as memory:
         if options.only != "dagster":
-            seconds, cpu = _loader(options.spaces, options.days, options.at_once)
+            seconds, cpu = _loader(options.spaces, options.days, options.events, options.at_once)
             rows.append((f"loader, {options.at_once} at once", f"{cpu / options.spaces:.1f}", f"{seconds:.0f}"))
         if options.only != "loader":
-            _, few = _dagster(2, options.days)
-            seconds, many = _dagster(2 + options.spaces, options.days)
+            _, few = _dagster(2, options.days, options.events)
+            seconds, many = _dagster(2 + options.spaces, options.days, options.events)
             rows.append(("Dagster", f"{(many - few) / options.spaces:.1f}", f"{seconds:.0f}"))
             rows.append(("Dagster itself, with two Spaces", f"{few:.1f}", ""))
-    print(f"\n{options.spaces} Spaces of {options.days} days, some 200 events a day:\n")
+    print(f"\n{options.spaces} Spaces of {options.days} days, some {options.events} events a day:\n")
     print(table(["by", "CPU seconds a Space", "seconds in all"], rows))
     print()
     print(table(["program", "largest, MB"], sorted((name, f"{kb / 1024:.0f}") for name, kb in memory.largest.items())))
     return 0
 
 
-def _loader(count: int, days: int, at_once: int) -> tuple[float, float]:
-    with _fleet(count, days) as (folder, environment, _):
+def _loader(count: int, days: int, events: int, at_once: int) -> tuple[float, float]:
+    with _fleet(count, days, events) as (folder, environment, _):
         began, before = time.monotonic(), _cpu()
         with (folder / "log").open("wb") as log:
             command = [sys.executable, "-m", "fleet", f"--at-once={at_once}"]
@@ -75,9 +76,9 @@ def _loader(count: int, days: int, at_once: int) -> tuple[float, float]:
         return time.monotonic() - began, _cpu() - before
 
 
-def _dagster(count: int, days: int) -> tuple[float, float]:
+def _dagster(count: int, days: int, events: int) -> tuple[float, float]:
     before = _cpu()
-    with _fleet(count, days) as (folder, environment, machines):
+    with _fleet(count, days, events) as (folder, environment, machines):
         with Dagster(folder, environment, MACHINES) as dagster:
             began = time.monotonic()
             dagster.launch(machines)
@@ -90,12 +91,12 @@ def _dagster(count: int, days: int) -> tuple[float, float]:
 
 
 @contextlib.contextmanager
-def _fleet(count: int, days: int) -> Iterator[tuple[Path, Mapping[str, str], Mapping[str, str]]]:
+def _fleet(count: int, days: int, events: int) -> Iterator[tuple[Path, Mapping[str, str], Mapping[str, str]]]:
     """Yield a folder, the environment, and the machine of each Space."""
     with (
         tempfile.TemporaryDirectory(prefix="fleet-") as name,
         Postgres(Path(name) / "postgres") as postgres,
-        simulated(count, days, faults=False) as (spaces, keys),
+        simulated(count, days, events_per_day=events) as (spaces, keys),
     ):
         environment = fleet_environment(Path(name), postgres, spaces, keys)
         yield Path(name), environment, {space: each["machine"] for space, each in spaces["spaces"].items()}

@@ -65,6 +65,12 @@ class Run:
     ended: float | None
 
 
+def most_at_once(runs: Iterable[Run]) -> int:
+    """Return how many of the runs were under way at once, where there were most."""
+    times = [(run.began, run.ended) for run in runs if run.began is not None and run.ended is not None]
+    return max(sum(began <= moment < ended for began, ended in times) for moment, _ in times)
+
+
 class Dagster:
     """Dagster with a code server for each machine of the fleet, for as long as a ``with`` block lasts.
 
@@ -153,6 +159,10 @@ class Dagster:
         made = self.ask(CHECK, asset=asset, check=name, space=space)["assetCheckExecutions"]
         return made[0]["evaluation"]["success"] if made and made[0]["evaluation"] else None
 
+    def process_group(self, machine: str) -> int:
+        """Return the id of the group to which the code server of a machine and the runs that it starts belong."""
+        return self._processes[machine].pid
+
     def cells(self, machine: str) -> int:
         """Return how many days of how many Spaces the grid of a machine shows."""
         node = self.ask(CELLS, asset={"path": [machine, "cometly_days"]})["assetNodeOrError"]
@@ -162,6 +172,8 @@ class Dagster:
         """Ask the web server by GraphQL."""
         reply = requests.post(f"{self.url}/graphql", json={"query": query, "variables": variables}, timeout=120)
         answer = reply.json()
+        if "data" not in answer:
+            raise DagsterError(f"At {self.url} is another program, not Dagster: name another port with --port.")
         if answer.get("errors"):
             raise DagsterError(f"Dagster does not answer: {answer['errors'][0]['message']}")
         found: dict[str, Any] = answer["data"]
@@ -252,6 +264,10 @@ def fleet_environment(
 
 
 def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
+    """Return a free port that nobody is given by chance before the web page, which starts last, takes it."""
+    first = 20_000 + os.getpid() % 10_000  # below the ports that systems give to whoever asks for any
+    for port in range(first, first + 1000):
+        with socket.socket() as taken:
+            if taken.connect_ex(("127.0.0.1", port)):
+                return port
+    raise DagsterError("No port is free for the web page: name one with --port.")

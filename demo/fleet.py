@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import psycopg
 from psycopg import sql
 
-from demo.dagster_server import CHECKS, ENDED, PROJECT, Dagster, DagsterError, fleet_environment
+from demo.dagster_server import CHECKS, ENDED, PROJECT, Dagster, DagsterError, fleet_environment, most_at_once
 from demo.postgres import Postgres, PostgresError
 from demo.tables import table
 from tap_cometly.sandbox import Fault, Sandbox
@@ -30,6 +30,8 @@ MACHINES: Final = ("east", "west")
 TIMEZONES: Final = ("America/New_York", "Europe/Berlin", "Asia/Tokyo", "UTC")
 WRONG_KEY: Final = "space_07"
 BAD_DAY: Final = "space_13"
+EVENTS_PER_DAY: Final = 200
+UNDER_WAY: Final = frozenset({"STARTING", "STARTED", "CANCELING"})
 PATIENCE_SECONDS: Final = 3600
 HELD: Final = sql.SQL("select count(distinct event_date), count(*) from {}")
 SHOWN: Final = {True: "passed", False: "FAILED", None: ""}
@@ -62,10 +64,8 @@ def tour(count: int, days: int, *, port: int, stay: bool) -> None:
     postgres = Postgres(FOLDER / "postgres")
     postgres.erase()
     shutil.rmtree(FOLDER, ignore_errors=True)
-    print(
-        f"\n==> Starting {count} local Cometlys, PostgreSQL, and Dagster: web page, daemon, machines {MACHINES}",
-        flush=True,
-    )
+    parts = f"web page, daemon, machines {' and '.join(MACHINES)}"
+    print(f"\n==> Starting {count} local Cometlys, PostgreSQL, and Dagster: {parts}", flush=True)
     with postgres, simulated(count, days, faults=True) as (spaces, keys):
         environment = fleet_environment(FOLDER, postgres, spaces, keys)
         machines = {name: space["machine"] for name, space in spaces["spaces"].items()}
@@ -74,21 +74,25 @@ def tour(count: int, days: int, *, port: int, stay: bool) -> None:
             print(f"\n==> Loading {days} days of each Space, one run for each", flush=True)
             dagster.launch(machines)
             follow(dagster)
+            print(f"    At most {most_at_once(dagster.runs())} were under way at once")
             print()
             print(_result(dagster, postgres, machines))
+            print(f"\n    {WRONG_KEY} has a wrong key and {BAD_DAY} a day that cannot be had: on purpose.\n")
             for machine in MACHINES:
-                print(
-                    f"\n    {dagster.cells(machine)} days: {dagster.url}/assets/{machine}/cometly_days?view=partitions",
-                    end="",
-                )
-            print(f"\n\nDone in {time.monotonic() - began:.0f} seconds.", flush=True)
+                grid = f"{dagster.url}/assets/{machine}/cometly_days?view=partitions"
+                print(f"    {machine}: {dagster.cells(machine)} days in the grid, {grid}")
+            print(f"\nDone in {time.monotonic() - began:.0f} seconds.", flush=True)
             if stay:
                 print("Ctrl-C ends it.", flush=True)
                 signal.pause()
+            else:
+                print('The page ends with the demo; `make fleet-demo OPTIONS="--stay"` keeps it.')
 
 
 @contextlib.contextmanager
-def simulated(count: int, days: int, *, faults: bool = False) -> Iterator[tuple[dict[str, Any], dict[str, str]]]:
+def simulated(
+    count: int, days: int, *, faults: bool = False, events_per_day: int = EVENTS_PER_DAY
+) -> Iterator[tuple[dict[str, Any], dict[str, str]]]:
     """Start a Cometly for each Space; yield what goes into spaces.yaml, and the keys that it names."""
     first_day = dt.datetime.now(dt.timezone.utc).date() - dt.timedelta(days=days + 1)
     spaces: dict[str, Any] = {}
@@ -99,7 +103,14 @@ def simulated(count: int, days: int, *, faults: bool = False) -> Iterator[tuple[
             timezone = TIMEZONES[number % len(TIMEZONES)]
             # The real API lets 5 exports a minute begin; the tap learns from its answers that this one allows more.
             cometly = stack.enter_context(
-                Sandbox(seed=number, timezone=timezone, creates_per_minute=600, polls_per_minute=6000, job_seconds=0.5)
+                Sandbox(
+                    seed=number,
+                    timezone=timezone,
+                    creates_per_minute=600,
+                    polls_per_minute=6000,
+                    job_seconds=0.5,
+                    events_per_day=events_per_day,
+                )
             )
             if faults and name == BAD_DAY:
                 cometly.inject(
@@ -130,7 +141,7 @@ def follow(dagster: Dagster) -> None:
         ended = sum(status in ENDED for status in statuses)
         if ended != told:
             told = ended
-            under_way = sum(status == "STARTED" for status in statuses)
+            under_way = sum(status in UNDER_WAY for status in statuses)
             print(f"    {ended} of {len(statuses)} runs have ended, {under_way} are under way", flush=True)
         return ended == len(statuses)
 
