@@ -59,6 +59,7 @@ class Orchard(LocalVendor):
     Attributes:
         exports: All that it was asked for.
         bad_days: Every export of one of these days fails.
+        fails: So does every export of one of these variants.
         hears_cancels: Whether it hears what is taken back: of a machine that went down it hears nothing any more.
     """
 
@@ -68,6 +69,7 @@ class Orchard(LocalVendor):
         self.per_day, self.seconds, self.count, self.most = per_day, seconds, count, most
         self.exports: list[Export] = []
         self.bad_days: set[date] = set()
+        self.fails: set[str] = set()
         self.hears_cancels = True
         self._api = self._listen("api", ("127.0.0.1", 0), self._reply, "Orchard")
         self._files = self._listen("files", ("127.0.0.1", 0), self._file, "Orchard")
@@ -98,7 +100,7 @@ class Orchard(LocalVendor):
             return "queued"
         if now < export.ends_at:
             return "making"
-        return "failed" if self.bad_days.intersection(export.days) else "done"
+        return "failed" if self.bad_days.intersection(export.days) or export.variant in self.fails else "done"
 
     def truth(self, days, variants=("sound", "rotten")):
         """Return what there is of these days, by key."""

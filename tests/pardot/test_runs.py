@@ -7,6 +7,7 @@ import datetime as dt
 import pytest
 
 from bulk_exports.engine.errors import ExportError, QuotaUsedUpError
+from bulk_exports.windows.fingerprint import ChangedRequestError
 from tap_pardot_exports.sandbox import Fault
 
 from .unit import STREAMS, utc
@@ -63,6 +64,29 @@ def test_without_deleted_rows_nothing_is_asked_or_said_of_them(unit):
     made.run("prospects", deleted_rows=False)
     assert "is_deleted" not in made.schema("prospects")["properties"]
     assert len(made.calls("create")) == 1
+
+
+@pytest.mark.parametrize(
+    "without", [{"deleted_rows": False}, {"deselected": {"is_deleted"}}], ids=["a setting", "a column"]
+)
+def test_deleted_rows_that_are_wanted_later_come_of_all_days_and_nothing_else_does(unit, without):
+    made = unit()
+    key = min(made.pardot.world.keys("prospects"))
+    made.pardot.world.delete("prospects", key, at=made.clock.now() - 20 * DAY)
+    made.run("prospects", **without)
+    assert key not in made.tables["prospects"]
+    output = made.run("prospects")
+    assert [row["id"] for row in output.of("prospects") if row["is_deleted"]] == [key]
+    assert made.tables["prospects"].keys() == made.settled("prospects").keys()
+
+
+def test_in_version_5_deleted_rows_that_are_wanted_later_are_a_changed_request(unit):
+    made = unit()
+    made.run("prospects", api_version="5", deselected={"is_deleted"})
+    output = made.run("prospects", api_version="5", catch=ChangedRequestError)
+    assert "`deleted` was False and is True" in str(output.error)
+    made.run("prospects", api_version="5", resync=True)
+    made.run("prospects", api_version="5", deselected={"is_deleted"})
 
 
 def test_where_deleted_records_cannot_be_asked_for_that_is_said_and_the_rest_comes(unit, caplog):

@@ -261,12 +261,12 @@ class Run:
             polling=stream.polling or USUAL_POLLING,
         )
         plan = self.plan()
-        windows = self._announce(plan)
-        variants = stream.variants[:1] if context.single_export else stream.variants
+        asked = self._announce(plan)
+        windows = list(dict.fromkeys(window for window, _ in asked))
+        variants = {variant.name: variant for variant in stream.variants}
         requests = [
-            ExportRequest(window, self._query, plan.planned_at, variant)
-            for window in windows
-            for variant in variants or (None,)
+            ExportRequest(window, self._query, plan.planned_at, variants[name] if name else None)
+            for window, name in asked
         ]
         report = Report(
             windows=windows,
@@ -344,19 +344,19 @@ class Run:
         timezone_check.close()
         self._conclude(report, failures, left=plan.left)
 
-    def _announce(self, plan: Plan) -> Sequence[Window]:
-        """Tell what the run is about to do; return the windows that it exports."""
+    def _announce(self, plan: Plan) -> Sequence[tuple[Window, str | None]]:
+        """Tell what the run is about to do; return the windows that it exports, each with the name of a variant."""
         context, log = self._context, self._context.log
         for remark in plan.remarks:
             log.info(remark)
         if plan.windows and context.single_export:
             # A connection test needs no more than one export to know.
-            latest = max(plan.windows)
+            latest, name = max(plan.requests, key=lambda request: request[0])
             window = Window.single(latest.last, latest.reason)
             log.info("Testing the key and the settings with one export, of %s", window)
-            return [window]
+            return [(window, name)]
         log.info(plan.summary())
-        return plan.windows
+        return plan.requests
 
     def _conclude(self, report: Report, failures: Sequence[Failure[ExportRequest[Any]]], *, left: int) -> None:
         """Tell how the run went.

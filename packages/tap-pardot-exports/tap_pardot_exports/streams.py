@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from datetime import timedelta, timezone
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from bulk_exports.engine.polling import Polling
 from bulk_exports.fields import Measures
@@ -53,7 +53,15 @@ class ExportQuery:
     zone: tzinfo
     safety: timedelta
 
-    breaking: ClassVar[Collection[str]] = ("object", "cursor", "timezone")
+    @property
+    def breaking(self) -> Collection[str]:
+        """What decides which rows there are: days that were delivered without deleted rows lack them."""
+        return ("object", "cursor", "timezone", *(["deleted"] if self._wants_deleted else []))
+
+    @property
+    def _wants_deleted(self) -> bool:
+        """Whether the vendor is asked for deleted rows together with the others, as version 5 can be."""
+        return self.thing.knows_deleted and any(field.name == pardot.IS_DELETED for field in self.columns)
 
     def fields(self, version: int) -> list[str]:
         """Return the names of the columns in the spelling of a version; those that it lacks are not asked for."""
@@ -82,9 +90,7 @@ class ExportQuery:
         arguments = {f"{stem}_after": after, f"{stem}_before": before}
         if request.variant == DELETED:
             arguments["deleted"] = "true"
-        elif (
-            version == 5 and self.thing.knows_deleted and any(field.name == pardot.IS_DELETED for field in self.columns)
-        ):
+        elif version == 5 and self._wants_deleted:
             arguments["deleted"] = "all"
         return {
             "object": self.thing.new_name if version == 5 else self.thing.name,
@@ -101,6 +107,7 @@ class ExportQuery:
             "object": self.thing.name,
             "cursor": self.cursor,
             "fields": sorted(field.name for field in self.columns),
+            "deleted": self._wants_deleted,
         }
 
     def ledger_values(self) -> dict[str, Any]:
@@ -140,7 +147,7 @@ def _stream(thing: PardotObject, settings: Settings) -> ExportStream:
             zone=zone,
             safety=settings.safety,
         ),
-        variants=(LIVING, DELETED) if pardot.IS_DELETED in by_name and settings.api_version != 5 else (),
+        variants=_variants(thing, settings),
         jobs_last=timedelta(days=pardot.DATA_DAYS),
         calls_per_export=CALLS_PER_EXPORT,
         creates_per_minute=CREATES_PER_MINUTE,
@@ -151,6 +158,13 @@ def _stream(thing: PardotObject, settings: Settings) -> ExportStream:
         ),
         format=Csv(zone=zone, derive=partial(_renamed, _spellings(fields))),
     )
+
+
+def _variants(thing: PardotObject, settings: Settings) -> tuple[Variant, ...]:
+    """Return the exports that a window takes; the one without deleted rows is the first of them, by itself or not."""
+    if settings.api_version == 5 or all(field.name != pardot.IS_DELETED for field in thing.fields):
+        return ()
+    return (LIVING, DELETED) if settings.deleted_rows else (dataclasses.replace(LIVING, values={}),)
 
 
 def _fields(thing: PardotObject, settings: Settings) -> tuple[PardotField, ...]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bulk_exports.airbyte.form import settings_of
 from bulk_exports.engine import Connection, Limits, SystemClock
-from bulk_exports.engine.errors import QuotaUsedUpError, RateLimitedError, UnknownJobError
+from bulk_exports.engine.errors import RateLimitedError, UnknownJobError
 from bulk_exports.errors import TapError
 from bulk_exports.reading import SettingsError
 from bulk_exports.spec import ExportRequest, ExportStream
@@ -71,6 +71,6 @@ def _request(stream: ExportStream, settings: ExportSettings, now: datetime) -> E
 def _create(vendor: Vendor[ExportRequest[Any]], request: ExportRequest[Any]) -> None:
     try:
         vendor.create(request)
-    except (RateLimitedError, QuotaUsedUpError):
+    except RateLimitedError:
         with contextlib.suppress(UnknownJobError):
             vendor.status(NO_JOB)

@@ -208,6 +208,8 @@ class Reconciler:
         self._bookmark = self._bookmark.without_job(outcome.window, outcome.variant)
         if not outcome.is_open:
             self._unseen.difference_update(outcome.window.days())
+            if outcome.variant is not None:
+                self._bookmark = self._bookmark.with_part(outcome.window, outcome.variant)
             for window in self._whole(outcome):
                 self._bookmark = self._bookmark.with_delivered(
                     window, outcome.snapshot, lookback_days=self._lookback_days, wanted_last=self._wanted_last
@@ -237,8 +239,8 @@ class Reconciler:
             yield window
             return
         for day in window.days():
-            self._variants_of[day].add(outcome.variant)
-        days = [DueDay(day, window.reason) for day in window.days() if self._variants_of[day] == self._variants]
+            self._variants_of[day] |= {outcome.variant, *self._bookmark.delivered_of(day)}
+        days = [DueDay(day, window.reason) for day in window.days() if self._variants_of[day] >= self._variants]
         yield from windows(days, len(window))
 
     def _compared(

@@ -170,6 +170,7 @@ class Bookmark:
         snapshots: What the latest windows held, by the first day of each.
         rewrite: Delivered days that must be exported and written again, whatever they hold.
         jobs: The exports under way, where a later run can go on with them; None where it cannot.
+        parts: Further days that are delivered of a single variant, by its name; None where there are no variants.
     """
 
     replication_key: str
@@ -179,6 +180,7 @@ class Bookmark:
     snapshots: Mapping[date, DaySnapshot] = dataclasses.field(default_factory=dict)
     rewrite: frozenset[date] = frozenset()
     jobs: tuple[StartedJob, ...] | None = None
+    parts: Mapping[str, DeliveredDays] | None = None
 
     @classmethod
     def from_state(cls, state: Mapping[str, object], *, start: date, replication_key: str) -> Self:
@@ -191,7 +193,8 @@ class Bookmark:
         request, snapshots, since, rewrite = (state.get(key) for key in ("request", "snapshots", "since", "rewrite"))
         if request is not None and not isinstance(request, Mapping):
             raise MalformedStateError("request", request, "must be an object, or be left out")
-        _refuse_unless_names((request or {}).get("fields"), "request.fields")
+        for name in ("fields", "variants"):
+            _refuse_unless_names((request or {}).get(name), f"request.{name}")
         if snapshots is not None and not isinstance(snapshots, (list, tuple)):
             raise MalformedStateError("snapshots", snapshots, "must be a list of objects, or be left out")
         if rewrite is not None and not isinstance(rewrite, (list, tuple)):
@@ -199,6 +202,9 @@ class Bookmark:
         jobs = state.get("jobs")
         if jobs is not None and not isinstance(jobs, (list, tuple)):
             raise MalformedStateError("jobs", jobs, "must be a list of objects, or be left out")
+        parts = state.get("parts")
+        if parts is not None and not isinstance(parts, (list, tuple)):
+            raise MalformedStateError("parts", parts, "must be a list of objects, or be left out")
         found_snapshots = {}
         for place, found in enumerate(snapshots or ()):
             key = f"snapshots[{place}]"
@@ -218,6 +224,7 @@ class Bookmark:
             None
             if jobs is None
             else tuple(StartedJob.from_state(found, f"jobs[{place}]") for place, found in enumerate(jobs)),
+            None if parts is None else dict(_part(found, f"parts[{place}]") for place, found in enumerate(parts)),
         )
 
     def to_state(self) -> dict[str, object]:
@@ -232,6 +239,7 @@ class Bookmark:
             ],
             "rewrite": [day.isoformat() for day in sorted(self.rewrite)],
             **({} if self.jobs is None else {"jobs": [job.to_state() for job in self.jobs]}),
+            **({} if self.parts is None else {"parts": _parts_to_state(self.parts)}),
         }
 
     def with_delivered(
@@ -252,7 +260,30 @@ class Bookmark:
             delivered=delivered_with(self.delivered, window),
             snapshots={**others, window.first: dataclasses.replace(snapshot, days=len(window))},
             rewrite=self.rewrite - days,
+            parts=self.parts and self._parts_without(window),
         ).remembering(lookback_days, wanted_last)
+
+    @property
+    def variants(self) -> Collection[str]:
+        """The names of the variants that are asked for; none where one export is all."""
+        return (self.request or {}).get("variants") or ()
+
+    def with_part(self, window: Window, variant: str) -> Self:
+        """Return the bookmark after one of its variants was delivered of a window."""
+        parts = self.parts or {}
+        days = delivered_with(parts.get(variant, DeliveredDays()), window) - self.delivered
+        return dataclasses.replace(self, parts={**parts, variant: days})
+
+    def delivered_of(self, day: date) -> frozenset[str]:
+        """Return the variants that are delivered of a day, where that is not all of it."""
+        if day in self.delivered:
+            return frozenset()
+        return frozenset(name for name, days in (self.parts or {}).items() if day in days)
+
+    def _parts_without(self, window: Window) -> dict[str, DeliveredDays]:
+        days = delivered_with(DeliveredDays(), window)
+        asked = self.variants
+        return {name: part - days if name in asked else part for name, part in (self.parts or {}).items()}
 
     def with_job(self, job: StartedJob) -> Self:
         """Return the bookmark after an export was asked for; it takes the place of earlier ones of any of its days."""
@@ -310,6 +341,18 @@ def _whole(found: object) -> int:
     if not isinstance(found, int) or isinstance(found, bool) or not 0 <= found < 10**_MAX_WHOLE_DIGITS:
         raise ValueError("not a whole number")
     return found
+
+
+def _part(found: object, key: str) -> tuple[str, DeliveredDays]:
+    values = found if isinstance(found, Mapping) else {}
+    if not isinstance(name := values.get("variant"), str):
+        raise MalformedStateError(key, found, "must name a variant and its delivered days, or be left out")
+    days = {"delivered": values.get("delivered")}
+    return name, DeliveredDays.from_state(days, start=date.max, replication_key="")
+
+
+def _parts_to_state(parts: Mapping[str, DeliveredDays]) -> list[dict[str, object]]:
+    return [{"variant": name, "delivered": parts[name].as_json()} for name in sorted(parts) if parts[name].count]
 
 
 def _refuse_unless_names(found: object, key: str) -> None:

@@ -38,7 +38,7 @@ it stands for all that there is."""
 
 _BOOKMARK: Final = "replication_key_value"
 _DELIVERED: Final = "delivered"
-KEYS: Final = ("replication_key", _BOOKMARK, _DELIVERED, "since", "request", "snapshots", "rewrite", "jobs")
+KEYS: Final = ("replication_key", _BOOKMARK, _DELIVERED, "since", "request", "snapshots", "rewrite", "jobs", "parts")
 """All keys of a stream's STATE that mean something; see `bulk_exports.windows.bookmark`."""
 _KEYS_OF_THE_SDK: Final = frozenset(
     {"starting_replication_value", "replication_key_signpost", "progress_markers", "partitions", "context"}
@@ -67,10 +67,11 @@ class MalformedStateError(TapError, ValueError):
 
 
 class DueDay(NamedTuple):
-    """A day that a run must export, and why."""
+    """A day that a run must export, and why; and variants of it that are delivered already."""
 
     day: date
     reason: Reason
+    without: frozenset[str] = frozenset()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -148,6 +149,10 @@ class DeliveredDays:
     def __and__(self, other: DeliveredDays) -> DeliveredDays:
         """Return the days that both hold."""
         return DeliveredDays(tuple((day, day) for day in self if day in other))
+
+    def __sub__(self, other: DeliveredDays) -> DeliveredDays:
+        """Return the days of this set that the other does not hold."""
+        return DeliveredDays(tuple((day, day) for day in self if day not in other))
 
     def __contains__(self, day: date) -> bool:
         """Whether ``day`` is delivered."""

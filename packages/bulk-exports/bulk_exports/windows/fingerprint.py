@@ -56,6 +56,11 @@ def harmless_changes(before: Mapping[str, Any], now: Mapping[str, Any], *, ledge
         told.append(f"new columns ({', '.join(added)}): new and looked-back days have them, older days do not")
     if removed := sorted(old - new):
         told.append(f"columns that are no longer requested ({_cut(', '.join(removed))}): older days keep them")
+    old, new = set(before.get("variants") or ()), set(now.get("variants") or ())
+    if old and (added := sorted(new - old)):
+        told.append(f"`{', '.join(added)}` is asked for, too: days without it are asked for again, for it alone")
+    if new and (removed := sorted(old - new)):
+        told.append(f"`{', '.join(removed)}` is no longer asked for: older days keep it")
     if before.get("timezone", now["timezone"]) != now["timezone"]:
         told.append(f"`timezone` was {_shown(before['timezone'])} and is {_shown(now['timezone'])}")
     if now["ledger"] and not before.get("ledger", True):

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from bulk_exports.windows import dates
 from bulk_exports.windows.bookmark import Bookmark
 from bulk_exports.windows.delivered import DeliveredDays, DueDay, MalformedStateError
 from bulk_exports.windows.fingerprint import ChangedRequestError, breaking_changes, harmless_changes
+from bulk_exports.windows.variants import regrouped
 from bulk_exports.windows.windows import Window, windows
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
     from collections.abc import Set as AbstractSet
     from datetime import datetime
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from bulk_exports.spec import ExportStream, Query
     from bulk_exports.windows.bookmark import StartedJob
 
+_Request: TypeAlias = "tuple[Window, str | None]"
 _REASONS: Final = {"new": "new", "missing": "missing", "lookback": "looked back", "open": "still open"}
 _ADOPTABLE: Final = frozenset({"new", "missing"})
 """Of days that are looked at again the newest content is wanted, and not that of an export made some time ago."""
@@ -34,7 +36,7 @@ class Plan:
         planned_at: The moment for which it was planned.
         bookmark: What is delivered, and what the vendor is asked for from now on.
         wanted: First and last day that are wanted and have ended; None while there is none.
-        windows: What this run exports, in this order.
+        requests: What this run exports, in this order: windows, and the names of variants, where there are any.
         left: How many days are due, too, but are left for the next run.
         exports: How many exports that takes.
         calls: How many requests they cost, as a rule; None where the vendor has no quota of them.
@@ -46,7 +48,7 @@ class Plan:
     planned_at: datetime
     bookmark: Bookmark
     wanted: tuple[date, date] | None
-    windows: tuple[Window, ...]
+    requests: tuple[tuple[Window, str | None], ...]
     left: int = 0
     exports: int
     calls: int | None = None
@@ -99,18 +101,20 @@ class Plan:
         if settings.backfill_order == "newest_first" and not stream.windows.rows_move:
             # Holes among the delivered days first, then from the newest day to the oldest.
             due.sort(key=lambda due: (_is_hole(due.day, bookmark.delivered), due.day), reverse=True)
+        if stream.variants:
+            due = [day._replace(without=bookmark.delivered_of(day.day)) for day in due]
         bookmark = _with_adoptable_jobs(bookmark, stream, settings, due, now)
-        planned = _planned(due, stream.windows.max_days, bookmark.jobs or ())
-        variants = max(len(stream.variants), 1)
-        most = settings.max_exports_per_run and max(settings.max_exports_per_run // variants, 1)
+        variants = _names(stream)
+        planned = _planned(due, stream.windows.max_days, bookmark.jobs or (), variants)
+        most = settings.max_exports_per_run and max(settings.max_exports_per_run // len(variants), 1) * len(variants)
         taken = _first(planned, most, bookmark.rewrite)
-        exports = len(taken) * variants
+        exports = len(taken)
         return cls(
             planned_at=now,
             bookmark=bookmark,
             wanted=wanted,
-            windows=taken,
-            left=sum(map(len, planned)) - sum(map(len, taken)),
+            requests=taken,
+            left=len(_days_of(planned) - _days_of(taken)),
             exports=exports,
             calls=stream.calls_per_export and exports * stream.calls_per_export,
             per_minute=stream.creates_per_minute,
@@ -120,14 +124,15 @@ class Plan:
 
     @classmethod
     def _of_snapshot(cls, stream: ExportStream, settings: ExportSettings, now: datetime) -> Plan:
-        exports = max(len(stream.variants), 1)
+        window = Window.single(dates.today(now, settings.timezone), "snapshot")
+        requests = tuple((window, variant.name) for variant in stream.variants) or ((window, None),)
         return cls(
             planned_at=now,
             bookmark=Bookmark(stream.cursor),
             wanted=None,
-            windows=(Window.single(dates.today(now, settings.timezone), "snapshot"),),
-            exports=exports,
-            calls=stream.calls_per_export and exports * stream.calls_per_export,
+            requests=requests,
+            exports=len(requests),
+            calls=stream.calls_per_export and len(requests) * stream.calls_per_export,
             per_minute=stream.creates_per_minute,
             warnings=settings.warnings,
         )
@@ -139,7 +144,13 @@ class Plan:
     @property
     def due(self) -> tuple[DueDay, ...]:
         """The days of these windows."""
-        return tuple(DueDay(day, window.reason) for window in self.windows for day in window.days())
+        reasons = {day: window.reason for window in self.windows for day in window.days()}
+        return tuple(DueDay(day, reason) for day, reason in reasons.items())
+
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """The windows of the requests."""
+        return tuple(dict.fromkeys(window for window, _ in self.requests))
 
     @property
     def min_minutes(self) -> int:
@@ -198,8 +209,14 @@ def _asking(
     """Return the bookmark with what is asked now, and what changed since."""
     zone = settings.timezone.key if settings.timezone else None
     request = {**query.fingerprint(), "timezone": zone, "ledger": ledger and stream.ledger is not None}
+    if variants := [variant.name for variant in stream.variants]:
+        request["variants"] = variants
     before = bookmark.request if bookmark.request is not None else request
-    if changes := breaking_changes(before, request, query.breaking):
+    old = before.get("variants") or []
+    changes = breaking_changes(before, request, query.breaking)
+    if bool(old) != bool(variants):  # nobody can tell which rows the days in STATE hold
+        changes += breaking_changes({"variants": old}, {"variants": variants}, ["variants"])
+    if changes:
         if not settings.resync:
             raise ChangedRequestError(stream.vendor, changes)
         return Bookmark(bookmark.replication_key, since=bookmark.since, request=request), [
@@ -209,6 +226,11 @@ def _asking(
         bookmark = dataclasses.replace(bookmark, jobs=None)
     told = harmless_changes(before, request, ledger=stream.ledger.name if stream.ledger else None)
     told = told if bookmark.delivered.count else []
+    if variants:
+        delivered, parts = regrouped(bookmark.delivered, bookmark.parts or {}, old, variants)
+        kept = {day: held for day, held in bookmark.snapshots.items() if day in delivered}
+        rewrite = frozenset(day for day in bookmark.rewrite if day in delivered)
+        bookmark = dataclasses.replace(bookmark, delivered=delivered, parts=parts, snapshots=kept, rewrite=rewrite)
     return dataclasses.replace(bookmark, request=request), [f"The request has changed: {each}" for each in told]
 
 
@@ -218,36 +240,53 @@ def _with_adoptable_jobs(
     """Return the bookmark with those jobs of earlier runs that this one can go on with, and no others."""
     if stream.jobs_last is None:
         return dataclasses.replace(bookmark, jobs=None)
-    wanted = {day.day for day in due if day.reason in _ADOPTABLE}
-    taken: dict[date, tuple[date, date]] = {}
+    wanted = {
+        (name, day.day)
+        for day in due
+        for name in _names(stream)
+        if day.reason in _ADOPTABLE and name not in day.without
+    }
+    taken: set[tuple[str | None, date]] = set()
     adoptable = []
     for job in bookmark.jobs or ():
         if job.last >= dates.plus(job.first, stream.windows.max_days):
             continue  # this stream has asked for no such window
-        days = list(dates.days(job.first, job.last))
-        same_window = all(taken.get(day, (job.first, job.last)) == (job.first, job.last) for day in days)
+        days = {(job.variant, day) for day in dates.days(job.first, job.last)}
         # An export of a day that was still open holds a part of it.
         closed = settings.wanted(job.asked_at)
         had_ended = closed is not None and job.last <= closed[1]
         lasts = timedelta() <= now - job.asked_at < stream.jobs_last
-        if wanted.issuperset(days) and same_window and had_ended and lasts:
+        if wanted.issuperset(days) and taken.isdisjoint(days) and had_ended and lasts:
             adoptable.append(job)
-            taken |= dict.fromkeys(days, (job.first, job.last))
+            taken |= days
     return dataclasses.replace(bookmark, jobs=tuple(adoptable))
 
 
-def _planned(due: list[DueDay], max_days: int, jobs: Collection[StartedJob]) -> tuple[Window, ...]:
-    """Return the windows in which due days are exported, those of jobs under way as they are."""
+def _planned(
+    due: list[DueDay], max_days: int, jobs: Collection[StartedJob], variants: Sequence[str | None]
+) -> tuple[_Request, ...]:
+    """Return what due days are exported by: windows of jobs under way as they are, variants of a window together."""
     reasons = {day.day: day.reason for day in due}
     places = {day.day: place for place, day in enumerate(due)}
-    under_way = {Window(job.first, job.last, reasons[job.first]) for job in jobs}
-    taken = {day for window in under_way for day in window.days()}
-    others = windows([day for day in due if day.day not in taken], max_days)
-    return tuple(sorted((*under_way, *others), key=lambda window: min(places[window.first], places[window.last])))
+    planned = []
+    for number, name in enumerate(variants):
+        under_way = {Window(job.first, job.last, reasons[job.first]) for job in jobs if job.variant == name}
+        taken = {day for window in under_way for day in window.days()}
+        others = windows([day for day in due if day.day not in taken and name not in day.without], max_days)
+        planned += [
+            (min(places[window.first], places[window.last]), number, (window, name)) for window in (*under_way, *others)
+        ]
+    return tuple(request for _, _, request in sorted(planned, key=lambda each: each[:2]))
 
 
-def _first(planned: tuple[Window, ...], count: int | None, rewrite: AbstractSet[date]) -> tuple[Window, ...]:
-    """Return so many of the windows, in the same order.
+def _names(stream: ExportStream) -> list[str | None]:
+    """Return the names of the variants; a single one that is none where there are none."""
+    names: list[str | None] = [variant.name for variant in stream.variants]
+    return names or [None]
+
+
+def _first(planned: tuple[_Request, ...], count: int | None, rewrite: AbstractSet[date]) -> tuple[_Request, ...]:
+    """Return so many of the requests, in the same order.
 
     First those in doubt, whose rows the target may lack; then those that every run looks at again, because a day that
     is not looked at while others are written comes into doubt itself; then the others in their order.
@@ -255,9 +294,17 @@ def _first(planned: tuple[Window, ...], count: int | None, rewrite: AbstractSet[
     if count is None or len(planned) <= count:
         return planned
     ranks = {"lookback": 1, "open": 2}
-    ranked = sorted(planned, key=lambda window: ranks.get(window.reason, 3) if rewrite.isdisjoint(window.days()) else 0)
-    taken = set(ranked[:count])
-    return tuple(window for window in planned if window in taken)
+
+    def rank(request: _Request) -> int:
+        window, _ = request
+        return ranks.get(window.reason, 3) if rewrite.isdisjoint(window.days()) else 0
+
+    taken = set(sorted(planned, key=rank)[:count])
+    return tuple(request for request in planned if request in taken)
+
+
+def _days_of(planned: Collection[_Request]) -> set[date]:
+    return {day for window, _ in planned for day in window.days()}
 
 
 def _is_hole(day: date, delivered: DeliveredDays) -> bool:
