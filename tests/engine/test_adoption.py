@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import threading
 
 import pytest
 
 from bulk_exports.engine import Limits, Pipeline
 from bulk_exports.engine.errors import CorruptFileError
 from bulk_exports.engine.vendor import JobStatus
+from simulation.patience import HANG_SECONDS
 from tests.engine.scripted import FAILED, LOG, WAITING, QueuedVendor, ScriptedVendor, read, reason, rows
 
 DAY = 86_400.0
@@ -166,3 +168,25 @@ def test_a_stop_takes_back_what_was_asked_for_but_is_written_down_nowhere(clock,
         follow(vendor, clock, told, stop=stop)
     assert told == []
     assert sorted(vendor.cancelled) == list(range(len(vendor.jobs)))
+
+
+def test_a_stop_waits_a_little_for_an_export_that_is_just_being_created_and_takes_it_back(clock, files):
+    vendor, told = CancellingVendor(clock, seconds=600, others=0), []
+    asked, answers = threading.Event(), threading.Event()
+    create = vendor.create
+
+    def slow(request):
+        asked.set()
+        assert answers.wait(HANG_SECONDS)
+        return create(request)
+
+    def stop(_result, engine):
+        assert asked.wait(HANG_SECONDS)
+        engine.interrupt(StoppedError())
+        threading.Timer(0.05, answers.set).start()
+
+    vendor.create = slow
+    with pytest.raises(StoppedError):
+        follow(vendor, clock, told, stop=stop)
+    assert sorted(vendor.cancelled) == list(range(len(vendor.jobs)))
+    assert vendor.jobs

@@ -7,6 +7,7 @@ import functools
 import io
 import json
 import tempfile
+import threading
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -57,6 +58,7 @@ class Account:
         table: What the target holds of the picks, by key.
         state: The last STATE that it has been given; None before the first.
         error: The last words of the last run; None if it ended well.
+        on_message: Is told of each message before the target takes it.
     """
 
     def __init__(self, *, days=40, streams=("picks",), deselected=(), config=None, **options):
@@ -69,6 +71,7 @@ class Account:
         self.environment = Environment(self.clock, None, self.now)
         self.tap = functools.partial(TapOrchard, environment=self.environment)
         self.source = SOURCE
+        self.on_message = lambda message: None
         self.table, self.rows, self.state, self.error, self.messages = {}, {}, None, None, []
 
     def __enter__(self):
@@ -88,11 +91,15 @@ class Account:
         self.error = None
         with contextlib.redirect_stdout(stdout), contextlib.suppress(KilledError):
             (self._singer if door == "singer" else self._airbyte)()
+        for thread in threading.enumerate():
+            if thread.name.startswith("create "):  # of a machine that goes down nothing more is heard
+                thread.join()
         self.orchard.hears_cancels = True
         written = stdout.buffer.getvalue()
         stdout.detach()
         self.messages = [*map(plain, parse(written[: written.rfind(b"\n") + 1].splitlines()))]
         for message in self.messages:
+            self.on_message(message)
             self.take(message)
 
     def take(self, message):
@@ -174,8 +181,13 @@ def bookmark(state):
 
 def delivered(state):
     """Return the days that a STATE of either door calls delivered."""
+    return days_between(bookmark(state).get("delivered", ()))
+
+
+def days_between(stretches):
+    """Return all days of pairs of a first and a last day, as they are written."""
     found = set()
-    for first, last in bookmark(state).get("delivered", ()):
+    for first, last in stretches:
         day = date.fromisoformat(first)
         while day <= date.fromisoformat(last):
             found.add(day)

@@ -14,6 +14,7 @@ import math
 import os
 import queue
 import threading
+import time
 from typing import IO, TYPE_CHECKING, Any, Final, Generic
 
 import backoff
@@ -54,8 +55,9 @@ CREATES_AT_ONCE: Final = 4
 DOWNLOADS_AT_ONCE: Final = 2
 """One is read while the next arrives; more would only make the head of the line slower."""
 USUAL_LIMITS: Final = Limits()
-CANCEL_SECONDS: Final = 5.0
-"""Whoever stops a run waits so long at most until its exports are cancelled."""
+CREATED_SECONDS: Final = 1.5
+CANCEL_SECONDS: Final = 3.0
+"""Whoever stops a run waits so long at most for exports that are just being created, and until they are cancelled."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -173,13 +175,7 @@ class Pipeline(Generic[RequestT, VerificationT]):
         self._inbox.put(_Stop())
         self._coordinator.join()
         self._stopped.set()
-        while not self._inbox.empty():
-            news = self._inbox.get()
-            if isinstance(news, _Answer):
-                news.task.busy = False
-                if news.task.stage is Stage.CREATE and isinstance(news.outcome, (int, str)):
-                    news.task.has_job(news.outcome, self._clock.now())  # it was created, though nobody has taken note
-                    news.task.needs(Stage.POLL, math.inf)
+        self._hear_last_answers(wait=kind is not None and isinstance(self._vendor, Cancels))
         for task in self._tasks:
             if not task.busy:  # a worker that is still busy cleans up after itself
                 task.drop_files()
@@ -216,6 +212,20 @@ class Pipeline(Generic[RequestT, VerificationT]):
 
     def _tell_start(self, task: Task[RequestT, VerificationT]) -> None:
         self._outbox.put(_Start(task.request, task.attempt))
+
+    def _hear_last_answers(self, *, wait: bool) -> None:
+        """Take note of what workers have reported since; wait a little for exports that are just being created."""
+        until = time.monotonic() + (CREATED_SECONDS if wait else 0.0)
+        while not self._inbox.empty() or any(task.busy and task.stage is Stage.CREATE for task in self._tasks):
+            try:
+                news = self._inbox.get(timeout=max(until - time.monotonic(), 0.0))
+            except queue.Empty:
+                return
+            if isinstance(news, _Answer):
+                news.task.busy = False
+                if news.task.stage is Stage.CREATE and isinstance(news.outcome, (int, str)):
+                    news.task.has_job(news.outcome, self._clock.now())
+                    news.task.needs(Stage.POLL, math.inf)
 
     def _cancel_what_nobody_will_fetch(self, *, goes_on: bool) -> None:
         """Ask the vendor to give up exports, but do not wait long for it.
