@@ -67,11 +67,10 @@ class MalformedStateError(TapError, ValueError):
 
 
 class DueDay(NamedTuple):
-    """A day that a run must export, and why; and variants of it that are delivered already."""
+    """A day that a run must export, and why."""
 
     day: date
     reason: Reason
-    without: frozenset[str] = frozenset()
 
 
 @dataclasses.dataclass(frozen=True)

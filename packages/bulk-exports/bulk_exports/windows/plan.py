@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from bulk_exports.export_settings import ExportSettings
     from bulk_exports.spec import ExportStream, Query
-    from bulk_exports.windows.bookmark import StartedJob
 
 _Request: TypeAlias = "tuple[Window, str | None]"
 _REASONS: Final = {"new": "new", "missing": "missing", "lookback": "looked back", "open": "still open"}
@@ -101,11 +100,9 @@ class Plan:
         if settings.backfill_order == "newest_first" and not stream.windows.rows_move:
             # Holes among the delivered days first, then from the newest day to the oldest.
             due.sort(key=lambda due: (_is_hole(due.day, bookmark.delivered), due.day), reverse=True)
-        if stream.variants:
-            due = [day._replace(without=bookmark.delivered_of(day.day)) for day in due]
         bookmark = _with_adoptable_jobs(bookmark, stream, settings, due, now)
         variants = _names(stream)
-        planned = _planned(due, stream.windows.max_days, bookmark.jobs or (), variants)
+        planned = _planned(due, stream.windows.max_days, bookmark, variants)
         most = settings.max_exports_per_run and max(settings.max_exports_per_run // len(variants), 1) * len(variants)
         taken = _first(planned, most, bookmark.rewrite)
         exports = len(taken)
@@ -244,7 +241,7 @@ def _with_adoptable_jobs(
         (name, day.day)
         for day in due
         for name in _names(stream)
-        if day.reason in _ADOPTABLE and name not in day.without
+        if day.reason in _ADOPTABLE and name not in bookmark.delivered_of(day.day)
     }
     taken: set[tuple[str | None, date]] = set()
     adoptable = []
@@ -263,16 +260,19 @@ def _with_adoptable_jobs(
 
 
 def _planned(
-    due: list[DueDay], max_days: int, jobs: Collection[StartedJob], variants: Sequence[str | None]
+    due: list[DueDay], max_days: int, bookmark: Bookmark, variants: Sequence[str | None]
 ) -> tuple[_Request, ...]:
     """Return what due days are exported by: windows of jobs under way as they are, variants of a window together."""
     reasons = {day.day: day.reason for day in due}
     places = {day.day: place for place, day in enumerate(due)}
     planned = []
     for number, name in enumerate(variants):
-        under_way = {Window(job.first, job.last, reasons[job.first]) for job in jobs if job.variant == name}
+        under_way = {
+            Window(job.first, job.last, reasons[job.first]) for job in bookmark.jobs or () if job.variant == name
+        }
         taken = {day for window in under_way for day in window.days()}
-        others = windows([day for day in due if day.day not in taken and name not in day.without], max_days)
+        left = [day for day in due if day.day not in taken and name not in bookmark.delivered_of(day.day)]
+        others = windows(left, max_days)
         planned += [
             (min(places[window.first], places[window.last]), number, (window, name)) for window in (*under_way, *others)
         ]
