@@ -18,6 +18,7 @@ from simulation.tapping import parse
 from tap_cometly.config_schema import CONFIG_JSONSCHEMA
 from tap_cometly.sandbox import Fault, Sandbox
 from tests import long_ago
+from tests.documents import block
 from tests.long_ago import LAST_DAY
 from tests.programs import PROGRAM, run, start
 
@@ -171,6 +172,18 @@ def test_a_connection_test_spends_one_export(cometly, config):
     assert [request.endpoint for request in cometly.requests].count("create") == 1
 
 
+def test_a_connection_test_says_that_key_and_settings_work_and_nothing_of_days_or_failures(config):
+    month = str(LAST_DAY - timedelta(days=29))
+    done = run("--config", config(start_date=month), "--test")
+    assert done.returncode == 0, done.stderr
+    assert "Testing the key and the settings with one export" in done.stderr
+    *_, last = [line for line in done.stderr.splitlines() if "METRIC" not in line]
+    assert last.endswith("The key and the settings work")
+    assert '"status":"succeeded"' in done.stderr
+    for word in ("Exporting", "failed", "left", "Done: "):
+        assert word not in done.stderr
+
+
 def test_a_schema_test_spends_nothing(cometly, config):
     done = run("--config", config(), "--test=schema")
     assert done.returncode == 0
@@ -273,6 +286,29 @@ def test_files_that_cannot_be_written_are_explained_before_anything_is_asked(com
     assert told in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
     assert cometly.requests == []
+
+
+def test_the_documents_example_of_an_object_store_names_what_it_needs(cometly, config):
+    done = run("--config", config(**json.loads(block("docs/batch.md", "json", '{"batch_config"'))))
+    assert done.returncode == 2
+    assert "install the tap with its extra `s3`" in done.stderr.splitlines()[-1]
+    assert cometly.requests == []
+
+
+def test_a_log_for_programs_is_made_as_the_document_says(config, tmp_path):
+    logs = tmp_path / "logging.yaml"
+    logs.write_text(block("docs/operations.md", "yaml", "version: 1"))
+    done = run("--config", config(), SINGER_SDK_LOG_CONFIG=str(logs))
+    assert done.returncode == 0, done.stderr
+    told = [json.loads(line)["extra"] for line in done.stderr.splitlines()]
+    days = [figures for figures in told if "event_date" in figures]
+    assert [figures["event_date"] for figures in days] == [str(day) for day in long_ago.last_days(3)]
+    for figures in days:
+        assert {"rows", "bytes", "changed", "revision", "seconds", "export_id"} <= figures.keys()
+    (done,) = [figures for figures in told if "days_left" in figures]
+    assert (done["days"], done["changed_days"], done["days_left"]) == (3, 3, 0)
+    assert done["rows"] == sum(figures["rows"] for figures in days)
+    assert done["seconds"] > 0
 
 
 def test_a_plan_without_a_state_says_so(config):

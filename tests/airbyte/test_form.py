@@ -11,6 +11,7 @@ from bulk_exports.airbyte.form import form, settings_of
 from bulk_exports.reading import SettingsError
 from tap_cometly.config_schema import CONFIG_JSONSCHEMA
 from tap_cometly.source import SOURCE
+from tests.documents import block
 
 ATTRIBUTION = {"sources": ["email"], "attribution_model": "linear", "attribution_window": 0}
 
@@ -88,6 +89,13 @@ def test_a_form_that_is_filled_in_well_is_valid(shown, filled_in):
 def test_a_form_that_contradicts_itself_is_not(shown, filled_in):
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({"api_key": "k", **filled_in}, shown)
+
+
+def test_the_form_in_the_document_is_valid_and_asks_for_credit(shown):
+    filled_in = json.loads(block("docs/airbyte.md", "json", '{"api_key"'))
+    jsonschema.validate(filled_in, shown)
+    settings = settings_of(filled_in, SOURCE.choices)
+    assert settings.keys() == {"api_key", "sources", "attribution_model", "attribution_window"}
 
 
 @pytest.mark.parametrize(

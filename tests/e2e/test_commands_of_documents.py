@@ -4,28 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import subprocess
+import re
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
 
-from simulation.patience import HANG_SECONDS
 from tap_cometly.sandbox import Sandbox
 from tests import bytecode, long_ago
-from tests.documents import ROOT, block, blocks
+from tests.documents import block
+from tests.e2e.strangers import Folder
 from tests.e2e.test_warehouses import PostgresTable
 
 KEY = "your-key"
-ELSEWHERE = {"python3 -m venv build/uv && build/uv/bin/pip install uv", "make demo"}
-"""`make demo` is what its own test runs; CONTRIBUTING's blocks are what CI runs."""
-WITH_TESTS_OF_THEIR_OWN = {"docs/sandbox.md", "docs/airbyte.md", "docs/many-spaces.md"}
-"""They need a docker engine, an orchestrator, or an Airbyte client; see `make image`, tests/airbyte and tests/fleet."""
-NOBODY = 65534
-OURS = ("TAP_", "TARGET_", "MELTANO", *bytecode.NAMES)
-"""What of our environment has no effect there; the bytecode of a folder that is thrown away goes with it."""
 
 
 @pytest.fixture
@@ -35,70 +26,11 @@ def cometly():
         yield sandbox
 
 
-def ordinary_user_can_run(program):
-    """Whether there is another user here than the one who runs the tests, who may use a program."""
-    if os.geteuid() or not (setpriv := shutil.which("setpriv")) or not (path := shutil.which(program)):
-        return False
-    command = [setpriv, f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", path, "--version"]
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0
-
-
-class Folder:
-    """A copy of the repository's files, and a shell in it that runs what a document says."""
-
-    def __init__(self, path, cometly):
-        self.path = path
-        self.user = NOBODY if ordinary_user_can_run("python3") else None
-        self.environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith(OURS)},
-            "HOME": str(path),
-            "PIP_NO_COMPILE": "1",  # of what it installs, few modules are loaded
-            "TAP_COMETLY_API_URL": cometly.api_url,
-            "TAP_COMETLY_END_DATE": str(long_ago.LAST_DAY),
-        }
-        tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
-        for name in tracked.decode().split("\0"):
-            if (ROOT / name).is_file():
-                (path / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(ROOT / name, path / name)
-        if self.user:
-            for file in (path, *path.rglob("*")):
-                os.chown(file, self.user, self.user, follow_symlinks=False)
-
-    def run(self, code, *, status=0, **environment):
-        """Run a block of code; return what it printed, messages of the programs included."""
-        identity = [f"--reuid={self.user}", f"--regid={self.user}", "--clear-groups"]
-        command = ["bash", "-e", "-c", code]
-        done = subprocess.run(
-            ["setpriv", *identity, *command] if self.user else command,
-            cwd=self.path,
-            env={**self.environment, **environment},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=HANG_SECONDS,
-            check=False,
-        )
-        assert done.returncode == status, done.stdout
-        return done.stdout
-
-    def ask(self, *statements):
-        """Run SQL in DuckDB, in this folder; return the rows of the last statement."""
-        program = "import duckdb, json, sys\nconnection = duckdb.connect()\nfor sql in json.loads(sys.argv[1]):\n"
-        program += "    answer = connection.execute(sql)\nprint(json.dumps(answer.fetchall(), default=str))"
-        command = [sys.executable, "-c", program, json.dumps(statements)]
-        return json.loads(subprocess.run(command, cwd=self.path, capture_output=True, check=True, text=True).stdout)
-
-
 @pytest.fixture
 def folder(cometly):
-    base = Path(tempfile.mkdtemp(prefix="documents-"))
-    base.chmod(0o755)
-    path = base / "a folder with a space"
-    path.mkdir()
-    yield Folder(path, cometly)
-    shutil.rmtree(base)
+    folder = Folder({"TAP_COMETLY_API_URL": cometly.api_url, "TAP_COMETLY_END_DATE": str(long_ago.LAST_DAY)})
+    yield folder
+    folder.remove()
 
 
 def shown(rows):
@@ -136,6 +68,14 @@ def test_without_meltano_the_block_works_on_the_first_run_and_on_every_next_one(
     folder.run(morning, status=2, TAP_COMETLY_LOOKBACK_DAYS="seven")
     assert "3 days delivered, 0 of them" in folder.run(morning, **start), "a run that fails loses no STATE"
 
+    tap = "build/tap/bin/tap-cometly --config=ENV"
+    key = {**start, "TAP_COMETLY_API_KEY": KEY}
+    assert "The key and the settings work" in folder.run(f"{tap} --test", **key)
+    assert "(3 looked back)" in folder.run(f"{tap} --state state.json --plan", **key)
+    discovered = json.loads(folder.run("build/tap/bin/tap-cometly --discover 2>/dev/null"))["streams"]
+    assert {"events", "event_days"} <= {each["tap_stream_id"] for each in discovered}
+    assert "TAP_COMETLY_LOOKBACK_DAYS" in folder.run("build/tap/bin/tap-cometly --about")
+
 
 def test_batch_files_go_straight_into_duckdb(folder, cometly, days):
     folder.user = None  # whose program this is
@@ -144,6 +84,10 @@ def test_batch_files_go_straight_into_duckdb(folder, cometly, days):
     start = {"TAP_COMETLY_START_DATE": str(days[0]), "PATH": program}
     folder.run(morning, **start)
     now_is_true(folder, cometly, days, "docs/batch.md")
+    view = block("docs/batch.md", "sql", "create or replace view")
+    table = block("docs/batch.md", "sql", "create or replace table")
+    rows = folder.ask(view, table, "drop view events_now", "select id, amount from events")
+    assert shown({"id": row[0], "amount": row[1]} for row in rows) == truth(cometly, days)
 
     for day in days[1:]:
         cometly.history.delete(next(iter(cometly.truth(day)))["id"])
@@ -190,14 +134,47 @@ def test_with_meltano_the_commands_do_what_the_documents_say(project, cometly, d
     backfill = block("docs/state.md", "sh", "TAP_COMETLY_END_DATE").replace("2026-01-31", str(days[1]))
     assert "2 days delivered, 2 of them" in project.run(backfill)
 
+    assert f'"start_date": "{days[0]}"' in project.run(".venv/bin/meltano config print tap-cometly")
+
+
+def into_plugin(project, yaml):
+    """Write what a document says of this plugin into meltano.yml, in place of what is there."""
+    _, said = yaml.split("  - name: tap-cometly\n")
+    (key,) = re.findall(r"^    (\w+):", said, re.MULTILINE)
+    file = project.path / "meltano.yml"
+    text = re.sub(rf"^    {key}:\n(?:    - .*\n)+", "", file.read_text(), count=1, flags=re.MULTILINE)
+    executable = "    executable: tap-cometly\n"
+    file.write_text(text.replace(executable, executable + said, 1))
+
+
+def test_contacts_and_companies_come_when_they_are_selected_as_the_document_says(project, cometly, days):
+    into_plugin(project, block("docs/contacts.md", "yaml", "plugins:"))
+    project.run(block("README.md", "sh", "cp .env.example").splitlines()[-1])
+    schema = project.table.schema
+
+    def ask(code):
+        with project.table.server.connect() as connection:
+            answer = connection.execute(code.replace("cometly.", f"{schema}."))
+            return answer.fetchall() if answer.description else []
+
+    ask(block("README.md", "sql", "create view"))
+    revenue = dict(ask(block("docs/contacts.md", "sql", "select contacts.email")))
+    people = {row["id"]: row["email"] for row in cometly.contacts(days[0], days[-1])}
+    expected = {}
+    for day in days:
+        for row in cometly.truth(day, fields=["amount", "profile_id"]):
+            if row["profile_id"] in people:
+                email = people[row["profile_id"]]
+                expected[email] = expected.get(email, 0) + float(row["amount"] or 0)
+    assert {email: f"{amount or 0:.2f}" for email, amount in revenue.items()} == {
+        email: f"{amount:.2f}" for email, amount in expected.items()
+    }
+    assert ask("select id from cometly.companies")
+
 
 def test_a_column_of_a_table_that_is_there_gets_another_type_as_the_document_says(project, cometly, days):
     table = project.table
-    file = project.path / "meltano.yml"
-    schema = '    schema:\n      events:\n        profile_id:\n          type: [string, "null"]\n'
-    assert schema in block("docs/columns.md", "yaml", "plugins:").replace("    schema", "    schema")
-    text = file.read_text()
-    file.write_text(text.replace("    executable: tap-cometly\n", f"    executable: tap-cometly\n{schema}", 1))
+    into_plugin(project, block("docs/columns.md", "yaml", "plugins:"))
     again = block("docs/columns.md", "sh", ".venv/bin/meltano run --full-refresh")
     project.run(again, status=1)
     with table.server.connect() as connection:
@@ -245,10 +222,21 @@ def test_several_taps_in_one_project_have_tables_of_their_own(project, cometly, 
     assert shown(project.table.rows()) == truth(cometly, days), "the second tap has not touched the first one's rows"
 
 
-def test_every_command_of_the_documents_is_run():
-    text = Path(__file__).read_text(encoding="utf-8")
-    for each in blocks("sh"):
-        first = each.code.splitlines()[0]
-        begins = [first[:length] for length in range(5, len(first) + 1)]
-        run = any(f'block("{each.page}", "sh", "{begin}"' in text for begin in begins)
-        assert run or first in ELSEWHERE or each.page in WITH_TESTS_OF_THEIR_OWN, str(each)
+def test_an_extractor_for_each_space_has_a_key_and_a_state_of_its_own(project, cometly, days):
+    ours = block("docs/many-spaces.md", "yaml", "plugins:")
+    file = project.path / "meltano.yml"
+    file.write_text(file.read_text().replace("\n  loaders:\n", f"\n{ours.split('extractors:')[1]}\n  loaders:\n", 1))
+    schema = f"{project.table.schema}_acme"
+    acme = {
+        "TAP_COMETLY__ACME_API_KEY": KEY,
+        "TAP_COMETLY__ACME_API_URL": cometly.api_url,
+        "TAP_COMETLY__ACME_TIMEZONE": "UTC",
+        "TAP_COMETLY__ACME_START_DATE": str(days[0]),
+        "TAP_COMETLY__ACME_END_DATE": str(days[-1]),
+        "TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA": schema,
+    }
+    said = project.run(".venv/bin/meltano run tap-cometly--acme target-postgres", **acme)
+    assert "3 days delivered, 3 of them new or changed" in said, "the other Space's STATE is not its own"
+    with project.table.server.connect() as connection:
+        rows = connection.execute(f"select id, amount from {schema}.events").fetchall()  # noqa: S608 - our own name
+    assert shown({"id": key, "amount": amount} for key, amount in rows) == truth(cometly, days)

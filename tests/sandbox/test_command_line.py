@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
+import shlex
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 import requests
 
 from simulation.patience import HANG_SECONDS
 from tap_cometly.sandbox.__main__ import _parser, _sandbox, main
+from tests.documents import block
 
 
 @pytest.fixture
@@ -49,6 +53,45 @@ def test_it_says_how_to_use_it_and_ends_in_good_order(run, number):
     first, second = errors.splitlines()
     assert first.endswith("api POST /public-api/v1/events/exports 200 day=2025-03-01 fault=html")
     assert second.endswith("202 day=2025-03-01 export=40001")
+
+
+@pytest.mark.slow
+def test_the_command_in_the_document_breaks_files_as_it_says(run):
+    program, *arguments = shlex.split(block("docs/sandbox.md", "sh", "tap-cometly-sandbox"))
+    assert program == "tap-cometly-sandbox"
+    _, banner = run(*arguments)
+    asked = dict(re.findall(r"^export TAP_COMETLY_(API_\w+)=(.*)$", banner, re.MULTILINE))
+    assert whole_files(asked["API_URL"], asked["API_KEY"]) == [False, False, True]
+
+
+@pytest.mark.slow
+def test_the_lines_of_python_in_the_document_do_the_same():
+    found = []
+
+    def run_my_pipeline(**settings):
+        found.extend(whole_files(settings["TAP_COMETLY_API_URL"], settings["TAP_COMETLY_API_KEY"]))
+
+    exec(block("docs/sandbox.md", "python", "from tap_cometly"), {"run_my_pipeline": run_my_pipeline})  # noqa: S102
+    assert found == [False, False, True]
+
+
+def whole_files(url, key):
+    """Export a day, fetch its file three times, and return whether it came whole."""
+    session = requests.Session()
+    session.headers.update({"Authorization": f"Bearer {key}", "Accept": "application/json"})
+    day = dt.datetime.now(dt.timezone.utc).date() - dt.timedelta(days=2)
+    made = session.post(f"{url}/events/exports", json={"date": str(day)}, timeout=HANG_SECONDS).json()
+    status = f"{url}/events/exports/{made['export_id']}"
+    while not (link := session.get(status, timeout=HANG_SECONDS).json().get("download_url")):
+        time.sleep(0.2)
+    return [comes_whole(link) for _ in range(3)]
+
+
+def comes_whole(link):
+    try:
+        return len(requests.get(link, timeout=HANG_SECONDS).content) > 1000
+    except requests.RequestException:
+        return False
 
 
 def test_every_option_reaches_the_sandbox():
