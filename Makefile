@@ -83,6 +83,7 @@ image: .venv/dev ## Build the image and try it against a local Cometly (needs do
 
 clean: ## Remove everything that was made here, your state in .meltano and your .env excepted
 	@rm -rf .venv build dist demo-data .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@find . -type d -name __pycache__ -prune -exec rm -rf {} +
 	@test ! -d .meltano || find .meltano -mindepth 1 -maxdepth 1 ! -name 'meltano.db*' ! -name 'state*' -exec rm -rf {} +
 	@test ! -d .meltano || rmdir .meltano 2>/dev/null || true
 

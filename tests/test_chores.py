@@ -24,6 +24,7 @@ MADE = (
     ".venv/bin/python",
     "build/uv/bin/uv",
     "demo-data/postgres/PG_VERSION",
+    "demo/__pycache__/postgres.cpython-311.pyc",
     "dist/tap.whl",
 )
 THE_USERS = (
@@ -83,7 +84,7 @@ def test_clean_leaves_no_folder_of_meltano_where_the_user_has_nothing_in_it(fold
     for _ in range(2):
         done = make(folder, "clean")
         assert done.returncode == 0, done.stdout
-        assert {path.name for path in folder.iterdir()} == {"Makefile", "pyproject.toml", "uv.lock"}
+        assert {path.name for path in folder.iterdir()} == {"Makefile", "demo", "pyproject.toml", "uv.lock"}
 
 
 @pytest.mark.parametrize(
