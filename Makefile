@@ -24,11 +24,14 @@ demo-pardot: .venv/demo ## Load three months from a local Account Engagement int
 fleet-demo: .venv/fleet ## Load twenty Spaces on Dagster, with two machines and PostgreSQL (some minutes; OPTIONS="--stay" keeps the page)
 	@.venv/bin/python -m demo.fleet $(OPTIONS)
 
-test: lint types ## Run the whole suite on this Python: lint, types, unit and end-to-end tests
-	@.venv/bin/python -m pytest -n auto --dist worksteal
+test: lint types ## Run the suite on this Python: lint, types, all quick tests, this tap's end-to-end tests (four minutes)
+	@.venv/bin/python -m pytest -n auto --dist worksteal -m "not siblings"
 
 unit: .venv/dev ## Run the quick tests only
 	@.venv/bin/python -m pytest -n auto --dist worksteal -m "not slow"
+
+test-siblings: .venv/dev ## Run the end-to-end tests of the other taps: Pardot, APSIS One
+	@.venv/bin/python -m pytest -n auto --dist worksteal -m siblings
 
 test-dates: .venv/dev ## Run the quick tests on other days: leap days, changes of the clock, far zones (needs cc)
 	@.venv/bin/python .ci/dates.py $(OPTIONS)
@@ -123,4 +126,4 @@ build/uv/bin/uv: | python
 	@build/uv/bin/python -m pip install --quiet --disable-pip-version-check uv \
 		|| { rm -rf build/uv; echo "pip could not install uv: is the package index reachable?"; exit 1; }
 
-.PHONY: help demo demo-apsis demo-pardot fleet-demo test test-dates test-fleet test-airbyte unit soak lint types bench bench-backfill bench-lookback format documents matrix package lint-image image clean python
+.PHONY: help demo demo-apsis demo-pardot fleet-demo test test-siblings test-dates test-fleet test-airbyte unit soak lint types bench bench-backfill bench-lookback format documents matrix package lint-image image clean python

@@ -197,3 +197,11 @@ def test_the_line_of_a_changed_day_is_what_the_ledger_says():
 def test_the_view_in_the_readme_is_that_of_the_page_about_it():
     (view,) = [each.code for each in blocks("sql") if each.page == "README.md"]
     assert view == block("docs/current-truth.md", "sql", "create view")
+
+
+def test_ci_runs_every_chore_that_tests_and_contributing_names_it():
+    chores = re.findall(r"^(test[a-z-]*|lint-[a-z]+|matrix|package):", text_of("Makefile"), re.MULTILINE)
+    run = [line.split()[1] for line in text_of(".ci/run").splitlines() if line.startswith("make ")]
+    assert sorted(run) == sorted(chores)
+    assert len(chores) > 5
+    assert not [chore for chore in chores if f"make {chore}" not in text_of("CONTRIBUTING.md")]

@@ -11,6 +11,7 @@ import pytest
 from tap_apsis_one.sandbox import Limits, ProfileEvent, Quirks, Sandbox
 from tests.apsis.account import moment, plain
 
+pytestmark = pytest.mark.siblings
 FIRST, LAST = date(2026, 1, 1), date(2026, 1, 20)
 SCHEMA = "apsis_one"
 

@@ -16,6 +16,7 @@ from simulation.patience import HANG_SECONDS
 from tap_apsis_one.sandbox import Fault, Limits, Quirks, Sandbox
 from tests.apsis.account import selecting, told
 
+pytestmark = pytest.mark.siblings
 PROGRAM = str(Path(sys.executable).with_name("tap-apsis-one"))
 FIRST, LAST = date(2026, 1, 1), date(2026, 1, 29)
 GENEROUS = {"limits": Limits(creates=6000, polls=60_000), "quirks": Quirks(limit_headers=True), "job_seconds": 0.0}

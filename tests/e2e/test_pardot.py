@@ -10,6 +10,7 @@ from demo.meltano import MeltanoError
 from tap_pardot_exports import vocabulary as pardot
 from tap_pardot_exports.sandbox import Fault, Sandbox
 
+pytestmark = pytest.mark.siblings
 SCHEMA = "pardot"
 DAYS = 40
 

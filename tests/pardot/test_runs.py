@@ -145,7 +145,8 @@ def test_from_every_state_the_same_tables_come_about(unit):
 
 
 @pytest.mark.parametrize(
-    ("mornings", "streams"), [(5, STREAMS), pytest.param(365, ["prospects"], marks=[pytest.mark.slow])]
+    ("mornings", "streams"),
+    [(5, STREAMS), pytest.param(365, ["prospects"], marks=[pytest.mark.slow, pytest.mark.siblings])],
 )
 def test_a_year_of_mornings_fits_the_quota(unit, mornings, streams):
     """Growth, the smallest edition, has 25,000 calls a day, which others want to use, too."""

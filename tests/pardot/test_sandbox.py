@@ -212,6 +212,7 @@ def test_the_same_seed_makes_the_same_world(clock):
 
 
 @pytest.mark.slow
+@pytest.mark.siblings
 def test_the_program_says_how_to_use_it_and_ends_in_good_order():
     command = [sys.executable, "-m", "tap_pardot_exports.sandbox", "--verbose", "--fault", "token:status,status=503"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
