@@ -162,7 +162,7 @@ class SingerExportStream(Stream):
                 kept=tap.kept,
                 environment=tap.environment,
                 shutdown=tap.shutdown,
-                log=self.logger,
+                log=tap.logger.getChild(self.name),  # singer-sdk 0.55 wraps it in one that drops what `extra=` adds
                 metrics_log=self.metrics_logger,
             )
         )
@@ -234,7 +234,7 @@ class SingerListStream(Stream):
             tap.connect,
             environment=tap.environment,
             shutdown=tap.shutdown,
-            log=self.logger,
+            log=tap.logger.getChild(self.name),
             kept=tap.kept,
         )
         return rows[: self.ABORT_AT_RECORD_COUNT]  # a connection test has seen enough
