@@ -45,12 +45,17 @@ def _environment():
 
 @pytest.fixture(autouse=True)
 def _logs_as_they_are():
-    """A run keeps links out of the logs of its process for good; the next test is another process, so to speak.
+    """A run keeps links out of the logs of its process for good, and a command lets them go to its own stderr, which the
+    test has closed; the next test is another process, so to speak.
 
     Before a test, too: a run may have been part of what several tests share.
     """
     logging.Logger.handle = _HANDLE
+    root = logging.getLogger()
+    handlers = root.handlers[:]
     yield
+    for handler in [each for each in root.handlers if each not in handlers]:
+        root.removeHandler(handler)
     logging.Logger.handle = _HANDLE
 
 
