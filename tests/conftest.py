@@ -45,8 +45,10 @@ def _environment():
 
 @pytest.fixture(autouse=True)
 def _logs_as_they_are():
-    """A run keeps links out of the logs of its process for good, and a command lets them go to its own stderr, which the
-    test has closed; the next test is another process, so to speak.
+    """The next test is another process, so to speak.
+
+    A run keeps links out of the logs of its process for good, and a command lets them go to a stderr that its test
+    closes.
 
     Before a test, too: a run may have been part of what several tests share.
     """
