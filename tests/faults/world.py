@@ -63,12 +63,12 @@ class World:
         self.patience = HANG_SECONDS
         self.impatience = IMPATIENCE_SECONDS
         self.outputs: list[Output] = []
-        self.secrets = {KEY}
+        self.secrets = [KEY]  # a list, which may grow while somebody looks at it: the Space may still be at work
         sign = self.cometly._api._links.sign
 
         def remembering(path: str) -> str:
             link = sign(path)
-            self.secrets |= {pair.partition("=")[2] for pair in link.split("&") if "Signature=" in pair}
+            self.secrets.extend(pair.partition("=")[2] for pair in link.split("&") if "Signature=" in pair)
             return link
 
         monkeypatch.setattr(self.cometly._api._links, "sign", remembering)
