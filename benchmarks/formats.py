@@ -51,7 +51,12 @@ def measure(name: str, rows: int, rounds: int, *, share: int = ORDINARY_SHARE) -
             for each in (ordinary, ours):
                 progress(f"round {number} of {rounds}: {each.name}")
                 each.run(server)
-    print(f"\nAn export of {rows:,} rows to messages; medians of {rounds} rounds, ratios within a round\n")
+    print_pair(ordinary, ours, rounds)
+
+
+def print_pair(ordinary: Case, ours: Case, rounds: int) -> None:
+    """Print what an ordinary tap and ours took."""
+    print(f"\nAn export of {ours.rows:,} rows to messages; medians of {rounds} rounds, ratios within a round\n")
     table = Table("", "rows", "rows/s", "x ordinary", "CPU us", "x CPU", "peak MB", "s before")
     for each in (ordinary, ours):
         table.line(

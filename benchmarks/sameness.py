@@ -14,19 +14,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 
-def must_bring_the_same(what: str, one: Sequence[str], other: Sequence[str], *, rows: int) -> None:
-    """Run two taps and compare the events that they bring, in messages or in files.
+def must_bring_the_same(
+    what: str, one: Sequence[str], other: Sequence[str], *, rows: int, stream: str = "events"
+) -> None:
+    """Run two taps and compare the rows that they bring, in messages or in files.
 
     Args:
         what: What they were asked for.
         one: A command.
         other: Another.
         rows: How many rows there must be.
+        stream: Of which stream.
 
     Raises:
         RuntimeError: They do not bring the same.
     """
-    first, second = list(_events(one)), list(_events(other))
+    first, second = list(_rows(one, stream)), list(_rows(other, stream))
     if not rows == len(first) == len(second):
         raise RuntimeError(f"{what}: {len(first):,} and {len(second):,} rows instead of {rows:,}")
     for number, (mine, theirs) in enumerate(zip(first, second, strict=True), 1):
@@ -35,10 +38,10 @@ def must_bring_the_same(what: str, one: Sequence[str], other: Sequence[str], *, 
             raise RuntimeError(f"{what}: row {number} is not the same in {', '.join(names)}")
 
 
-def _events(command: Sequence[str]) -> Iterator[dict[str, Any]]:
+def _rows(command: Sequence[str], stream: str) -> Iterator[dict[str, Any]]:
     said = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True).stdout
     for message in map(_decoded, said.splitlines()):
-        if message.get("stream") != "events":
+        if message.get("stream") != stream:
             continue
         if message["type"] == "RECORD":
             yield _without_digest(message["record"])

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 EXPORTS: Final = "/events/exports"
 EXPORT: Final = f"{EXPORTS}/1"
 FILE: Final = f"{EXPORT}/file"
-_ASKED: Final = "/asked"
+ASKED: Final = "/asked"
 
 
 class FileServer:
@@ -36,17 +36,19 @@ class FileServer:
 
     Args:
         folder: Where the files are, or will be.
+        module: The module that serves them.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, module: str = __name__) -> None:
         self._folder = folder
+        self._module = module
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", __name__, str(self._folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [sys.executable, "-m", self._module, str(self._folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
         assert self._process.stdout is not None  # noqa: S101 - it is a pipe
-        self._url = self._process.stdout.readline().decode().strip()
+        self.url = self._process.stdout.readline().decode().strip()
         return self
 
     def __exit__(
@@ -56,15 +58,15 @@ class FileServer:
 
     def api_url(self, file: Path) -> str:
         """Return the address of the API whose export is this file."""
-        return f"{self._url}/{file.name}"
+        return f"{self.url}/{file.name}"
 
     def asked(self) -> list[float]:
         """Return when files were asked for since this was called last, in seconds of the machine's monotonic clock."""
-        with urllib.request.urlopen(self._url + _ASKED) as response:  # noqa: S310 - our own server
+        with urllib.request.urlopen(self.url + ASKED) as response:  # noqa: S310 - our own server
             return json.load(response)  # type: ignore[no-any-return]
 
 
-class _Handler(http.server.BaseHTTPRequestHandler):
+class Handler(http.server.BaseHTTPRequestHandler):
     """Answers a request."""
 
     protocol_version = "HTTP/1.1"
@@ -74,27 +76,29 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Make an export."""
         self.rfile.read(int(self.headers["Content-Length"]))
-        self._answer({"export_id": 1})
+        self.answer({"export_id": 1})
 
     def do_GET(self) -> None:
         """Tell about an export, or send its file."""
         now = time.monotonic()
-        if self.path == _ASKED:
-            self._answer(self.asked)
+        if self.path == ASKED:
+            self.answer(self.asked)
             self.asked.clear()
         elif self.path.endswith(FILE):
             self.asked.append(now)
-            self._send(self.folder / self.path.removesuffix(FILE).lstrip("/"))
+            self.send(self.folder / self.path.removesuffix(FILE).lstrip("/"))
         else:
             link = f"http://{self.headers['Host']}{self.path}{FILE.removeprefix(EXPORT)}"
-            self._answer({"export_id": 1, "status": "completed", "download_url": link})
+            self.answer({"export_id": 1, "status": "completed", "download_url": link})
 
-    def _answer(self, content: Any) -> None:
+    def answer(self, content: Any) -> None:
+        """Answer with JSON."""
         text = json.dumps(content).encode()
         self._begin("application/json", len(text))
         self.wfile.write(text)
 
-    def _send(self, path: Path) -> None:
+    def send(self, path: Path) -> None:
+        """Answer with a file."""
         with path.open("rb") as file:
             self._begin("application/gzip", path.stat().st_size)
             # By the system, which takes next to no time away from those who are measured.
@@ -117,10 +121,10 @@ class _Server(http.server.ThreadingHTTPServer):
         """Keep quiet about a tap that hung up: it has its own reasons, and tells them."""
 
 
-def main(folder: str) -> None:
+def main(folder: str, handler: type[Handler] = Handler) -> None:
     """Serve until stdin ends, as it does when whoever started this ends, however that happens."""
-    _Handler.folder, _Handler.asked = Path(folder), []
-    with _Server(("127.0.0.1", 0), _Handler) as server:
+    handler.folder, handler.asked = Path(folder), []
+    with _Server(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         print(f"http://127.0.0.1:{server.server_port}", flush=True)
         with contextlib.suppress(KeyboardInterrupt):  # then the others are ending too
