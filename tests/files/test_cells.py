@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import zoneinfo
-from datetime import timezone
+from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 
 import msgspec
@@ -106,8 +106,38 @@ def test_a_time_that_no_calendar_has_in_utc_is_refused_rather_than_taken_for_utc
     assert fitted(Columns({"a": SCHEMAS["timestamp"]}), value) == "refused"
 
 
-def test_minutes_are_not_remembered_without_end(monkeypatch):
-    monkeypatch.setattr(cells, "MAX_MINUTES", 2)
-    convert = converter("timestamp", empty_is_null=True, zone=zoneinfo.ZoneInfo("Europe/Berlin"))
-    texts = [f"2025-01-31 10:0{minute}:0{second}" for second in range(2) for minute in range(5)]
-    assert list(convert(texts).values) == [f"{text[:10]}T09{text[13:]}Z" for text in texts]
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "Asia/Kolkata"])
+def test_what_is_remembered_has_an_end(monkeypatch, zone):
+    monkeypatch.setattr(cells, "MAX_KNOWN", 2)
+    known = zoneinfo.ZoneInfo(zone)
+    convert = converter("timestamp", empty_is_null=True, zone=known)
+    texts = [f"2025-01-31 1{hour}:0{minute}:0{minute}" for _ in range(2) for hour in range(5) for minute in range(2)]
+    assert list(convert(texts).values) == [in_utc(text, known) for text in texts]
+    assert len(convert._hours) + len(convert._minutes) <= 2
+
+
+def in_utc(text, zone):
+    moment = datetime.fromisoformat(text).replace(tzinfo=zone).astimezone(timezone.utc)
+    return moment.replace(tzinfo=None).isoformat() + "Z"
+
+
+ZONES = {
+    "UTC": "2025-03-30 02",
+    "Europe/Berlin": "2025-03-30 02",
+    "America/New_York": "2025-11-02 01",
+    "Asia/Kolkata": "2025-03-30 02",
+    "Australia/Lord_Howe": "2025-10-05 02",
+    "Asia/Gaza": "2015-03-28 00",
+    "Africa/Monrovia": "1972-01-07 00",
+    "Europe/Amsterdam": "1937-07-01 00",
+}
+"""Zones, and an hour in which clocks were changed if they ever are: one by 44 minutes and 30 seconds, one at 00:01."""
+
+
+@given(st.sampled_from(sorted(ZONES)), st.lists(st.integers(-2 * 3600, 3 * 3600), min_size=1, max_size=20))
+def test_whatever_is_remembered_each_time_is_that_of_its_zone(name, seconds):
+    zone = zoneinfo.ZoneInfo(name)
+    begin = datetime.fromisoformat(f"{ZONES[name]}:00:00")
+    texts = [str(begin + timedelta(seconds=second)) for second in seconds]
+    convert = converter("timestamp", empty_is_null=True, zone=zone)
+    assert list(convert(texts + texts).values) == [in_utc(text, zone) for text in texts + texts]

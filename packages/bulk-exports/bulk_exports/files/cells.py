@@ -38,8 +38,8 @@ Convert = Callable[[Sequence[str]], Converted]
 
 MAX_DIGITS: Final = 18
 """Longer integers are left to those who know what an integer may be; so many fit into 64 bits."""
-MAX_MINUTES: Final = 100_000
-"""So many minutes are remembered in UTC: 69 days, in some 15 MB."""
+MAX_KNOWN: Final = 100_000
+"""So many hours are remembered in UTC, 11 years, in some 15 MB, and as many minutes."""
 
 _INTEGER: Final = re.compile(r"-?[0-9]{1,18}")
 _NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,18})?")
@@ -50,8 +50,10 @@ _BOOLEANS: Final[dict[str, bool | None]] = {
     "FALSE": False,
 }  # fmt: skip
 _LOCAL: Final = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:[.,]([0-9]+))?")
+_HOUR: Final = slice(0, len("0000-00-00 00"))
+_IN_HOUR: Final = slice(len("0000-00-00 00"), None)
 _MINUTE: Final = slice(0, len("0000-00-00 00:00"))
-_SECOND: Final = slice(len("0000-00-00 00:00"), len("0000-00-00 00:00:00"))
+_IN_MINUTE: Final = slice(len("0000-00-00 00:00"), None)
 _TO_THE_SECOND: Final = len("0000-00-00 00:00:00")
 
 
@@ -126,34 +128,57 @@ class _Times:
 
     def __init__(self, zone: tzinfo) -> None:
         self._zone = zone
+        self._hours: dict[str, str] = {}
         self._minutes: dict[str, str] = {}
 
     def __call__(self, cells: Sequence[str]) -> Converted:
-        known = self._minutes.get
+        known = self._hours.get
         values = [
             cell
             if cell.endswith("Z")
-            else f"{minute}{cell[_SECOND]}Z"
-            if len(cell) == _TO_THE_SECOND and cell[-3] == ":" and (minute := known(cell[_MINUTE]))
+            else f"{hour}{cell[_IN_HOUR]}Z"
+            if len(cell) == _TO_THE_SECOND and cell[-3] == ":" and (hour := known(cell[_HOUR]))
             else self._in_utc(cell)
             for cell in cells
         ]
         return Converted(values, exact=True)
 
     def _in_utc(self, cell: str) -> str | None:
+        is_usual = len(cell) == _TO_THE_SECOND and cell[-3] == ":"
+        if is_usual and (minute := self._minutes.get(cell[_MINUTE])):
+            return f"{minute}{cell[_IN_MINUTE]}Z"
         found = _LOCAL.fullmatch(cell.strip())
         if found is None:  # with an offset, empty, or no time at all
             return cell or None
         day, time, fraction = found.groups()
         try:
-            moment = datetime.fromisoformat(f"{day}T{time}").replace(tzinfo=self._zone).astimezone(timezone.utc)
+            moment = datetime.fromisoformat(f"{day}T{time}")
+            written = self._written(moment)
         except ValueError:
             return cell
         except OverflowError:
             return f"{cell} {self._zone}"  # no calendar has it in UTC; without its zone it would pass for UTC
-        written = moment.replace(tzinfo=None).isoformat()
-        if fraction is None and len(cell) == _TO_THE_SECOND and written[-2:] == time[-2:]:
-            if len(self._minutes) >= MAX_MINUTES:
-                self._minutes.clear()
-            self._minutes[cell[_MINUTE]] = written[_MINUTE]
+        if is_usual and fraction is None:
+            self._remember(cell, moment, written)
         return f"{written}{f'.{fraction}' if fraction else ''}Z"
+
+    def _written(self, moment: datetime) -> str:
+        return moment.replace(tzinfo=self._zone).astimezone(timezone.utc).replace(tzinfo=None).isoformat()
+
+    def _remember(self, cell: str, moment: datetime, written: str) -> None:
+        """Remember where in UTC the hour of a time is, if minutes and seconds stay the same; else where its minute is.
+
+        An hour in which clocks are changed is at two places.
+        """
+        begin, end = moment.replace(minute=0, second=0), moment.replace(minute=59, second=59)
+        offsets = {time.replace(tzinfo=self._zone).utcoffset() for time in (begin, end)}
+        if len(offsets) == 1 and written[_IN_HOUR] == cell[_IN_HOUR]:
+            _put(self._hours, cell[_HOUR], written[_HOUR])
+        elif written[_IN_MINUTE] == cell[_IN_MINUTE]:
+            _put(self._minutes, cell[_MINUTE], written[_MINUTE])
+
+
+def _put(known: dict[str, str], key: str, value: str) -> None:
+    if len(known) >= MAX_KNOWN:
+        known.clear()
+    known[key] = value

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import IO, TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from bulk_exports.fields import Kind
     from bulk_exports.records.columns import Column
 
-_UTC_WIDTHS: Final = frozenset({len("0000-00-00T00:00:00Z"), len("0000-00-00T00:00:00.000Z")})
+_UTC_WIDTH: Final = len("0000-00-00T00:00:00Z")
+_UTC_WIDTHS: Final = frozenset({_UTC_WIDTH, len("0000-00-00T00:00:00.000Z")})
+_LAST: Final = itemgetter(-1)
 _FORM: Final = "%Y-%m-%dT%H:%M:%S"
 
 
@@ -69,9 +71,17 @@ class Cut(Format):
                 times = list(map(attrgetter(self._time.name), rows))
             else:
                 times = [row.time for row in self._decoder.decode_lines(block)]
+            if self._holds_all(times):
+                return [True] * len(times)
             return [time is None or self._begin <= self._moment(time) < self._end for time in times]
-        except (msgspec.DecodeError, ValueError, ArithmeticError, RecursionError):
+        except (msgspec.DecodeError, TypeError, ValueError, ArithmeticError, RecursionError, IndexError):
             return ()
+
+    def _holds_all(self, times: Sequence[Any]) -> bool:
+        """Tell whether all times are wanted, if they are all written alike: so it is of nearly all blocks."""
+        if None in times or {*map(len, times), *map(_LAST, times)} != {_UTC_WIDTH, "Z"}:
+            return False
+        return self._begin <= self._moment(min(times)) and self._moment(max(times)) < self._end
 
     def _moment(self, value: object) -> str:
         """Return a time in UTC; without the Z, a fraction sorts after its whole second."""
