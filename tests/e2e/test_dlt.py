@@ -69,7 +69,10 @@ class Mornings:
         self._python, self._folder, self._cometly, self._days = python, folder, cometly, days
         program = block("docs/targets.md", "python", '"""Loads both streams with dlt')
         duckdb = 'dlt.destinations.duckdb("warehouse.duckdb")'
+        pages = "PAGE_ROWS = 10_000"
         assert duckdb in program
+        assert pages in program
+        program = program.replace(pages, "PAGE_ROWS = 50")  # of 160 rows: a first page, whole ones, and a rest
         self._where = []
         if server:
             from demo.mariadb import PASSWORD, USER  # noqa: PLC0415
