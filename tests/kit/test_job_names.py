@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import date
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulk_exports.job_names import MAX_CHARACTERS, job_name
+from bulk_exports.job_names import MAX_CHARACTERS, in_file_name, job_name
 from bulk_exports.windows.bookmark import Bookmark, StartedJob
 from tests.kit.account import Account
 
@@ -25,6 +26,21 @@ def test_a_name_that_a_run_takes_the_next_run_finds_in_state_as_it_was(name):
     state = json.loads(json.dumps(Bookmark("at", jobs=()).with_job(started).to_state()))
     (found,) = Bookmark.from_state(state, start=date(2025, 3, 1), replication_key="at").jobs
     assert (found, type(found.job)) == (started, type(name))
+
+
+def is_a_name(found):
+    try:
+        return job_name(found) == found
+    except ValueError:
+        return False
+
+
+@given(names.filter(is_a_name), names.filter(is_a_name))
+def test_a_name_leads_to_no_other_folder_and_no_two_share_a_file(one, other):
+    """It is the vendor's to choose, and may be an address, or worse."""
+    for name in (one, "../../etc/passwd", "a/b"):
+        assert re.fullmatch(r"[A-Za-z0-9-]{1,80}", in_file_name(name))
+    assert (in_file_name(one) == in_file_name(other)) is (str(one) == str(other))
 
 
 def test_an_export_whose_name_begins_with_noughts_is_gone_on_with():

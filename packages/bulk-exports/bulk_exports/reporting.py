@@ -15,6 +15,7 @@ from bulk_exports.engine.vendor import Started
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from datetime import date
 
     from bulk_exports.engine import Delivery
     from bulk_exports.spec import ExportRequest
@@ -55,7 +56,7 @@ class Report:
         in_flight: int,
     ) -> None:
         self._windows = exports
-        self._days = sum(map(len, windows))
+        self._days = len({day for window in windows for day in window.days()})
         self._now = now
         self._log = log
         self._metrics_log = metrics_log
@@ -67,7 +68,10 @@ class Report:
         self._began_at = now()
         self._asked_at = self._arrived_at = self._began_at
         self._first_arrived_at: float | None = None
-        self._done = self._delivered = self._changed = self._rows_written = self._rows_outside = 0
+        self._done = self._rows_written = self._rows_outside = 0
+        # Each day once, however many exports hold a part of it.
+        self._delivered: set[date] = set()
+        self._changed: set[date] = set()
         self._outside_is_told = False
         self._bar: Any = None
 
@@ -149,8 +153,8 @@ class Report:
         """
         self._step()
         window = delivery.request.window
-        self._delivered += len(window)
-        self._changed += len(window) if changed else 0
+        self._delivered.update(window.days())
+        self._changed.update(window.days() if changed else ())
         self._rows_outside += outside
         self._rows_written += rows if changed else 0
         now = self._now()
@@ -224,15 +228,15 @@ class Report:
         """Tell how far a run got that somebody stopped."""
         self._log.warning(
             "Stopped: %d of %s delivered. The next run goes on with the others",
-            self._delivered,
+            len(self._delivered),
             _counted(self._days, "day"),
             extra=self._figures(),
         )
 
     def _figures(self) -> dict[str, Any]:
         return {
-            "days": self._delivered,
-            "changed_days": self._changed,
+            "days": len(self._delivered),
+            "changed_days": len(self._changed),
             "rows": self._rows_written,
             "seconds": round(self._now() - self._began_at, 3),
         }

@@ -19,6 +19,7 @@ from bulk_exports.engine import Connection, Delivery, Left, Limits, Pipeline, St
 from bulk_exports.engine.errors import QuotaUsedUpError
 from bulk_exports.engine.polling import USUAL_POLLING
 from bulk_exports.errors import TapError
+from bulk_exports.job_names import in_file_name
 from bulk_exports.reconcile.reconciler import Reconciler
 from bulk_exports.reconcile.timezone_check import TimezoneCheck
 from bulk_exports.records.columns import Columns
@@ -62,7 +63,7 @@ class UndeliveredDaysError(TapError):
         for failure in failures:
             reasons[failure.reason] = delivered_with(reasons[failure.reason], failure.request.window)
         days = "; ".join(f"{_stretches(days)}: {reason}" for reason, days in reasons.items())
-        lost = sum(len(failure.request.window) for failure in failures)
+        lost = len({day for failure in failures for day in failure.request.window.days()})
         count = f"{lost} days were" if lost > 1 else "1 day was"
         super().__init__(f"{count} not delivered and will be tried again by the next run. {days}")
 
@@ -162,7 +163,7 @@ class WindowRows:
     def files(self, folder: BatchFolder) -> Iterator[tuple[str, int]]:
         """Write the rows to files; yield address and number of rows of each."""
         window = re.sub(r"\W+", "-", str(self._delivery.request)).strip("-")
-        name = f"{self._run.stream.name}-{window}-export-{self._delivery.job}"
+        name = f"{self._run.stream.name}-{window}-export-{in_file_name(self._delivery.job)}"
         return folder.parts(name, self.blocks())
 
 

@@ -219,8 +219,8 @@ def _asking(
         return Bookmark(bookmark.replication_key, since=bookmark.since, request=request), [
             f"Loading every day again (`resync`): {'; '.join(changes)}"
         ]
-    if bookmark.request != request:
-        bookmark = dataclasses.replace(bookmark, jobs=None)
+    if {**(bookmark.request or {}), "variants": None} != {**request, "variants": None}:
+        bookmark = dataclasses.replace(bookmark, jobs=None)  # which hold something else than is wanted now
     told = harmless_changes(before, request, ledger=stream.ledger.name if stream.ledger else None)
     told = told if bookmark.delivered.count else []
     if variants:
