@@ -118,7 +118,9 @@ def claims(state) -> set[tuple[str, dt.date]]:
 
 def play(door, history, options, in_flight):
     """Let a history happen, and then a run each morning until all is there; return how many mornings that took."""
-    with Account(**options, config={"max_exports_in_flight": in_flight, "export_timeout": 120}) as account:
+    # Enough for an export, and for the one before it in the queue, should it never be seen to wait.
+    config = {"max_exports_in_flight": in_flight, "export_timeout": 240}
+    with Account(**options, config=config) as account:
         account.config["calls_per_day"] = options["per_day"]
         model = Model(account)
         account.on_message = model.take
