@@ -22,7 +22,7 @@ LANGUAGES = {"console", "json", "python", "sh", "sql", "yaml"}
 """Blocks without a language are drawings and what programs print."""
 
 ELSEWHERE = {
-    ("CONTRIBUTING.md", "make demo       # see it work"): "chores; .ci/run and the workflows run them",
+    ("CONTRIBUTING.md", "make demo "): "chores; .ci/run and the workflows run them",
     ("docs/airbyte.md", "docker build --build-arg VERSION=0.1.0"): ".ci/image.py builds and tries the image",
     ("docs/airbyte.md", "uv tool install tap-cometly"): "for the day of the release; .ci/package.py installs the wheel",
     ("docs/airbyte.md", "import airbyte"): "tests/airbyte/official/test_pyairbyte.py, with a local Cometly",
