@@ -25,7 +25,7 @@ fleet-demo: .venv/fleet ## Load twenty Spaces on Dagster, with two machines and 
 	@.venv/bin/python -m demo.fleet $(OPTIONS)
 
 test: lint types ## Run the suite on this Python: lint, types, all quick tests, this tap's end-to-end tests (four minutes)
-	@.venv/bin/python -m pytest -n auto --dist worksteal -m "not siblings"
+	@.venv/bin/python -m pytest -n auto --dist worksteal -m "not siblings and not packages"
 
 unit: .venv/dev ## Run the quick tests only
 	@.venv/bin/python -m pytest -n auto --dist worksteal -m "not slow"
@@ -72,8 +72,9 @@ documents: .venv/dev ## Write the settings, as the code describes them, into mel
 matrix: .venv/dev ## Run what differs on every supported Python found here, and on the newest singer-sdk
 	@.venv/bin/python .ci/matrix.py
 
-package: .venv/dev ## Build wheel and sdist, and try both in fresh environments
+package: .venv/dev ## Build wheels and sdists, and try them in fresh environments; install with pip, as README.md says
 	@.venv/bin/python .ci/package.py
+	@.venv/bin/python -m pytest -m packages
 
 test-airbyte: .venv/dev ## Run Airbyte's own tests and PyAirbyte on source-cometly (a few hundred megabytes, into build/)
 	@.venv/bin/python .ci/airbyte.py

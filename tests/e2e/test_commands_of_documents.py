@@ -53,6 +53,7 @@ def now_is_true(folder, cometly, days, page):
     assert shown({"id": row[0], "amount": row[1]} for row in rows) == truth(cometly, days)
 
 
+@pytest.mark.packages
 def test_without_meltano_the_block_works_on_the_first_run_and_on_every_next_one(folder, cometly, days):
     folder.run(block("README.md", "sh", "python3 -m venv build/tap"))
     morning = block("README.md", "sh", "export TAP_COMETLY_API_KEY=your-key")
