@@ -13,6 +13,7 @@ import pytest
 from tap_cometly.sandbox import Sandbox
 from tests import bytecode, long_ago
 from tests.documents import block
+from tests.e2e.loading import Piped
 from tests.e2e.strangers import Folder
 from tests.e2e.test_warehouses import PostgresTable
 
@@ -97,8 +98,8 @@ def test_batch_files_go_straight_into_duckdb(folder, cometly, days):
 
 
 @pytest.fixture
-def project(folder, plugins, postgres, days):
-    """The folder as a Meltano project whose plugins are installed already, and whose database is there."""
+def prepared(folder, plugins, postgres, days):
+    """The folder as a Meltano project before its first run, with plugins installed already, and a database."""
     folder.user = None  # the plugins belong to whoever runs the tests
     system = folder.path / ".meltano"
     system.mkdir()
@@ -115,8 +116,29 @@ def project(folder, plugins, postgres, days):
     folder.environment |= {name: os.environ[name] for name in bytecode.NAMES if name in os.environ}
     folder.environment |= {"EDITOR": "./editor", "MELTANO_CLI_DISABLE_VERSION_CHECK": "true"}
     folder.table = table
-    folder.run(block("README.md", "sh", "cp .env.example"))
+    *first, _ = block("README.md", "sh", "cp .env.example").splitlines()
+    folder.run("\n".join(first))
     return folder
+
+
+@pytest.fixture
+def project(prepared):
+    """The project after its first run."""
+    prepared.run(block("README.md", "sh", "cp .env.example").splitlines()[-1])
+    return prepared
+
+
+@pytest.fixture
+def loaded(prepared, plugins, days, tmp_path):
+    """The project with what its first run loads: where no more of that run is looked at, Meltano is left out of it."""
+    settings = {
+        "TAP_COMETLY_API_KEY": KEY,
+        "TAP_COMETLY_API_URL": prepared.environment["TAP_COMETLY_API_URL"],
+        "TAP_COMETLY_START_DATE": str(days[0]),
+        "TAP_COMETLY_END_DATE": str(days[-1]),
+    }
+    Piped(plugins, tmp_path, {**settings, **prepared.table.settings})("target-postgres")
+    return prepared
 
 
 def test_with_meltano_the_commands_do_what_the_documents_say(project, cometly, days):
@@ -173,8 +195,8 @@ def test_contacts_and_companies_come_when_they_are_selected_as_the_document_says
     assert ask("select id from cometly.companies")
 
 
-def test_a_column_of_a_table_that_is_there_gets_another_type_as_the_document_says(project, cometly, days):
-    table = project.table
+def test_a_column_of_a_table_that_is_there_gets_another_type_as_the_document_says(loaded, cometly, days):
+    project, table = loaded, loaded.table
     into_plugin(project, block("docs/columns.md", "yaml", "plugins:"))
     again = block("docs/columns.md", "sh", ".venv/bin/meltano run --full-refresh")
     project.run(again, status=1)
@@ -185,7 +207,8 @@ def test_a_column_of_a_table_that_is_there_gets_another_type_as_the_document_say
     assert shown(table.rows()) == truth(cometly, days)
 
 
-def test_several_taps_in_one_project_have_tables_of_their_own(project, cometly, days):
+def test_several_taps_in_one_project_have_tables_of_their_own(loaded, cometly, days):
+    project = loaded
     ours = block("docs/operations.md", "yaml", "plugins:")
     extractors = ours[ours.index("  - name: tap-cometly-attributed") : ours.index("  loaders:")]
     loaders = ours[ours.index("  - name: target-postgres-berlin") :]
