@@ -25,13 +25,16 @@ fleet-demo: .venv/fleet ## Load twenty Spaces on Dagster, with two machines and 
 	@.venv/bin/python -m demo.fleet $(OPTIONS)
 
 test: lint types ## Run the suite on this Python: lint, types, all quick tests, this tap's end-to-end tests (four minutes)
-	@.venv/bin/python -m pytest -n auto --dist worksteal -m "not siblings and not packages"
+	@.venv/bin/python -m pytest -n auto --dist worksteal -m "not siblings and not integrations and not packages"
 
 unit: .venv/dev ## Run the quick tests only
 	@.venv/bin/python -m pytest -n auto --dist worksteal -m "not slow"
 
 test-siblings: .venv/dev ## Run the end-to-end tests of the other taps: Pardot, APSIS One
 	@.venv/bin/python -m pytest -n auto --dist worksteal -m siblings
+
+test-integrations: .venv/dev ## Run the programs of the documents for other loaders: dlt
+	@.venv/bin/python -m pytest -n auto --dist worksteal -m integrations
 
 test-dates: .venv/dev ## Run the quick tests on other days: leap days, changes of the clock, far zones (needs cc)
 	@.venv/bin/python .ci/dates.py $(OPTIONS)
@@ -72,7 +75,7 @@ documents: .venv/dev ## Write the settings, as the code describes them, into mel
 matrix: .venv/dev ## Run what differs on every supported Python found here, and on the newest singer-sdk
 	@.venv/bin/python .ci/matrix.py
 
-package: .venv/dev ## Build wheels and sdists, and try them in fresh environments; install with pip, as README.md says
+package: .venv/dev ## Build wheels and sdists, and try them in fresh environments; install as README.md says
 	@.venv/bin/python .ci/package.py
 	@.venv/bin/python -m pytest -m packages
 
@@ -127,4 +130,4 @@ build/uv/bin/uv: | python
 	@build/uv/bin/python -m pip install --quiet --disable-pip-version-check uv \
 		|| { rm -rf build/uv; echo "pip could not install uv: is the package index reachable?"; exit 1; }
 
-.PHONY: help demo demo-apsis demo-pardot fleet-demo test test-siblings test-dates test-fleet test-airbyte unit soak lint types bench bench-backfill bench-lookback format documents matrix package lint-image image clean python
+.PHONY: help demo demo-apsis demo-pardot fleet-demo test test-siblings test-integrations test-dates test-fleet test-airbyte unit soak lint types bench bench-backfill bench-lookback format documents matrix package lint-image image clean python

@@ -27,6 +27,7 @@ def lines_of_days(told):
     return re.findall(r"^    (\d{4}-\d\d-\d\d) (delivered|unchanged|changed) ", told, re.MULTILINE)
 
 
+@pytest.mark.packages
 def test_it_shows_a_month_and_a_change_leaves_a_database_and_goes_without_a_trace(folder):
     before = folder.files()
     told = folder.run(block("README.md", "sh", "make demo"))

@@ -17,6 +17,7 @@ from tap_cometly.sandbox import Sandbox
 from tests import long_ago
 from tests.documents import block, text_of
 
+pytestmark = pytest.mark.integrations
 PAGE = "docs/targets.md"
 NAMES = ["ÄÖ 数 🙂", "'; drop table events; --", 'comma, "quote", tab\t, \\N, \\', "two\nlines"]
 ASK = """
