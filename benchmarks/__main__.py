@@ -8,6 +8,7 @@ growth   from one row to ten millions
 tricks   what each trick of the fast path is worth
 startup  --version, --discover and --about, beside the import of the SDK
 formats  a CSV file and one large JSON object to messages, each beside an ordinary tap
+pardot   an export of Account Engagement in four CSV files, beside an ordinary tap
 pipes    whole pipelines into PostgreSQL and DuckDB, beside an ordinary tap
 """
 
@@ -23,7 +24,7 @@ import subprocess
 import sys
 from typing import Final
 
-PARTS: Final = ("records", "stages", "tricks", "growth", "startup", "pipes", "formats")
+PARTS: Final = ("records", "stages", "tricks", "growth", "startup", "pipes", "formats", "pardot")
 
 
 def main() -> int:
@@ -45,6 +46,7 @@ def main() -> int:
         "growth": {"--most": chosen.most},
         "startup": {"--rounds": chosen.rounds},
         "formats": {"--rows": chosen.rows, "--rounds": chosen.rounds},
+        "pardot": {"--rows": chosen.rows, "--rounds": chosen.rounds},
         "pipes": {"--rows": chosen.pipe_rows, "--rounds": chosen.rounds},
     }
     print(

@@ -2,7 +2,7 @@
 
 csv   1,000,000 events of 20 columns in a gzipped CSV file. The ordinary tap reads it with `csv.DictReader`.
 json  1,000,000 events of 100,000 profiles in one JSON object, 200,000 of them in one profile. The ordinary tap reads it
-      with `ijson.kvitems`, a profile at a time. It is the same parser that ours has.
+      with `ijson.kvitems`, a profile at a time.
 
 Ours is the tap as it is installed, given a stream with another format: it creates the export, asks for it, downloads
 it, proves it whole and writes it. The ordinary tap gets the first tenth of the rows, because it takes so long. The time
