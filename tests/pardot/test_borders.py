@@ -49,6 +49,7 @@ AT_NIGHT = {"inclusive": False, "window_days": 1, "hour": 0, "minute": 5, "later
 @given(run=runs)
 @example(run={"place": ("America/Havana", "2025-11-03"), **AT_NIGHT})
 @example(run={"place": ("Pacific/Apia", "2012-01-02"), **AT_NIGHT})
+@example(run={"place": ("UTC", "2025-03-01"), **AT_NIGHT, "minute": 9})  # a day that is closed while the run waits
 @examples(5)
 def test_every_row_comes_and_none_twice(run):
     zone, day = run["place"]

@@ -43,6 +43,7 @@ class Unit:
         self.tables: dict[str, dict[int, dict[str, Any]]] = {stream: {} for stream in STREAMS}
         self.outputs: list[Output] = []
         self.state: dict[str, Any] | None = None
+        self.began = clock.now()
 
     def tap(self) -> functools.partial[TapPardotExports]:
         def now() -> datetime:
@@ -71,6 +72,7 @@ class Unit:
         """Run the tap on from the last STATE, and let the tables take what it writes."""
         config = {**self.config, **changes}
         catalog = self.catalog(list(streams), deselected, **changes) if streams else None
+        self.began = self.clock.now()
         output = sync(config, state=self.state, catalog=catalog, tap=self.tap(), catch=catch)
         self.outputs.append(output)
         for message in output.messages:
@@ -92,8 +94,8 @@ class Unit:
 
     @property
     def settled_until(self) -> str:
-        """The end of the last day that has ended, in UTC: what was changed since then need not be in the tables."""
-        safe = datetime.fromtimestamp(self.clock.now(), timezone.utc) - timedelta(minutes=10)
+        """The end of the last day that had ended when the last run began, in UTC; the tables may lack later changes."""
+        safe = datetime.fromtimestamp(self.began, timezone.utc) - timedelta(minutes=10)
         zone = ZoneInfo(self.config["timezone"])
         return utc(datetime.combine(safe.astimezone(zone).date(), time(), zone).timestamp())
 
