@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import _thread
 import gc
 import itertools
 import math
+import signal
 import threading
 import weakref
 
@@ -324,6 +326,23 @@ def test_an_interrupt_ends_the_wait_of_the_consumer(clock, vendor):
     threading.Timer(0, pipeline.interrupt, [SystemExit(143)]).start()
     with pytest.raises(SystemExit), pipeline as results:
         list(results)
+
+
+def test_a_signal_that_interrupts_no_wait_is_heard_all_the_same(vendor):
+    vendor.create_limit.ready_at = lambda _now: math.inf
+    pipeline = Pipeline(vendor, ["a"], verify=read, log=LOG)
+    before = signal.signal(signal.SIGTERM, lambda *_: pipeline.interrupt(SystemExit(143)))
+    # Such is one that the system delivers just before a wait begins: Python knows of it, and nothing wakes up.
+    unnoticed = threading.Timer(0.1, _thread.interrupt_main, [signal.SIGTERM])
+    too_late = threading.Timer(HANG_SECONDS, pipeline.interrupt, [AssertionError("nobody has heard the signal")])
+    unnoticed.start()
+    too_late.start()
+    try:
+        with pytest.raises(SystemExit), pipeline as results:
+            list(results)
+    finally:
+        too_late.cancel()
+        signal.signal(signal.SIGTERM, before)
 
 
 class StatusCodeVendor:

@@ -56,6 +56,8 @@ DOWNLOADS_AT_ONCE: Final = 2
 """One is read while the next arrives; more would only make the head of the line slower."""
 USUAL_LIMITS: Final = Limits()
 CREATED_SECONDS: Final = 1.5
+MAX_DEAF_SECONDS: Final = 1.0
+"""After so long at most a signal is heard that came at the wrong moment."""
 CANCEL_SECONDS: Final = 3.0
 """Whoever stops a run waits so long at most for exports that are just being created, and until they are cancelled."""
 
@@ -184,7 +186,7 @@ class Pipeline(Generic[RequestT, VerificationT]):
         self._session.close()
 
     def __iter__(self) -> Iterator[Result[RequestT, VerificationT] | Started[RequestT]]:
-        while not isinstance(task := self._outbox.get(), _End):
+        while not isinstance(task := self._next(), _End):
             if isinstance(task, BaseException):
                 raise task
             if isinstance(task, _Start):
@@ -198,6 +200,16 @@ class Pipeline(Generic[RequestT, VerificationT]):
                 task.drop_files()
                 task.result = None  # with the verification, and whatever it keeps on disk
                 self._inbox.put(_Taken())
+
+    def _next(self) -> Any:
+        """Return what comes next, however long it takes.
+
+        A signal that arrives in the moment before a wait begins interrupts nothing: its handler runs when the wait is
+        over. So none lasts for long.
+        """
+        while True:
+            with contextlib.suppress(queue.Empty):
+                return self._outbox.get(timeout=MAX_DEAF_SECONDS)
 
     def last_create_in(self) -> float:
         """Return in how many seconds the rate limit lets the last export be created; less than 0 if it has been."""

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TextIO
 
-    from typing_extensions import Buffer
 
-
+MAX_DEAF_MILLISECONDS: Final = 1000
+"""After so long at most a signal is heard that came at the wrong moment."""
 PIPE_BYTES: Final = 1024 * 1024
 """Wanted capacity of the pipe to the target, which Linux grants: the tap need not stop whenever the target does."""
 
@@ -70,23 +70,34 @@ def writer_to(stdout: TextIO) -> Callable[[bytes], None]:
     return write_all
 
 
-def _written(write: Callable[[Buffer], int], content: Buffer, descriptor: int) -> int:
+def _written(write: Callable[[memoryview], int], content: memoryview, descriptor: int) -> int:
     """Write, and return how much was written: nothing where it had to be waited for room."""
     try:
         return write(content)
     except BrokenPipeError:
         raise
     except OSError as error:
-        if isinstance(error, BlockingIOError) and sys.platform != "win32":
+        if isinstance(error, BlockingIOError):
             # The other side has set the descriptor to refuse rather than to wait. So we wait here.
-            room = select.poll()
-            room.register(descriptor, select.POLLOUT)
-            room.poll()
+            _wait_for_room(descriptor)
             return 0
         raise OutputError(
             f"cannot write to stdout: {error.strerror or error}. What was written so far may end within a line; the "
             "next run goes on after the last STATE in it"
         ) from None
+
+
+def _wait_for_room(descriptor: int) -> None:
+    """Wait until something can be written, a second at a time.
+
+    A signal that arrives in the moment before a wait begins interrupts nothing: its handler runs when the wait is over.
+    """
+    if sys.platform == "win32":
+        return
+    room = select.poll()
+    room.register(descriptor, select.POLLOUT)
+    while not room.poll(MAX_DEAF_MILLISECONDS):
+        pass
 
 
 class _Pipe:
@@ -119,8 +130,10 @@ class _Pipe:
         taken = sum(-(-count // mmap.PAGESIZE) for count in self._written)
         return max((self._pages - taken) * mmap.PAGESIZE, self._at_once)
 
-    def write(self, content: Buffer) -> int:
+    def write(self, content: memoryview) -> int:
         """Write, and return how much was written."""
+        if len(content) <= self._at_once:  # there may be no room at all
+            _wait_for_room(self._descriptor)
         count = os.write(self._descriptor, content)
         if self._pages:
             self._written.append(count)
