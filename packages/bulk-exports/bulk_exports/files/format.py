@@ -128,5 +128,9 @@ class RowSpool:
             self.file.flush()
 
     def __del__(self) -> None:
+        # Rows of which a later one is at fault are given up. An archive that is left open would ask for its file then.
+        if hasattr(self, "_archive"):
+            with contextlib.suppress(OSError, ValueError):
+                self._archive.close()
         if hasattr(self, "file"):
             self.file.close()
