@@ -24,7 +24,7 @@ demo-pardot: .venv/demo ## Load three months from a local Account Engagement int
 fleet-demo: .venv/fleet ## Load twenty Spaces on Dagster, with two machines and PostgreSQL (some minutes; OPTIONS="--stay" keeps the page)
 	@.venv/bin/python -m demo.fleet $(OPTIONS)
 
-test: lint types ## Run the suite on this Python: lint, types, all quick tests, this tap's end-to-end tests (four minutes)
+test: lint types ## Run the suite on this Python: lint, types, all quick tests, this tap's end-to-end tests (seven minutes)
 	@.venv/bin/python -m pytest -n auto --dist worksteal -m "not siblings and not integrations and not packages"
 
 unit: .venv/dev ## Run the quick tests only
@@ -39,7 +39,7 @@ test-integrations: .venv/dev ## Run the programs of the documents for other load
 test-dates: .venv/dev ## Run the quick tests on other days: leap days, changes of the clock, far zones (needs cc)
 	@.venv/bin/python .ci/dates.py $(OPTIONS)
 
-test-fleet: .venv/dev .venv/fleet ## Check types of the fleet's example, and run its tests (three minutes)
+test-fleet: .venv/dev .venv/fleet ## Check types of the fleet's example, and run its tests (two minutes)
 	@.venv/bin/mypy examples/fleet
 	@.venv/bin/python -m pytest -o addopts=-ra -n auto --dist worksteal tests/fleet
 
