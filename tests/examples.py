@@ -1,7 +1,7 @@
-"""How many examples the property tests try: enough in every run, as they are others each time; many in a soak.
+"""How many examples the property tests try: the same ones in every run; others, and many more, in a soak.
 
-A test that says nothing tries `USUAL`; one of which each example is costly says how many. `SOAK` multiplies them all:
-CI tries more, a soak (`make soak`) many more, and where something else is looked for (`make test-dates`) fewer do.
+A test that says nothing tries `USUAL`; one of which each example is costly says how many. `SOAK` multiplies them all: a
+soak (`make soak`) tries many more, and where something else is looked for (`make test-dates`) fewer are tried.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ USUAL: Final = 100
 def examples(count: int, *, suppressed: Iterable[HealthCheck] = tuple(HealthCheck)) -> settings:
     return settings(
         max_examples=max(1, round(count * SOAK)),
+        derandomize=SOAK <= 1,  # whoever has changed nothing is not to find what others left; a soak is there for that
         deadline=None,  # a busy machine is no fault
         suppress_health_check=suppressed,
         print_blob=True,

@@ -70,7 +70,7 @@ class FakeAccount:
 def rows_of(stream, content, columns=None):
     names = {field.name: field.kind for field in stream.fields if columns is None or field.name in columns}
     reading = stream.format.read(io.BytesIO(content), names)
-    rows = [json.loads(line, parse_float=Decimal) for block in reading.blocks() for line in block.decode().splitlines()]
+    rows = [json.loads(line, parse_float=Decimal) for block in reading.blocks() for line in block.splitlines()]
     return rows, reading
 
 
