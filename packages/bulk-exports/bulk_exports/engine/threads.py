@@ -37,6 +37,8 @@ def signals_blocked() -> Iterator[None]:
 def prefetch(pieces: Iterator[Piece]) -> Generator[Piece]:
     """Yield pieces, while a thread of its own is already making the next one.
 
+    Where that is decompression, a run gains 7 to 15 % (``python -m benchmarks.tricks``).
+
     Unlike that of an executor, the thread does not keep the program from ending while it waits for the network.
     """
     wanted: queue.SimpleQueue[Future[Piece | None] | None] = queue.SimpleQueue()
