@@ -61,6 +61,8 @@ IN_SENTENCES = {
     "pip install tap-cometly": "for the day of the release; .ci/package.py",
     "pipx run tap-cometly --version": "for the day of the release; .ci/package.py starts the same with uvx",
     "python -m benchmarks.fleet --spaces 100": "benchmarks/fleet.py; nothing depends on what it prints",
+    "python -m benchmarks.formats": "benchmarks/formats.py; nothing depends on what it prints",
+    "python -m benchmarks.pardot": "benchmarks/pardot.py; nothing depends on what it prints",
     "python -m benchmarks.targets": "benchmarks/targets.py; nothing depends on what it prints",
     "python -m fleet": "tests/fleet/test_loading.py",
     "source-cometly check --config FILE": "tests/airbyte/test_command.py",
