@@ -132,8 +132,6 @@ class _Pipe:
 
     def write(self, content: memoryview) -> int:
         """Write, and return how much was written."""
-        if len(content) <= self._at_once:  # there may be no room at all
-            _wait_for_room(self._descriptor)
         count = os.write(self._descriptor, content)
         if self._pages:
             self._written.append(count)
