@@ -24,7 +24,7 @@ demo-pardot: .venv/demo ## Load three months from a local Account Engagement int
 fleet-demo: .venv/fleet ## Load twenty Spaces on Dagster, with two machines and PostgreSQL (some minutes; OPTIONS="--stay" keeps the page)
 	@.venv/bin/python -m demo.fleet $(OPTIONS)
 
-test: lint types ## Run the suite on this Python: lint, types, all quick tests, this tap's end-to-end tests (seven minutes)
+test: lint types ## Run the suite on this Python: lint, types, all quick tests, this tap's end-to-end tests (six minutes)
 	@.venv/bin/python -m pytest -n auto --dist worksteal -m "not siblings and not integrations and not packages"
 
 unit: .venv/dev ## Run the quick tests only
