@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any, Final
 import duckdb
 
 from benchmarks.day import make_file
+from benchmarks.loaders import install, program
 from benchmarks.measuring import Table, command, paired, pipe, progress
 from benchmarks.server import FileServer
 from benchmarks.taps import ORDINARY, OURS, Taps
-from demo.meltano import PROJECT, Meltano
 from demo.postgres import Postgres
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class Lane:
         config.write_text(json.dumps(self.target.settings), encoding="utf-8")
         self.target.clear()
         # As in meltano.yml: with INSERT, the target writes times in the session's zone.
-        loaded = pipe(command, [str(_program(self.target.name)), f"--config={config}"], {"PGTZ": "UTC"})
+        loaded = pipe(command, [str(program(self.target.name)), f"--config={config}"], {"PGTZ": "UTC"})
         if self.target.count() != rows:
             raise RuntimeError(f"{self.name}, {tap}: {self.target.count():,} rows were loaded instead of {rows:,}")
         self.rates[tap].append(rows / loaded.seconds)
@@ -129,17 +129,11 @@ def lanes(folder: Path, postgres: Postgres) -> Iterator[Lane]:
     yield Lane("DuckDB", IntoDuckDB(folder))
 
 
-def _program(target: str) -> Path:
-    return PROJECT / f".meltano/loaders/{target}/venv/bin/{target}"
-
-
 def measure(rows: int, rounds: int) -> None:
     """Load in all ways in turn, several times, and print medians and ratios."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="benchmark-")))
-        if missing := [target for target in ("target-postgres", "target-duckdb") if not _program(target).exists()]:
-            progress(f"installing {', '.join(missing)}")
-            Meltano(folder, {})("install", *missing)
+        install(("target-postgres", "target-duckdb"), folder)
         server = stack.enter_context(FileServer(folder))
         progress(f"making a file of {rows:,} rows")
         make_file(file := folder / "day.jsonl.gz", rows)

@@ -24,12 +24,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.day import make_file
+from benchmarks.loaders import install, program
 from benchmarks.measuring import WC, Run, Table, command, paired, pipe, progress
 from benchmarks.server import FileServer
 from benchmarks.taps import OURS, REQUEST, Taps
 from demo import mariadb
 from demo.environments import environment
-from demo.meltano import PROJECT, Meltano
+from demo.meltano import PROJECT
 from demo.postgres import Postgres
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ class Ways:
                 connection.execute(f"drop schema if exists {SCHEMA} cascade".encode())
             config = {"sqlalchemy_url": self._postgres.url, "default_target_schema": SCHEMA, **settings}
             tap = self._tap(**_batches(folder)) if batches else self._tap()
-            return pipe(tap, [_program("target-postgres"), _written(folder, config)], {"PGTZ": "UTC"})
+            return pipe(tap, [str(program("target-postgres")), _written(folder, config)], {"PGTZ": "UTC"})
 
         def count(_folder: Path) -> int:
             with self._postgres.connect() as connection:
@@ -139,7 +140,7 @@ class Ways:
         def load(folder: Path) -> Run:
             file = str(folder / "warehouse.duckdb")
             config = {"filepath": file, "default_target_schema": SCHEMA, "flush_all_streams": True, **settings}
-            return pipe(self._tap(), [_program("target-duckdb"), _written(folder, config)])
+            return pipe(self._tap(), [str(program("target-duckdb")), _written(folder, config)])
 
         def count(folder: Path) -> int:
             return _asked(folder, [sys.executable, "-c", _ASK_DUCKDB, _NOW])
@@ -161,7 +162,9 @@ class Ways:
             _printed("docs/batch.md", "create or replace table"),
         ]
         then = [sys.executable, "-c", _VIEW_AND_TABLE, *statements]
-        return pipe(self._tap(), ["sh", "-c", _INTO_TARGET_THEN, "sh", str(folder), _program("target-jsonl"), *then])
+        return pipe(
+            self._tap(), ["sh", "-c", _INTO_TARGET_THEN, "sh", str(folder), str(program("target-jsonl")), *then]
+        )
 
     def _load_with_dlt(self, folder: Path, destination: str | None = None) -> Run:
         program = _printed("docs/targets.md", '"""Loads both streams with dlt', language="python")
@@ -219,10 +222,6 @@ def _as_text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _program(target: str) -> str:
-    return str(PROJECT / f".meltano/loaders/{target}/venv/bin/{target}")
-
-
 def _printed(page: str, beginning: str, *, language: str = "sql") -> str:
     """Return the block of code of a document that begins so."""
     text = (PROJECT / page).read_text(encoding="utf-8")
@@ -238,7 +237,7 @@ def versions(server: mariadb.MariaDB | None) -> Iterator[str]:
         ("target-duckdb", ["target-duckdb", "duckdb"]),
         ("target-jsonl", ["target-jsonl"]),
     ):
-        yield _versions(str(Path(_program(target)).parent / "python"), packages)
+        yield _versions(str(program(target).parent / "python"), packages)
     yield _versions(str(environment("dlt", *DLT) / "python"), ["dlt", "duckdb"])
     yield "read_json by " + _versions(sys.executable, ["duckdb"])
     if server:
@@ -263,9 +262,7 @@ def measure(rows: int, rounds: int) -> None:
     """Load in all ways in turn, several times, and print medians and ratios."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="benchmark-")))
-        if missing := [target for target in TARGETS if not Path(_program(target)).exists()]:
-            progress(f"installing {', '.join(missing)}")
-            Meltano(folder, {})("install", *missing)
+        install(TARGETS, folder)
         api = stack.enter_context(FileServer(folder))
         progress(f"making a file of {rows:,} rows")
         make_file(file := folder / "day.jsonl.gz", rows)

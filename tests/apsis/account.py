@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import functools
 from datetime import date, datetime, timedelta, timezone
@@ -138,3 +139,7 @@ def moment(milliseconds: int) -> str:
     at = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(milliseconds=milliseconds)
     text = at.strftime("%Y-%m-%dT%H:%M:%S")
     return f"{text}.{milliseconds % 1000:03d}Z" if milliseconds % 1000 else f"{text}Z"
+
+
+def counted(rows):
+    return collections.Counter(map(repr, rows))

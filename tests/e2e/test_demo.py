@@ -62,7 +62,7 @@ def test_what_a_run_says_is_shown_while_it_runs(tmp_path, monkeypatch):
         f"while not pathlib.Path({str(tmp_path / 'seen')!r}).exists():\n"
         "    if time.monotonic() > end:\n"
         "        sys.exit('nobody has seen it')\n"
-        "    time.sleep(0.01)\n"
+        "    time.sleep(0.01)\n"  # between two looks: it ends as soon as somebody has seen the line
         "print('2025-03-02 delivered (2 of 2): 8 rows')\n"
     )
     program.chmod(0o755)

@@ -83,7 +83,7 @@ def whole_files(url, key):
     made = session.post(f"{url}/events/exports", json={"date": str(day)}, timeout=HANG_SECONDS).json()
     status = f"{url}/events/exports/{made['export_id']}"
     while not (link := session.get(status, timeout=HANG_SECONDS).json().get("download_url")):
-        time.sleep(0.2)
+        time.sleep(0.2)  # what is polled is a program of its own, in real time
     return [comes_whole(link) for _ in range(3)]
 
 

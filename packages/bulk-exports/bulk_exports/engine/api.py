@@ -242,7 +242,7 @@ class Api:
     def _credentials(self, budget: Budget) -> Mapping[str, str]:
         try:
             return self._authentication.headers()
-        except BaseException:
+        except BaseException:  # whatever it is, nothing was sent that the vendor could count
             budget.returned()
             raise
 
@@ -250,7 +250,7 @@ class Api:
         """Whether there are other credentials than those that were refused."""
         try:
             return self._authentication.refused(headers)
-        except BaseException:
+        except BaseException:  # whatever it is, the request was counted, and will be answered no more
             budget.answered(self._now())
             raise
 

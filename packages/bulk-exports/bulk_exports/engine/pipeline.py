@@ -56,10 +56,11 @@ DOWNLOADS_AT_ONCE: Final = 2
 """One is read while the next arrives; more would only make the head of the line slower."""
 USUAL_LIMITS: Final = Limits()
 CREATED_SECONDS: Final = 1.5
+"""Whoever stops a run waits so long at most for exports that are just being created."""
+CANCEL_SECONDS: Final = 3.0
+"""And so long until exports are cancelled."""
 MAX_DEAF_SECONDS: Final = 1.0
 """After so long at most a signal is heard that came at the wrong moment."""
-CANCEL_SECONDS: Final = 3.0
-"""Whoever stops a run waits so long at most for exports that are just being created, and until they are cancelled."""
 
 
 @dataclasses.dataclass(frozen=True)
