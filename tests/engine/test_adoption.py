@@ -122,20 +122,23 @@ def follow(vendor, clock, told, *, stop, tells_starts=True):
 
 
 class SeenWaiting:
-    """Stops once two exports were seen in the queue."""
+    """Stops once two exports were seen in the queue, as soon as there is an engine that can be told."""
 
     def __init__(self, vendor):
+        self._engine_known = threading.Event()
         self._seen = set()
         self._status = vendor.status
         vendor.status = self.status
 
     def __call__(self, _result, engine):
         self._engine = engine
+        self._engine_known.set()
 
     def status(self, job):
         answer = self._status(job)
         self._seen |= {job} if answer.state is WAITING else set()
         if len(self._seen) == 2:
+            assert self._engine_known.wait(HANG_SECONDS)
             self._engine.interrupt(StoppedError())
         return answer
 
