@@ -367,6 +367,7 @@ class Lifecycle(Generic[RequestT, VerificationT]):
     def _replace(self, task: Task[RequestT, VerificationT], parts: Sequence[RequestT]) -> None:
         place = self._tasks.index(task)
         self._tasks[place : place + 1] = map(Task, parts)
+        task.needs(Stage.DONE, math.inf)
 
     def _fail(self, task: Task[RequestT, VerificationT], reason: str) -> None:
         self._log.error("%s is not delivered: %s", task.request, reason)

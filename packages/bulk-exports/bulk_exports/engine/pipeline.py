@@ -158,6 +158,7 @@ class Pipeline(Generic[RequestT, VerificationT]):
                 task.needs(Stage.POLL, now)
         self._handed_over = 0
         self._taken = 0
+        self._under_way: list[Task[RequestT, VerificationT]] = []
         self._stopped = threading.Event()
         self._inbox: queue.SimpleQueue[_Answer | _Taken | _Stop] = queue.SimpleQueue()
         self._outbox: queue.SimpleQueue[Task[RequestT, VerificationT] | _Start[RequestT] | BaseException | _End] = (
@@ -279,16 +280,25 @@ class Pipeline(Generic[RequestT, VerificationT]):
             self._outbox.put(error)
 
     def _expects_news(self) -> bool:
-        return self._handed_over > self._taken or any(task.busy for task in self._window())
+        return self._handed_over > self._taken or any(task.busy for task in self._under_way)
 
-    def _window(self) -> Sequence[Task[RequestT, VerificationT]]:
-        return self._tasks[self._handed_over : self._taken + self._limits.in_flight]
+    def _may_go_on(self) -> list[Task[RequestT, VerificationT]]:
+        """Return the requests for which something may be done now, first ones first.
+
+        They are those under way and, while there is room, the next ones; but none far ahead of the consumer. Where one
+        was split, some that are under way may have come to lie further back.
+        """
+        self._under_way = [task for task in self._under_way if task.stage is not Stage.DONE]
+        near = self._tasks[self._handed_over : self._taken + self._limits.in_flight]
+        others = [task for task in near if task not in self._under_way and task.stage is not Stage.DONE]
+        chosen = {*self._under_way, *others[: self._limits.in_flight - len(self._under_way)]}
+        return [task for task in near if task in chosen] + [task for task in self._under_way if task not in near]
 
     def _start_what_may_start(self, now: float) -> float:
         """Start every action that is due and allowed, first requests first; return when to look again."""
         wake = math.inf
-        for task in self._window():
-            if task.busy or task.stage is Stage.DONE or not self._has_worker_for(task.stage):
+        for task in self._may_go_on():
+            if task.busy or not self._has_worker_for(task.stage):
                 continue  # the busy ones will report
             allowed_at = self._allowed_at(task.stage, now)
             if self._lifecycle.left_for_later(task, allowed_at - now):
@@ -305,10 +315,10 @@ class Pipeline(Generic[RequestT, VerificationT]):
 
     def _has_worker_for(self, stage: Stage) -> bool:
         """A link is asked for when it can be used at once: a poll takes a download's place."""
-        creating = sum(task.busy and task.stage is Stage.CREATE for task in self._window())
+        creating = sum(task.busy and task.stage is Stage.CREATE for task in self._under_way)
         if stage is Stage.CREATE:
             return creating < CREATES_AT_ONCE
-        return sum(task.busy for task in self._window()) - creating < DOWNLOADS_AT_ONCE
+        return sum(task.busy for task in self._under_way) - creating < DOWNLOADS_AT_ONCE
 
     def _used_up(self, stage: Stage, wait: float) -> QuotaUsedUpError | None:
         budgets = {Stage.CREATE: self._vendor.create_limit, Stage.POLL: self._vendor.status_limit}
@@ -331,6 +341,8 @@ class Pipeline(Generic[RequestT, VerificationT]):
         else:
             work = self._fetch
         task.busy = True
+        if task not in self._under_way:
+            self._under_way.append(task)
         threading.Thread(
             target=self._work, args=(work, task), name=f"{task.stage.name.lower()} {task.request}", daemon=True
         ).start()
