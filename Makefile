@@ -24,17 +24,17 @@ demo-pardot: .venv/demo ## Load three months from a local Account Engagement int
 fleet-demo: .venv/fleet ## Load twenty Spaces on Dagster, with two machines and PostgreSQL (some minutes; OPTIONS="--stay" keeps the page)
 	@.venv/bin/python -m demo.fleet $(OPTIONS)
 
-test: lint types ## Run the suite on this Python: lint, types, all quick tests, this tap's end-to-end tests (six minutes)
+test: lint types ## Run the suite on this Python: lint, types, all quick tests, this tap's end-to-end tests (four minutes)
 	@.venv/bin/python -m pytest -n auto --dist worksteal -m "not siblings and not integrations and not packages"
 
-unit: .venv/dev ## Run the quick tests only
-	@.venv/bin/python -m pytest -n auto --dist worksteal -m "not slow"
+unit: .venv/dev ## Run the quick tests only, the property tests with a third of their examples
+	@SOAK=0.3 .venv/bin/python -m pytest -n auto --dist worksteal -m "not slow and not long"
 
 test-siblings: .venv/dev ## Run the end-to-end tests of the other taps: Pardot, APSIS One
 	@.venv/bin/python -m pytest -n auto --dist worksteal -m siblings
 
-test-integrations: .venv/dev ## Run the programs of the documents for other loaders: dlt
-	@.venv/bin/python -m pytest -n auto --dist worksteal -m integrations
+test-integrations: .venv/dev ## Run the commands of the documents, and other people's tools: Meltano, dlt, Singer's
+	@.venv/bin/python -m pytest -n auto --dist worksteal -m "integrations and not packages"
 
 test-dates: .venv/dev ## Run the quick tests on other days: leap days, changes of the clock, far zones (needs cc)
 	@.venv/bin/python .ci/dates.py $(OPTIONS)

@@ -157,7 +157,7 @@ def _tested(environment: Path, tests: Sequence[str]) -> str:
         "-m",
         "pytest",
         "-m",
-        "not slow",
+        "not slow and not long",
         "--quiet",
         "-p",
         "no:cacheprovider",

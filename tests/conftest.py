@@ -23,8 +23,8 @@ settings.load_profile("default")
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers():
-    """One more than there are processors: some tests wait for what takes its time, such as a silence."""
-    return (os.cpu_count() or 1) + 1
+    """Two for each processor: many tests wait, for a silence or for another program."""
+    return 2 * (os.cpu_count() or 1)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -23,6 +23,7 @@ def in_order(result):
     return result.output.days == [day.isoformat() for day in result.days]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("window", ["fixed", "sliding"])
 @pytest.mark.parametrize(("days", "job_seconds"), [(1, 300), (12, 20), (60, 90)])
 def test_alone_a_backfill_is_as_quick_as_the_limit_allows_and_never_refused(days, job_seconds, window):
@@ -32,6 +33,7 @@ def test_alone_a_backfill_is_as_quick_as_the_limit_allows_and_never_refused(days
     assert result.refusals == 0
 
 
+@pytest.mark.long
 def test_jobs_of_any_length_exceed_no_budget_and_change_no_order():
     result = backfill(60, job_seconds=jobs_of_any_length)
     assert in_order(result)
@@ -39,10 +41,12 @@ def test_jobs_of_any_length_exceed_no_budget_and_change_no_order():
     assert result.ratio <= 1.25
 
 
+@pytest.mark.long
 def test_jobs_of_minutes_keep_a_pipe_full_that_is_wide_enough():
     assert backfill(60, job_seconds=300, max_exports_in_flight=30).ratio <= 1.05
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("window", ["fixed", "sliding"])
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
 def test_beside_a_rival_a_backfill_takes_what_the_rival_leaves_and_waits_when_asked(share, window):

@@ -135,6 +135,7 @@ def test_a_run_writes_messages_only_to_stdout_and_ends_with_0(config):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.long
 def test_settings_come_from_the_environment_and_from_a_file_of_it(cometly, tmp_path):
     # The SDK prefers a .env in the folders above its own to the environment; from 0.55 on, in those above the current
     # one. This way it finds the one written here, and not that of the checkout, whose key is real.

@@ -124,12 +124,14 @@ def what_is_left(days, *, job_seconds):
     return [(told, done.ended_at - at) for at, told in left.told]
 
 
+@pytest.mark.long
 def test_what_is_left_of_a_year_is_told_right_from_the_first_day_on(caplog):
     caplog.set_level("INFO")
     for told, true in what_is_left(365, job_seconds=20):
         assert 0.85 * true - 1 <= told <= 1.15 * true + 60  # it is told in whole minutes, rounded up
 
 
+@pytest.mark.long
 def test_what_is_left_is_told_right_where_the_vendor_is_slower_than_the_rate_limit(caplog):
     caplog.set_level("INFO")
     told, true = what_is_left(90, job_seconds=1200)[0]
@@ -178,6 +180,7 @@ def test_a_reason_that_many_days_have_is_told_once(clock, cometly, config, tap):
     assert str(output.error).count("out of memory") == 1
 
 
+@pytest.mark.long
 def test_on_a_terminal_there_is_a_bar_instead_of_lines(tmp_path):
     with Sandbox(**long_ago.space(events_per_day=5)) as cometly:
         settings = {"api_key": cometly.api_key, "api_url": cometly.api_url}

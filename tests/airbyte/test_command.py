@@ -72,6 +72,7 @@ def loaded_by(program):
     return set(done.stderr.splitlines()[-1].split())
 
 
+@pytest.mark.long
 def test_spec_loads_nothing_that_only_a_run_needs():
     program = "from tap_cometly.source import main; sys.argv = ['source-cometly', 'spec']; main()"
     more = loaded_by(program) - loaded_by("import singer_sdk")

@@ -118,6 +118,7 @@ def test_a_full_refresh_that_was_cut_short_goes_on_where_it_was():
         assert len(space.sync().days) == len(space.days)
 
 
+@pytest.mark.long
 def test_a_client_that_kills_at_any_message_and_keeps_state_gets_the_union_exactly():
     with AirbyteSpace(lookback_days=0) as space:
         space.sleep(4)

@@ -107,6 +107,7 @@ def test_what_the_user_can_mend_is_told(source, changes, words):
     assert "recognisable" not in str(status)
 
 
+@pytest.mark.long
 def test_a_sync_brings_every_stream_and_the_next_one_nothing_but_lists_and_profiles(source, account):
     catalog = configured(source("discover"))
     first = source("read", catalog=catalog)

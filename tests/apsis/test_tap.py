@@ -147,6 +147,7 @@ def test_a_body_that_was_copied_takes_the_place_of_ours():
 # Windows
 
 
+@pytest.mark.long
 def test_days_are_asked_for_in_windows_and_never_more_than_one_export_a_minute():
     with World.of(days=60, settings={"window_days": 20, "max_exports_in_flight": 30}) as world:
         output = world.run("profile_events")
@@ -166,6 +167,7 @@ def test_an_export_that_is_too_large_is_halved_until_it_fits(form, caplog):
     assert "asking for" in caplog.text
 
 
+@pytest.mark.long
 def test_what_one_window_has_found_out_the_others_need_not():
     """Of ten windows only the first pays for it: three exports are in vain, and not thirty."""
     settings = {"window_days": 8, "max_exports_in_flight": 1}
@@ -229,6 +231,7 @@ def test_the_pending_cap_holds_creates_and_nothing_is_lost():
 # Tokens
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("stale", [401, 403])
 def test_a_token_that_ends_in_mid_run_is_renewed(stale):
     quirks = Quirks(stale_token=stale, jwt="against_expires_in")

@@ -17,6 +17,7 @@ from tests.e2e.loading import Piped
 from tests.e2e.strangers import Folder
 from tests.e2e.test_warehouses import PostgresTable
 
+pytestmark = pytest.mark.integrations
 KEY = "your-key"
 
 

@@ -9,6 +9,7 @@ import yaml
 
 from tests.test_hub import FILE
 
+pytestmark = pytest.mark.integrations
 NO_NETWORK = {
     "HTTPS_PROXY": "http://127.0.0.1:9",
     "HTTP_PROXY": "http://127.0.0.1:9",

@@ -14,6 +14,8 @@ import pytest
 from simulation.patience import HANG_SECONDS
 from tests.e2e.conftest import KEY, TIMEZONE
 
+pytestmark = pytest.mark.integrations
+
 
 @pytest.fixture
 def output(cometly, program, tmp_path, last_day):

@@ -73,6 +73,7 @@ def test_a_deadline_that_ends_leaves_the_one_around_it_in_force():
         assert deadline.passed
 
 
+@pytest.mark.long
 def test_while_one_file_of_an_export_stalls_the_time_of_the_others_stands_still():
     """They are read in one thread, in whichever order; all but one of them wait for their reader."""
     stalled = threading.Event()

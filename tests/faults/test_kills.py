@@ -163,6 +163,7 @@ def expected(signals):
     return died | {128 + number for number in signals}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("rows_a_day", [50])  # the day that is asked for is not written yet, however few rows it has
 @pytest.mark.parametrize(
     ("signals", "endpoint", "number"),
@@ -198,6 +199,7 @@ def test_stopped_at_a_step_of_the_protocol(run, world, monkeypatch, signals, end
         assert_resumed(world, stopped)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("signals", "lines"),
     [
@@ -223,6 +225,7 @@ def test_stopped_while_rows_are_written(run, world, signals, lines):
         assert_resumed(world, stopped)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "signals",
     [[INT, TERM], *(pytest.param(signals, marks=slow) for signals in ([KILL], [TERM], [INT], [TERM, INT]))],
@@ -238,6 +241,7 @@ def test_stopped_while_the_reader_stands_still(run, world, signals):
         assert_resumed(world, stopped)
 
 
+@pytest.mark.long
 def test_a_reader_that_goes_on_in_time_gets_the_line_that_was_being_written(run, world):
     with run() as stopped:
         stopped.wait_until_the_pipe_is_full()
@@ -247,6 +251,7 @@ def test_a_reader_that_goes_on_in_time_gets_the_line_that_was_being_written(run,
         assert_resumed(world, stopped)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("lines", [pytest.param(0, marks=slow), 1, pytest.param(MAX_ROWS, marks=slow)])
 def test_the_reader_goes_away(run, world, lines):
     with run() as stopped:

@@ -28,6 +28,7 @@ def down(step):
     return Fault(step, "status", status=503, times=None)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("step", STEPS)
 def test_a_year_of_days_is_given_up_within_minutes_and_without_wasting_quota(world, year, step):
     world.cometly.inject(down(step))
@@ -42,6 +43,7 @@ def test_a_year_of_days_is_given_up_within_minutes_and_without_wasting_quota(wor
     assert sum(request.endpoint == "create" for request in world.cometly.requests) <= 100
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("step", STEPS)
 def test_an_outage_of_four_minutes_costs_time_and_nothing_else(world, monkeypatch, step):
     began = world.clock.now()
@@ -58,6 +60,7 @@ def test_an_outage_of_four_minutes_costs_time_and_nothing_else(world, monkeypatc
     assert by_id(output.records) == world.truth(*days)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("step", ["create", "file"])
 def test_several_days_that_are_broken_for_good_do_not_take_the_others_with_them(world, step):
     days = days_before(world.clock, 60)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import itertools
 
+import pytest
+
 from bulk_exports.engine.errors import RequestRejectedError
 from bulk_exports.run import UndeliveredDaysError
 from tap_cometly.sandbox import Fault, Quirks
@@ -228,6 +230,7 @@ def test_a_day_that_nobody_answers_for_fails_within_its_patience(world, case):
     assert world.clock.now() - began < 20 * 60
 
 
+@pytest.mark.long
 @cases(SILENCE)
 def test_silence_is_ended_and_what_is_missing_asked_for_again(world, case):
     assert_whole(world, case)

@@ -207,6 +207,7 @@ def test_rows_have_the_wanted_columns_and_no_others():
     assert found == [{"part": None, "keys": None, "value": 1}]
 
 
+@pytest.mark.long
 def test_a_giant_among_the_profiles_is_not_taken_into_memory():
     event = json.dumps({"correlationId": "a" * 36, "data": {"device": "MOBILE"}})
     giant = '{"p":{"sections":{"1":{"attributes":{},"events":[' + ",".join([event] * 100_000) + "]}}}}"

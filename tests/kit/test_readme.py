@@ -97,6 +97,7 @@ def config(url, **more):
     return {"api_key": "right", "api_url": url, "start_date": str(FIRST), "end_date": str(long_ago.LAST_DAY), **more}
 
 
+@pytest.mark.long
 def test_every_row_comes_once_and_the_next_run_looks_back(tap, harvest):
     first = sync(config(harvest), tap=tap)
     found = [row["id"] for row in first.of("measurements")]

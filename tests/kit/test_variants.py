@@ -48,6 +48,7 @@ def test_a_variant_that_is_deselected_and_selected_again_is_asked_for_alone_and_
     )
 
 
+@pytest.mark.long
 @DOORS
 def test_one_that_was_delivered_before_its_sibling_failed_is_not_asked_for_again(door):
     with Account(days=10) as account:

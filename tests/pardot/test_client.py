@@ -114,6 +114,7 @@ def test_others_in_the_queue_are_waited_for(unit):
     assert len(made.calls("status")) < 90
 
 
+@pytest.mark.long
 def test_a_queue_that_does_not_move_is_left_for_the_next_run(unit):
     made = unit()
     made.pardot.jobs.occupy(3 * DAY)

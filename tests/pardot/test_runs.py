@@ -15,6 +15,7 @@ from .unit import STREAMS, utc
 DAY = 86_400
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("version", ["auto", "5"])
 @pytest.mark.parametrize("timezone", ["UTC", "America/New_York"])
 def test_a_first_run_brings_every_record_of_every_stream(unit, caplog, version, timezone):
@@ -25,6 +26,7 @@ def test_a_first_run_brings_every_record_of_every_stream(unit, caplog, version, 
     assert [entry.status for entry in made.pardot.requests if entry.endpoint == "token"] == [200]
 
 
+@pytest.mark.long
 def test_what_is_changed_or_deleted_or_new_comes_with_the_next_run(unit):
     made = unit()
     made.run("prospects", "list_memberships", "prospect_accounts")
@@ -122,6 +124,7 @@ def test_a_run_that_the_quota_cuts_short_says_when_it_goes_on_and_goes_on_where_
     made.assert_true("visitor_activities")
 
 
+@pytest.mark.long
 def test_the_quota_itself_is_met_as_the_account_counts_it(unit):
     made = unit(calls_per_day=12)
     output = made.run(catch=QuotaUsedUpError)
@@ -133,6 +136,7 @@ def test_the_quota_itself_is_met_as_the_account_counts_it(unit):
     made.assert_true("visitor_activities")
 
 
+@pytest.mark.long
 def test_from_every_state_the_same_tables_come_about(unit):
     made = unit(days=30, per_day=3)
     states = [None, *made.run("visitor_activities", "prospects", window_days=10).states]
@@ -144,6 +148,7 @@ def test_from_every_state_the_same_tables_come_about(unit):
         made.assert_true("visitor_activities", "prospects")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("mornings", "streams"),
     [(5, STREAMS), pytest.param(365, ["prospects"], marks=[pytest.mark.slow, pytest.mark.siblings])],

@@ -201,6 +201,7 @@ def test_a_fault_that_cannot_be_is_refused(arguments):
         Fault(*arguments)
 
 
+@pytest.mark.long
 def test_the_same_seed_makes_the_same_world(clock):
     def world(seed):
         with Sandbox(seed=seed, clock=clock.time) as pardot:

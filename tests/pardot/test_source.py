@@ -100,6 +100,7 @@ def test_what_the_user_can_mend_is_told(source, unit, fault, words):
     assert words in status["message"]
 
 
+@pytest.mark.long
 def test_a_sync_brings_every_record_and_the_next_one_none(source, unit, today):
     catalog = configured(source("discover"), "prospects", "visitors")
     assert len(catalog["streams"]) == 2

@@ -101,6 +101,7 @@ def test_with_the_time_zone_set_nothing_is_suggested(caplog):
     assert not lines(caplog, "The events show")
 
 
+@pytest.mark.long
 def test_days_without_events_say_nothing_about_the_zone(clock, caplog):
     caplog.set_level("INFO")
     with Sandbox(clock=clock.time, events_per_day=lambda _day: 0, timezone="Asia/Kolkata") as cometly:

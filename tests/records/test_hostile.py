@@ -43,6 +43,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE)
 def test_a_hostile_file_ends_in_words_within_bounds(content, tmp_path):
     (file := tmp_path / "file").write_bytes(content())

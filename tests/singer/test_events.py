@@ -120,6 +120,7 @@ def test_lookback_can_be_turned_off(clock, config, tap):
     assert again.bookmark == first.bookmark
 
 
+@pytest.mark.long
 def test_a_tap_that_slept_for_months_leaves_no_gap_behind_the_moving_default_start(clock, config, tap):
     first = sync({**config, "lookback_days": 0}, tap=tap)
     clock.advance(60 * 86_400)
@@ -192,6 +193,7 @@ def test_a_start_in_the_future_exports_nothing_and_says_so(clock, config, tap, c
     assert "lies in the future" in caplog.text
 
 
+@pytest.mark.long
 def test_without_a_timezone_a_day_is_exported_when_it_has_ended_everywhere(clock, config, tap):
     del config["timezone"]
     newest = days_before(clock, 1)[0]

@@ -98,6 +98,7 @@ def test_the_next_morning_asks_for_the_new_day_and_looks_back_and_writes_what_is
     assert by_id(third.of("contacts")) == by_id(cometly.contacts(new, new, include_comet_tokens=True), created_at=None)
 
 
+@pytest.mark.long
 def test_events_have_the_budget_first_and_all_share_it(cometly, people, tap):
     output = sync({**people, "lookback_days": 0}, catalog=choose(people, "events", "event_days", "contacts"), tap=tap)
     order = list(dict.fromkeys(each["stream"] for each in output.messages if each["type"] == "RECORD"))

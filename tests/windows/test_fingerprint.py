@@ -75,6 +75,7 @@ def test_a_resync_that_is_stopped_goes_on_where_it_was(clock, cometly, two_days,
     assert third.days == [days_before(clock, 1)[0].isoformat()]
 
 
+@pytest.mark.long
 def test_a_resync_without_start_date_reaches_back_to_where_the_stream_began(clock, config, tap):
     first = sync(config, tap=tap)
     clock.advance(20 * 86_400)
