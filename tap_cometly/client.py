@@ -8,7 +8,6 @@ Pages of the vendor's documentation are named relative to ``https://docs.cometly
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Any, Final
 
 from typing_extensions import Self
@@ -17,7 +16,6 @@ from bulk_exports.engine.api import Api, Dialect
 from bulk_exports.engine.credentials import Bearer
 from bulk_exports.engine.download import READ_SECONDS
 from bulk_exports.engine.errors import (
-    InvalidAnswerError,
     UnavailableError,
     UnknownJobError,
     WindowTooLargeError,
@@ -90,8 +88,6 @@ class CometlyClient:
         answer_seconds: float = READ_SECONDS,
     ) -> None:
         self._path = f"/{exports}/exports"
-        self._jobs: set[int] = set()
-        self._lock = threading.Lock()
         self.create_limit = create_limit or RateLimit(CREATES_PER_MINUTE)
         self.status_limit = status_limit or RateLimit(POLLS_PER_MINUTE)
         self._api = Api(
@@ -133,10 +129,6 @@ class CometlyClient:
         export_id = _export_id(answer.json_object())
         if export_id is None:
             raise UnavailableError("Cometly returned no export_id")
-        with self._lock:
-            if export_id in self._jobs:
-                raise InvalidAnswerError(f"Cometly returned the export_id of another export ({export_id})")
-            self._jobs.add(export_id)
         return export_id
 
     def status(self, job: Hashable) -> JobStatus:

@@ -28,6 +28,9 @@ class FreeBudget:
     def spend(self):
         self.spent += 1
 
+    def returned(self):
+        self.spent -= 1
+
 
 class ScriptedVendor:
     """Makes jobs that take ``seconds``; ``script`` holds answers given instead, by step and request, first to last."""
@@ -110,3 +113,15 @@ class QueuedVendor(ScriptedVendor):
         if self.clock.now() < self.starts[job]:
             return JobStatus(WAITING, "waiting")
         return status if self.clock.now() >= self.starts[job] + self.seconds(job) else JobStatus(RUNNING, "processing")
+
+
+class CancellingVendor(QueuedVendor):
+    """Takes jobs out of its queue."""
+
+    def __init__(self, clock, **how):
+        super().__init__(clock, **how)
+        self.cancelled = []
+
+    def cancel(self, job):
+        self._next("cancel", job)
+        self.cancelled.append(job)

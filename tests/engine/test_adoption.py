@@ -11,7 +11,17 @@ from bulk_exports.engine import Limits, Pipeline
 from bulk_exports.engine.errors import CorruptFileError
 from bulk_exports.engine.vendor import JobStatus
 from simulation.patience import HANG_SECONDS
-from tests.engine.scripted import FAILED, LOG, WAITING, QueuedVendor, ScriptedVendor, read, reason, rows
+from tests.engine.scripted import (
+    FAILED,
+    LOG,
+    WAITING,
+    CancellingVendor,
+    QueuedVendor,
+    ScriptedVendor,
+    read,
+    reason,
+    rows,
+)
 
 DAY = 86_400.0
 LIMITS = Limits(export_seconds=1800, queue_seconds=3 * 3600)
@@ -93,17 +103,6 @@ def test_one_that_is_of_no_use_costs_none_of_the_attempts_of_this_run(clock, fil
 
 
 # A stop
-
-
-class CancellingVendor(QueuedVendor):
-    """Takes jobs out of its queue."""
-
-    def __init__(self, clock, **how):
-        super().__init__(clock, **how)
-        self.cancelled = []
-
-    def cancel(self, job):
-        self.cancelled.append(job)
 
 
 class StoppedError(Exception):

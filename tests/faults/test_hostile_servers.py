@@ -181,14 +181,6 @@ def test_digits_in_text_are_the_number_of_an_export():
         assert asking.create(REQUEST) == 40718
 
 
-def test_the_number_of_another_export_is_refused():
-    with RawServer(said({"export_id": 7})) as server, client(server) as asking:
-        asking.create(REQUEST)
-        asking.create_limit.spend()
-        with pytest.raises(InvalidAnswerError, match="export_id of another export"):
-            asking.create(REQUEST)
-
-
 def test_a_status_of_another_export_is_refused():
     told = {"export_id": 8, "status": "completed", "download_url": "https://files.test/other"}
     with (

@@ -7,7 +7,6 @@ says what came of it; when to send, and whether again, is the engine's business.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
 import threading
 from datetime import datetime, timedelta, timezone
@@ -19,7 +18,6 @@ from typing_extensions import Self
 from bulk_exports.engine.credentials import RenewedToken
 from bulk_exports.engine.errors import (
     ExportError,
-    InvalidAnswerError,
     StoppingError,
     UnavailableError,
     UnknownJobError,
@@ -37,14 +35,11 @@ if TYPE_CHECKING:
 
     from bulk_exports.engine import Connection
     from bulk_exports.spec import ExportRequest
-    from bulk_exports.windows.windows import Window
     from tap_pardot_exports.settings import Settings
     from tap_pardot_exports.streams import ExportQuery
 
 POLLS_PER_MINUTE: Final = 30
 """The vendor names no limit, but asks to be asked less often than this by far."""
-NOTHING: Final = "nothing"
-"""The name of an export that nobody need make."""
 ZONE_STEP: Final = timedelta(minutes=15)
 """Offsets of time zones are multiples of it."""
 
@@ -62,19 +57,6 @@ class WrongZoneError(StoppingError):
     """Times are not written in the zone of the setting: every row would be shifted."""
 
     page: ClassVar[str] = "packages/tap-pardot-exports/README.md#time"
-
-
-@dataclasses.dataclass
-class _Export:
-    """An export of ours.
-
-    Attributes:
-        request: What was asked for; None for one of an earlier run.
-        has_ended: Whether it has ended, as far as is known.
-    """
-
-    request: ExportRequest[ExportQuery] | None
-    has_ended: bool = False
 
 
 class PardotClient:
@@ -95,7 +77,6 @@ class PardotClient:
         self._utc_now = connection.utc_now
         self._log = connection.log
         self._creating = threading.Lock()
-        self._exports: dict[int, _Export] = {}
         self.create_limit = connection.keep("creates", lambda: RateLimit(CREATES_PER_MINUTE))
         self.status_limit = connection.keep("polls", lambda: RateLimit(POLLS_PER_MINUTE))
         tokens = Tokens(settings, connection)
@@ -108,19 +89,14 @@ class PardotClient:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Take out of the queue what was given up, unless the engine has done so because the run stops."""
-        if kind is None:
-            with contextlib.suppress(ExportError):  # nobody can be told, then
-                for number, export in self._exports.items():
-                    self._cancel(number, export)
+    def __exit__(self, *_: object) -> None:
         self._calls.close()
 
     def create(self, request: ExportRequest[ExportQuery]) -> int | str:
         """Start an export.
 
         Returns:
-            Its number; `NOTHING` where there is nothing to export.
+            Its number; another name where there is nothing to export.
 
         Raises:
             RateLimitedError: Too many requests at a time, or in a minute.
@@ -131,12 +107,10 @@ class PardotClient:
             RequestRejectedError: The request, or who asks, is not accepted.
         """
         with self._creating:  # what the first one learns of the account serves the others
-            # What was made for the same before was given up, and would stand in the way of this one.
-            self._cancel_those_of(request)
             try:
                 if request.variant == DELETED and request.query.thing.name in self._calls.manner.no_deleted:
                     self.create_limit.returned()
-                    return NOTHING
+                    return _nothing(request)
                 return self._create(request)
             except TimedOutError as error:
                 if len(request.window) > 1:
@@ -145,7 +119,7 @@ class PardotClient:
             except CodeError as error:
                 if request.variant == DELETED and error.code in {codes.WRONG_ARGUMENT, codes.WRONG_VALUE}:
                     self._cannot_ask_for_deleted(request.query, error)
-                    return NOTHING
+                    return _nothing(request)
                 body = request.query.body(request, self._calls.manner)
                 raise _explained(error, request.query, body) from None
 
@@ -163,13 +137,11 @@ class PardotClient:
         if number is None:
             self.status_limit.returned()
             return JobStatus(JobState.READY, "nothing to export")
-        export = self._exports.setdefault(number, _Export(None))
         said = self._calls.read(number, self.status_limit)
         if _number(said.get("id")) not in {None, number}:
             raise UnavailableError(f"{VENDOR} answered about another export")
         word = self._calls.words(said.get("state"))
         state = _STATES.get(word.lower(), JobState.UNKNOWN)
-        export.has_ended = state in {JobState.READY, JobState.FAILED}
         links: tuple[Link, ...] = ()
         if state is JobState.READY:
             if said.get("isExpired") in {True, "true", "1"}:
@@ -180,7 +152,8 @@ class PardotClient:
     def cancel(self, job: Hashable) -> None:
         """Take an export out of the queue, if it is still there."""
         if (number := _number(job)) is not None:
-            self._cancel(number, self._exports.setdefault(number, _Export(None)))
+            self._calls.cancel(number, self.create_limit)
+            self._log.info("Export %d is taken out of the vendor's queue", number)
 
     # Creating
 
@@ -189,9 +162,6 @@ class PardotClient:
         number = _number(export.get("id"))
         if number is None:
             raise UnavailableError(f"{VENDOR} returned no number of an export")
-        if number in self._exports:
-            raise InvalidAnswerError(f"{VENDOR} returned the number of another export ({number})")
-        self._exports[number] = _Export(request)
         try:
             self._check_zone(export.get("createdAt"))
         except WrongZoneError:
@@ -204,19 +174,6 @@ class PardotClient:
         self._calls.manner.no_deleted.add(query.thing.name)
         told = "The account does not let one ask for deleted records of %s (code %d): none of them is marked"
         self._log.warning(told, query.thing.stream, error.code)
-
-    def _cancel_those_of(self, request: ExportRequest[ExportQuery]) -> None:
-        """Take exports out of the queue that have not ended and share days with a request that is made anew."""
-        for number, export in self._exports.items():
-            earlier = export.request
-            if earlier and earlier.variant == request.variant and _overlap(earlier.window, request.window):
-                self._cancel(number, export)
-
-    def _cancel(self, number: int, export: _Export) -> None:
-        if not export.has_ended:
-            self._calls.cancel(number, self.create_limit)
-            export.has_ended = True
-            self._log.info("Export %d is taken out of the vendor's queue", number)
 
     def _check_zone(self, created: object) -> None:
         """Hold the time at which the export was made against the clock: the difference is the user's zone.
@@ -279,8 +236,9 @@ def _refs(refs: object) -> list[str]:
     return found
 
 
-def _overlap(one: Window, other: Window) -> bool:
-    return one.first <= other.last and other.first <= one.last
+def _nothing(request: ExportRequest[ExportQuery]) -> str:
+    """Return the name of an export that nobody need make."""
+    return f"nothing-{request.window.first}"
 
 
 def _number(value: object) -> int | None:

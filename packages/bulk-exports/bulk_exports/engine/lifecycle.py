@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from bulk_exports.engine.limits import Limits
     from bulk_exports.engine.sizing import Sizing
+    from bulk_exports.job_names import JobName
 
 MAX_EXPORTS_PER_REQUEST: Final = 3
 """Jobs created for one request before it counts as failed."""
@@ -94,6 +95,7 @@ class Lifecycle(Generic[RequestT, VerificationT]):
         self._started = started
         self._rhythm = PollRhythm(limits.polling)
         self._lost_in_a_row: collections.Counter[Stage] = collections.Counter()
+        self._jobs: set[JobName] = {task.attempt.job for task in tasks if task.attempt.is_adopted}
 
     def advance(self, task: Task[RequestT, VerificationT], outcome: object, now: float) -> None:
         """Send a request where the outcome of its last step wants it."""
@@ -148,6 +150,10 @@ class Lifecycle(Generic[RequestT, VerificationT]):
     def _created(self, task: Task[RequestT, VerificationT], now: float, job: object) -> None:
         if not isinstance(job, (int, str)):
             raise TypeError(f"unexpected name of a job: {job!r}")
+        if job in self._jobs:
+            self._fail(task, f"the vendor returned the name of another export ({job})")
+            return
+        self._jobs.add(job)
         # Until one job has finished nobody knows how long jobs take: the first finds out for all.
         first_of_all = self._rhythm.usual is None and all(other.stage is not Stage.POLL for other in self._tasks)
         task.has_job(job, now)
@@ -169,6 +175,7 @@ class Lifecycle(Generic[RequestT, VerificationT]):
         if outcome.state is JobState.WAITING:
             self._waits(task, now, outcome.word)
         elif outcome.state is JobState.FAILED:
+            task.attempt.has_failed = True
             reason = f"the export ended as '{outcome.word}': {outcome.message}"
             self._export_again(task, now, reason, of_its_size=True)
         elif outcome.state is JobState.READY:
@@ -330,6 +337,7 @@ class Lifecycle(Generic[RequestT, VerificationT]):
         """
         if task.attempt.ready_at is None:
             self._export_ended(task.request, now - task.attempt.created_at, False)
+        task.gives_up()
         task.drop_files()
         if task.attempt.is_adopted:
             self._log.info("%s: the export of an earlier run is of no use: %s; creating another", task.request, reason)
@@ -366,11 +374,14 @@ class Lifecycle(Generic[RequestT, VerificationT]):
 
     def _replace(self, task: Task[RequestT, VerificationT], parts: Sequence[RequestT]) -> None:
         place = self._tasks.index(task)
-        self._tasks[place : place + 1] = map(Task, parts)
+        smaller = [Task[RequestT, VerificationT](part) for part in parts]
+        smaller[0].given_up = task.given_up
+        self._tasks[place : place + 1] = smaller
         task.needs(Stage.DONE, math.inf)
 
     def _fail(self, task: Task[RequestT, VerificationT], reason: str) -> None:
         self._log.error("%s is not delivered: %s", task.request, reason)
+        task.gives_up()
         task.drop_files()
         self._finish(task, Failure(task.request, reason))
 

@@ -22,7 +22,7 @@ import backoff
 from bulk_exports.engine.budgets import used_up
 from bulk_exports.engine.clock import SystemClock
 from bulk_exports.engine.download import Transfer, bare_session
-from bulk_exports.engine.errors import ExportError, InvalidAnswerError, QuotaUsedUpError
+from bulk_exports.engine.errors import ExportError, InvalidAnswerError, QuotaUsedUpError, UnknownJobError
 from bulk_exports.engine.lifecycle import Lifecycle
 from bulk_exports.engine.limits import Limits
 from bulk_exports.engine.logs import keep_links_out
@@ -139,6 +139,12 @@ class Pipeline(Generic[RequestT, VerificationT]):
         keep_links_out(log)
         self._session = bare_session()
         self._tasks = [Task[RequestT, VerificationT](request) for request in requests]
+        now = self._clock.now()
+        for task in self._tasks:
+            if jobs and task.request in jobs:
+                job, age = jobs[task.request]
+                task.adopts(job, now - age, now)
+                task.needs(Stage.POLL, now)
         self._lifecycle = Lifecycle(
             self._tasks,
             limits=limits,
@@ -150,12 +156,6 @@ class Pipeline(Generic[RequestT, VerificationT]):
             sizing=sizing or AnySize(),
             started=self._tell_start if tells_starts else lambda _task: None,
         )
-        now = self._clock.now()
-        for task in self._tasks:
-            if jobs and task.request in jobs:
-                job, age = jobs[task.request]
-                task.adopts(job, now - age, now)
-                task.needs(Stage.POLL, now)
         self._handed_over = 0
         self._taken = 0
         self._under_way: list[Task[RequestT, VerificationT]] = []
@@ -183,8 +183,7 @@ class Pipeline(Generic[RequestT, VerificationT]):
         for task in self._tasks:
             if not task.busy:  # a worker that is still busy cleans up after itself
                 task.drop_files()
-        if kind is not None:
-            self._cancel_what_nobody_will_fetch(goes_on=issubclass(kind, QuotaUsedUpError))
+        self._cancel_what_nobody_will_fetch(kind)
         self._session.close()
 
     def __iter__(self) -> Iterator[Result[RequestT, VerificationT] | Started[RequestT]]:
@@ -241,18 +240,20 @@ class Pipeline(Generic[RequestT, VerificationT]):
                     news.task.has_job(news.outcome, self._clock.now())
                     news.task.needs(Stage.POLL, math.inf)
 
-    def _cancel_what_nobody_will_fetch(self, *, goes_on: bool) -> None:
+    def _cancel_what_nobody_will_fetch(self, error: type[BaseException] | None) -> None:
         """Ask the vendor to give up exports, but do not wait long for it.
 
         What STATE names, and is being made or is made, the next run will fetch. What still waits in the vendor's queue
         would keep others waiting meanwhile, for something that may never be fetched.
 
         Args:
-            goes_on: Whether the run ends as it is meant to, and the next one comes for what still waits, too.
+            error: With which the run ends. After `QuotaUsedUpError` the next one comes for what still waits, too.
         """
         vendor = self._vendor
+        goes_on = error is not None and issubclass(error, QuotaUsedUpError)
         attempts = [task.attempt for task in self._tasks if task.stage is Stage.POLL or task.is_left]
         jobs = [each.job for each in attempts if not each.is_remembered or (each.is_waiting and not goes_on)]
+        jobs += [job for task in self._tasks for job in task.given_up]
         if not isinstance(vendor, Cancels) or not jobs:
             return
         worker = threading.Thread(target=_cancel, args=(vendor, jobs), name="cancel", daemon=True)
@@ -361,11 +362,24 @@ class Pipeline(Generic[RequestT, VerificationT]):
             task.drop_files()
 
     def _create(self, task: Task[RequestT, VerificationT]) -> JobName:
+        self._cancel_what_was_given_up(task)
         job = self._vendor.create(task.request)
         try:
             return job_name(job)
         except ValueError as error:
             raise InvalidAnswerError(f"the name that the vendor gave the export {error}") from None
+
+    def _cancel_what_was_given_up(self, task: Task[RequestT, VerificationT]) -> None:
+        """Take out of the vendor's queue what would stand in the way of the next export of a request."""
+        vendor = self._vendor
+        try:
+            while task.given_up and isinstance(vendor, Cancels):
+                with contextlib.suppress(UnknownJobError):  # it has ended by itself
+                    vendor.cancel(task.given_up[-1])
+                task.given_up.pop()
+        except BaseException:  # whatever it is, nothing was created
+            vendor.create_limit.returned()
+            raise
 
     def _poll(self, task: Task[RequestT, VerificationT]) -> JobStatus:
         return self._vendor.status(task.attempt.job)

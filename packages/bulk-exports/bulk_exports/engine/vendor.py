@@ -81,6 +81,9 @@ class RateLimit(Protocol):
     def spend(self) -> None:
         """Note that a request is being sent; the vendor notes the answer."""
 
+    def returned(self) -> None:
+        """Note that it was not sent."""
+
 
 class Vendor(Protocol[Order_contra]):
     """What a vendor of asynchronous exports implements. Methods are called from several threads."""
