@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bulk_exports import common_settings, reading
 from bulk_exports.export_settings import ExportSettings
-from bulk_exports.reading import RuleError, SettingsError, listed, suggestion
+from bulk_exports.reading import RuleError, listed, suggestion
 from tap_cometly import vocabulary as cometly
 from tap_cometly.config_schema import CONFIG_JSONSCHEMA
 
@@ -72,17 +72,18 @@ class Settings(ExportSettings):
         Raises:
             SettingsError: With every problem at once.
         """
-        given = {name: value for name, value in config.items() if value is not None}
-        values, problems = reading.read_all(given, CONFIG_JSONSCHEMA, _READERS)
-        values["event_names"] = values["event_names"] or ()
-        values["sources"] = values["sources"] or ()
-        values["user_agent"] = values["user_agent"] or f"tap-cometly/{version('tap-cometly')}"
-        problems += _conflicts(given, values, now)
-        if problems:
-            raise SettingsError(problems)
-        warnings = tuple(_warnings(given, values, now))
+        values = common_settings.read(
+            config,
+            now,
+            schema=CONFIG_JSONSCHEMA,
+            readers=_READERS,
+            where_the_zone_is_shown="what the Cometly app shows for the Space",
+            otherwise={"event_names": (), "sources": (), "user_agent": f"tap-cometly/{version('tap-cometly')}"},
+            also=_conflicts,
+        )
+        values["warnings"] += tuple(_warnings(values))
         requested = _requested(values.pop("fields"), attributed=bool(values["sources"]))
-        return cls(**values, requested_fields=requested, warnings=warnings)
+        return cls(**values, requested_fields=requested)
 
     @property
     def attributed(self) -> bool:
@@ -93,24 +94,11 @@ class Settings(ExportSettings):
 # -- Reading one setting -----------------------------------------------------------------------------------------------
 
 
-def _api_key(value: object, _schema: Schema) -> str:
-    """Check the key without putting any of it into a message."""
-    fix = "Copy it alone, without quotes or `Bearer`, from Cometly under Integrations, Cometly API."
-    if value is None:
-        raise RuleError("is required", found="none", fix="Generate a key in Cometly under Integrations, Cometly API.")
-    if not isinstance(value, str):
-        raise RuleError("must be text", found=f"a value of type {type(value).__name__}", fix=fix)
-    if not value.strip():
-        raise RuleError("must not be blank", found="nothing in it", fix=fix)
-    if any(character.isspace() for character in value):
-        raise RuleError("must hold no white space", found="a space, tab or line break in it", fix=fix)
-    if not (value.isascii() and value.isprintable()):
-        raise RuleError("must be plain ASCII", found="a character in it that no key has", fix=fix)
-    return value
-
-
 _READERS: Final[Mapping[str, Reader]] = {
-    "api_key": _api_key,
+    "api_key": reading.secret(
+        to_get="Generate a key in Cometly under Integrations, Cometly API.",
+        to_copy="Copy it alone, without quotes or `Bearer`, from Cometly under Integrations, Cometly API.",
+    ),
     **common_settings.READERS,
     "fields": reading.read_names,
     "query_mode": reading.read_choice,
@@ -126,9 +114,7 @@ _READERS: Final[Mapping[str, Reader]] = {
 # `values`, so that it causes no second complaint.
 
 
-def _conflicts(given: Mapping[str, object], values: Mapping[str, Any], now: datetime) -> Iterator[str]:
-    where = "what the Cometly app shows for the Space"
-    yield from common_settings.conflicts(given, values, now, where_the_zone_is_shown=where)
+def _conflicts(given: Mapping[str, object], values: Mapping[str, Any]) -> Iterator[str]:
     attributed = "sources" in given
     for name in ("attribution_model", "attribution_window"):
         if attributed and name not in given:
@@ -144,8 +130,7 @@ def _conflicts(given: Mapping[str, object], values: Mapping[str, Any], now: date
         yield f"fields: {RuleError('ad hierarchy fields need `sources`', found=found, fix=fix)}"
 
 
-def _warnings(given: Mapping[str, object], values: Mapping[str, Any], now: datetime) -> Iterator[str]:
-    yield from common_settings.warnings(given, values, now, schema=CONFIG_JSONSCHEMA)
+def _warnings(values: Mapping[str, Any]) -> Iterator[str]:
     for setting, known in (
         ("fields", (*cometly.REQUESTABLE_NAMES, *_AUTOMATIC_COLUMNS)),
         ("event_names", cometly.EVENT_NAMES),

@@ -15,9 +15,10 @@ from singer_sdk.configuration._dict_config import parse_environment_config
 from singer_sdk.plugin_base import JSONSchemaValidator
 
 from bulk_exports.common_settings import BUILT_IN_SETTINGS
+from bulk_exports.reading import SettingsError
 from tap_cometly import vocabulary
 from tap_cometly.config_schema import CONFIG_JSONSCHEMA
-from tap_cometly.settings import Settings, SettingsError
+from tap_cometly.settings import Settings
 
 NOW = datetime(2026, 6, 10, 13, 0, tzinfo=timezone.utc)  # 9 June has ended everywhere
 KEY = "cmt_4f1d9c7e"

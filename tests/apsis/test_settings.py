@@ -29,7 +29,7 @@ def test_defaults():
     [
         ({"client_secret": ""}, "client_secret: must not be blank"),
         ({"client_secret": None}, "client_secret: is required"),
-        ({"client_id": "a b"}, "client_id: must be plain ASCII without white space"),
+        ({"client_id": "a b"}, "client_id: must hold no white space"),
         ({"window_days": 90}, "window_days: must be a whole number from 1 to 89"),
         ({"window_days": 0}, "window_days: must be a whole number from 1 to 89"),
         ({"attributes": []}, "attributes: must hold 1 to 75 different names"),

@@ -55,14 +55,13 @@ class Settings(ExportSettings):
 
 
 def read_settings(config, now):
-    given = {name: value for name, value in config.items() if value is not None}
-    values, problems = reading.read_all(given, SCHEMA, READERS)
-    values |= {"timezone": reading.read_zone("UTC", {})}
-    conflicts = {"include_open_day": False, **values}
-    problems += common_settings.conflicts(given, conflicts, now, where_the_zone_is_shown="UTC")
-    if problems:
-        raise reading.SettingsError(problems)
-    return Settings(**values, include_open_day=False, backfill_order="oldest_first")
+    zone = {"timezone": reading.read_zone("UTC", {})}
+    otherwise = {**zone, "include_open_day": False, "backfill_order": "oldest_first"}
+    return Settings(
+        **common_settings.read(
+            config, now, schema=SCHEMA, readers=READERS, where_the_zone_is_shown="UTC", otherwise=otherwise
+        )
+    )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -37,7 +37,7 @@ def read(**changes):
         ),
         ({"auth_flow": "jwt"}, "username: is required with `auth_flow` jwt"),
         ({"auth_flow": "password"}, "auth_flow: must be one of refresh_token, client_credentials, jwt"),
-        ({"client_secret": "a recognisable secret"}, "client_secret: must be plain ASCII without white space"),
+        ({"client_secret": "a recognisable secret"}, "client_secret: must hold no white space"),
         ({"api_version": 5}, 'api_version: must be text; found the number 5. Put it in quotes: "5".'),
         ({"api_version": "6"}, "api_version: must be one of auto, 3, 4, 5"),
         ({"api_url": "http://pi.pardot.com"}, "api_url: must begin with https://"),

@@ -1,6 +1,7 @@
 """The settings that every tap for exports has: their types and defaults, how they are read, and what they say together.
 
-A vendor's schema takes them from `common`, with words of its own, and its settings are read by `READERS` and its own.
+A vendor's schema takes them from `common`, with words of its own; `read` reads a configuration, with `READERS` and more
+of them.
 """
 
 from __future__ import annotations
@@ -10,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 from singer_sdk import typing as th
 
 from bulk_exports import reading
-from bulk_exports.reading import RuleError, suggestion
+from bulk_exports.reading import RuleError, SettingsError, suggestion
 from bulk_exports.windows import dates
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from datetime import datetime
 
     from bulk_exports.reading import Reader, Schema
@@ -90,6 +91,43 @@ def common(name: str, description: str, **otherwise: Any) -> th.Property[Any]:
     """
     wrapped, usual = _COMMON[name]
     return th.Property(name, description=description, **{"wrapped": wrapped, **usual, **otherwise})
+
+
+def read(
+    config: Mapping[str, Any],
+    now: datetime,
+    *,
+    schema: Schema,
+    readers: Mapping[str, Reader],
+    where_the_zone_is_shown: str,
+    otherwise: Mapping[str, object],
+    also: Callable[[Mapping[str, object], Mapping[str, Any]], Iterable[str]] = lambda _given, _values: (),
+) -> dict[str, Any]:
+    """Read and check a configuration, whether or not the SDK has validated it.
+
+    Args:
+        config: Settings by name, as the user wrote them. None is the same as leaving a setting out.
+        now: The present moment, to know which dates lie in the future.
+        schema: JSON Schema of the configuration.
+        readers: What reads each setting.
+        where_the_zone_is_shown: What ``timezone`` should be set to.
+        otherwise: What is true of settings that are not set, or that nobody can set.
+        also: Returns what the vendor's settings say together that cannot be, given what `conflicts` is given.
+
+    Returns:
+        All settings, each in its own type, and as ``warnings`` what is odd, yet no reason to stop.
+
+    Raises:
+        SettingsError: With every problem at once.
+    """
+    given = {name: value for name, value in config.items() if value is not None}
+    values, problems = reading.read_all(given, schema, readers)
+    values |= {name: value for name, value in otherwise.items() if values.get(name) is None}
+    problems += conflicts(given, values, now, where_the_zone_is_shown=where_the_zone_is_shown)
+    problems += also(given, values)
+    if problems:
+        raise SettingsError(problems)
+    return {**values, "warnings": tuple(warnings(given, values, now, schema=schema))}
 
 
 def conflicts(

@@ -31,6 +31,7 @@ class ExportSettings:
         max_exports_per_run: How many days one run exports at most; None for no limit.
         export_timeout: How long the vendor may take for one.
         queue_timeout: How long one may wait in the vendor's queue, where the vendor tells.
+        settle: How long after a moment the vendor knows what happened before it.
         warnings: What is odd, yet no reason to stop.
     """
 
@@ -45,17 +46,18 @@ class ExportSettings:
     max_exports_per_run: int | None = None
     export_timeout: timedelta
     queue_timeout: timedelta = timedelta(days=1)
+    settle: timedelta = timedelta()
     warnings: tuple[str, ...] = ()
 
     def wanted(self, now: datetime, *, since: date | None = None) -> tuple[date, date] | None:
         """Return the first and the last day that may be exported at ``now``; None while there is none.
 
         Args:
-            now: The present moment; only days that have ended are wanted.
+            now: The present moment; only days that have ended are wanted, and of which the vendor knows all.
             since: The first day ever delivered. Without a ``start_date`` the range reaches back to it, so that a tap
                 that did not run for months leaves no gap behind the moving default.
         """
-        closed = dates.last_closed_day(now, self.timezone)
+        closed = dates.last_closed_day(now - self.settle, self.timezone)
         last = min(self.end_date or closed, closed)
         first = self.start_date or min(since or last, last - DEFAULT_RANGE + timedelta(days=1))
         return (first, last) if first <= last else None

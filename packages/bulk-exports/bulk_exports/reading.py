@@ -9,6 +9,7 @@ import collections
 import difflib
 import ipaddress
 import json
+import re
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -28,6 +29,7 @@ EARLIEST_DAY: Final = date(2000, 1, 1)
 """No account has older data. A year mistyped as 0206 would else cost one export for each of 660,000 empty days."""
 
 
+_HOST: Final = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+", re.IGNORECASE)
 MAX_SHOWN: Final = 300
 """Characters of a value that a message quotes."""
 
@@ -92,6 +94,40 @@ def read_header(value: object, schema: Schema) -> str:
     if not (text.isascii() and text.isprintable()):
         raise RuleError("must be one line of ASCII", found=repr(text), fix="Use English letters and punctuation only.")
     return text
+
+
+def secret(*, to_get: str, to_copy: str, one_word: bool = True) -> Reader:
+    """Return what reads a secret; nothing of it is put into a message.
+
+    Args:
+        to_get: What to do where there is none.
+        to_copy: What to do where it cannot be one.
+        one_word: Whether it holds no white space.
+    """
+
+    def read(value: object, _schema: Schema) -> str:
+        if value is None:
+            raise RuleError("is required", found="none", fix=to_get)
+        if not isinstance(value, str):
+            raise RuleError("must be text", found=f"a value of type {type(value).__name__}", fix=to_copy)
+        if not value.strip():
+            raise RuleError("must not be blank", found="nothing in it", fix=to_copy)
+        if one_word and any(character.isspace() for character in value):
+            raise RuleError("must hold no white space", found="a space, tab or line break in it", fix=to_copy)
+        if not value.isascii() or not all(each.isprintable() or each.isspace() for each in value):
+            raise RuleError("must be plain ASCII", found="a character in it that no secret has", fix=to_copy)
+        return value
+
+    return read
+
+
+def read_hosts(value: object, schema: Schema) -> tuple[str, ...]:
+    """Take a list of domains."""
+    names = read_names(value, schema)
+    for name in names:
+        if not _HOST.fullmatch(name):
+            raise RuleError("must hold domains", found=repr(name), fix='Write them like ["example.com"].')
+    return tuple(name.lower() for name in names)
 
 
 def read_day(value: object, _schema: Schema) -> date:

@@ -13,15 +13,13 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
-from typing_extensions import override
-
 from bulk_exports import common_settings, reading
 from bulk_exports.export_settings import ExportSettings
-from bulk_exports.reading import RuleError, SettingsError, listed, suggestion
+from bulk_exports.reading import RuleError, listed, suggestion
 from tap_apsis_one.config_schema import CONFIG_JSONSCHEMA
 
 if TYPE_CHECKING:
-    from datetime import date, datetime
+    from datetime import datetime
 
     from bulk_exports.reading import Reader, Schema
 
@@ -82,45 +80,21 @@ class Settings(ExportSettings):
         Raises:
             SettingsError: With every problem at once.
         """
-        given = {name: value for name, value in config.items() if value is not None}
-        values, problems = reading.read_all(given, CONFIG_JSONSCHEMA, _READERS)
-        for name in ("tags", "email_attributes", "email_tags"):
-            values[name] = values[name] or ()
-        values["request_body"] = values["request_body"] or {}
-        values["user_agent"] = values["user_agent"] or f"tap-apsis-one/{version('tap-apsis-one')}"
-        values["timezone"] = UTC
-        problems += common_settings.conflicts(given, values, now, where_the_zone_is_shown="UTC")
-        if problems:
-            raise SettingsError(problems)
         return cls(
-            **values,
-            include_open_day=False,
-            backfill_order="oldest_first",
-            warnings=tuple(common_settings.warnings(given, values, now, schema=CONFIG_JSONSCHEMA)),
+            **common_settings.read(
+                config,
+                now,
+                schema=CONFIG_JSONSCHEMA,
+                readers=_READERS,
+                where_the_zone_is_shown="UTC",
+                otherwise=_OTHERWISE,
+            )
         )
-
-    @override
-    def wanted(self, now: datetime, *, since: date | None = None) -> tuple[date, date] | None:
-        return super().wanted(now - SETTLE, since=since)
 
     @property
     def asks_nobody(self) -> bool:
         """Whether there are no credentials, because only the schema is wanted."""
         return self.client_id == self.client_secret == PLACEHOLDER
-
-
-def _credential(value: object, _schema: Schema) -> str:
-    """Check a credential without putting any of it into a message."""
-    fix = "Copy it alone, without quotes, from APSIS One under Account settings, API keys."
-    if value is None:
-        raise RuleError("is required", found="none", fix="Make a key in APSIS One under Account settings, API keys.")
-    if not isinstance(value, str):
-        raise RuleError("must be text", found=f"a value of type {type(value).__name__}", fix=fix)
-    if not value.strip():
-        raise RuleError("must not be blank", found="nothing in it", fix=fix)
-    if not (value.isascii() and value.isprintable()) or any(character.isspace() for character in value):
-        raise RuleError("must be plain ASCII without white space", found="another character in it", fix=fix)
-    return value
 
 
 def _bodies(value: object, schema: Schema) -> Mapping[str, Mapping[str, Any]]:
@@ -134,6 +108,21 @@ def _bodies(value: object, schema: Schema) -> Mapping[str, Mapping[str, Any]]:
     return value
 
 
+_credential: Final = reading.secret(
+    to_get="Make a key in APSIS One under Account settings, API keys.",
+    to_copy="Copy it alone, without quotes, from APSIS One under Account settings, API keys.",
+)
+_OTHERWISE: Final[Mapping[str, object]] = {
+    "tags": (),
+    "email_attributes": (),
+    "email_tags": (),
+    "request_body": {},
+    "user_agent": f"tap-apsis-one/{version('tap-apsis-one')}",
+    "timezone": UTC,
+    "settle": SETTLE,
+    "include_open_day": False,
+    "backfill_order": "oldest_first",
+}
 _READERS: Final[Mapping[str, Reader]] = {
     **common_settings.READERS,
     "client_id": _credential,

@@ -11,25 +11,21 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
-from typing_extensions import override
-
 from bulk_exports import common_settings, reading
 from bulk_exports.export_settings import ExportSettings
-from bulk_exports.reading import RuleError, SettingsError, suggestion
-from bulk_exports.windows import dates
+from bulk_exports.reading import RuleError, suggestion
 from tap_pardot_exports import vocabulary as pardot
 from tap_pardot_exports.config_schema import CONFIG_JSONSCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from datetime import date, datetime, timedelta
+    from datetime import datetime
 
     from bulk_exports.reading import Reader, Schema
 
 _OURS: Final[Mapping[str, Schema]] = dict(CONFIG_JSONSCHEMA["properties"])
 _UNIT: Final = re.compile(r"0Uv[0-9A-Za-z]{15}")
 _FIELD_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,99}")
-_HOST: Final = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+", re.IGNORECASE)
 _NEEDED: Final = {
     "refresh_token": ("refresh_token",),
     "client_credentials": ("client_secret",),
@@ -54,7 +50,6 @@ class Settings(ExportSettings):
         file_hosts: Domains that may see the token.
         api_version: 3, 4 or 5; None to find out.
         window_days: How many days an export covers at most; None for each object's own.
-        safety: How long after a moment the vendor knows what happened before it.
         poll_seconds: After how many seconds an export is first asked for.
         deleted_rows: Whether deleted records are asked for, and marked.
         activities_by: By which time activities are asked for.
@@ -74,7 +69,6 @@ class Settings(ExportSettings):
     file_hosts: tuple[str, ...]
     api_version: int | None
     window_days: int | None = None
-    safety: timedelta
     poll_seconds: int
     deleted_rows: bool
     activities_by: str
@@ -92,31 +86,27 @@ class Settings(ExportSettings):
         Raises:
             SettingsError: With every problem at once.
         """
-        given = {name: value for name, value in config.items() if value is not None}
-        values, problems = reading.read_all(given, CONFIG_JSONSCHEMA, _READERS)
-        values["user_agent"] = values["user_agent"] or f"tap-pardot-exports/{version('tap-pardot-exports')}"
-        values["custom_fields"] = values["custom_fields"] or {}
-        problems += _conflicts(values, now)
-        if problems:
-            raise SettingsError(problems)
-        spoken = values.pop("api_version")
+        values = common_settings.read(
+            config,
+            now,
+            schema=CONFIG_JSONSCHEMA,
+            readers=_READERS,
+            where_the_zone_is_shown="what the user's profile in Account Engagement shows",
+            otherwise={"custom_fields": {}, "user_agent": f"tap-pardot-exports/{version('tap-pardot-exports')}"},
+            also=_conflicts,
+        )
+        spoken, settle = values.pop("api_version"), values.pop("safety_minutes")
         return cls(
-            **{name: value for name, value in values.items() if name != "safety_minutes"},
+            **values,
             api_version=None if spoken == "auto" else int(spoken),
-            safety=values["safety_minutes"],
+            settle=settle,
             backfill_order="oldest_first",  # a row moves to a later window when it changes
-            warnings=tuple(common_settings.warnings(given, values, now, schema=CONFIG_JSONSCHEMA)),
         )
 
     @property
     def secrets(self) -> tuple[str, ...]:
         """What may not be shown."""
         return tuple(filter(None, (self.client_secret, self.refresh_token, self.private_key)))
-
-    @override
-    def wanted(self, now: datetime, *, since: date | None = None) -> tuple[date, date] | None:
-        # A day has ended when the vendor knows all of it.
-        return super().wanted(now - self.safety, since=since)
 
 
 # -- Reading one setting -----------------------------------------------------------------------------------------------
@@ -133,30 +123,10 @@ def _unit(value: object, schema: Schema) -> str:
     return text
 
 
-def _secret(value: object, schema: Schema) -> str:
-    """Check a secret without putting any of it into a message."""
-    fix = "Copy it alone, without quotes, from the connected app."
-    if value is None:
-        raise RuleError("is required", found="none", fix=fix)
-    if not isinstance(value, str):
-        raise RuleError("must be text", found=f"a value of type {type(value).__name__}", fix=fix)
-    if not value.strip() or not value.isascii() or (schema.get("title") != "Private key" and len(value.split()) != 1):
-        raise RuleError("must be plain ASCII without white space", found="another character", fix=fix)
-    return value
-
-
 def _version(value: object, schema: Schema) -> str:
     if isinstance(value, int):
         raise RuleError("must be text", found=f"the number {value}", fix=f'Put it in quotes: "{value}".')
     return str(reading.read_choice(value, schema))
-
-
-def _hosts(value: object, schema: Schema) -> tuple[str, ...]:
-    names = reading.read_names(value, schema)
-    for name in names:
-        if not _HOST.fullmatch(name):
-            raise RuleError("must hold domains", found=repr(name), fix='Write them like ["pardot.com"].')
-    return tuple(name.lower() for name in names)
 
 
 def _custom_fields(value: object, _schema: Schema) -> Mapping[str, tuple[str, ...]]:
@@ -174,6 +144,8 @@ def _custom_fields(value: object, _schema: Schema) -> Mapping[str, tuple[str, ..
     return {stream: tuple(dict.fromkeys(names)) for stream, names in value.items()}
 
 
+_TO_COPY: Final = "Copy it alone, without quotes, from the connected app."
+_secret: Final = reading.secret(to_get=_TO_COPY, to_copy=_TO_COPY)
 _READERS: Final[Mapping[str, Reader]] = {
     **common_settings.READERS,
     "business_unit_id": _unit,
@@ -182,9 +154,9 @@ _READERS: Final[Mapping[str, Reader]] = {
     "refresh_token": _secret,
     "auth_flow": reading.read_choice,
     "username": reading.read_text,
-    "private_key": _secret,
+    "private_key": reading.secret(to_get=_TO_COPY, to_copy=_TO_COPY, one_word=False),
     "login_url": reading.read_api_url,
-    "file_hosts": _hosts,
+    "file_hosts": reading.read_hosts,
     "api_version": _version,
     "window_days": reading.read_whole_number,
     "safety_minutes": reading.read_minutes,
@@ -199,14 +171,7 @@ _READERS: Final[Mapping[str, Reader]] = {
 # -- What settings say together ----------------------------------------------------------------------------------------
 
 
-def _conflicts(values: Mapping[str, Any], now: datetime) -> Iterator[str]:
-    start, end, tz = values["start_date"], values["end_date"], values["timezone"]
-    if start and end and start > end:
-        wrong = RuleError("must not lie after `end_date`", found=f"{start} after {end}", fix="Change one of the two.")
-        yield f"start_date: {wrong}"
-    if end and end > (today := dates.today(now, tz)):
-        fix = "Leave the setting out to export up to the last closed day."
-        yield f"end_date: {RuleError('must not lie in the future', found=f'{end}; today is {today}', fix=fix)}"
+def _conflicts(_given: Mapping[str, object], values: Mapping[str, Any]) -> Iterator[str]:
     flow = values["auth_flow"]
     for name in _NEEDED.get(flow, ()):
         if values[name] is None:

@@ -44,14 +44,14 @@ class ExportQuery:
         cursor: By which time records are asked for.
         columns: The columns that are wanted.
         zone: In whose time bounds are written.
-        safety: How long after a moment the vendor knows what happened before it.
+        settle: How long after a moment the vendor knows what happened before it.
     """
 
     thing: PardotObject
     cursor: str
     columns: tuple[PardotField, ...]
     zone: tzinfo
-    safety: timedelta
+    settle: timedelta
 
     @property
     def breaking(self) -> Collection[str]:
@@ -78,7 +78,7 @@ class ExportQuery:
         """
         begin, end = dates.window_bounds(request.window.first, request.window.last, self.zone)
         after = begin.astimezone(timezone.utc) - _ONE_SECOND
-        known = request.planned_at.astimezone(timezone.utc) - self.safety
+        known = request.planned_at.astimezone(timezone.utc) - self.settle
         before = max(after + 2 * _ONE_SECOND, min(end.astimezone(timezone.utc), known))
         return after.astimezone(self.zone).strftime(_WRITTEN), before.astimezone(self.zone).strftime(_WRITTEN)
 
@@ -145,7 +145,7 @@ def _stream(thing: PardotObject, settings: Settings) -> ExportStream:
             cursor=cursor,
             columns=tuple(by_name[name] for name in by_name if name in {*selected, "id", cursor}),
             zone=zone,
-            safety=settings.safety,
+            settle=settings.settle,
         ),
         variants=_variants(thing, settings),
         jobs_last=timedelta(days=pardot.DATA_DAYS),
