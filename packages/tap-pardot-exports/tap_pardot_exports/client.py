@@ -9,9 +9,9 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta, timezone
 from typing import TYPE_CHECKING, Any, ClassVar, Final
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 from typing_extensions import Self
 
@@ -23,8 +23,10 @@ from bulk_exports.engine.errors import (
     UnknownJobError,
     WindowTooLargeError,
 )
+from bulk_exports.engine.hosts import is_trusted
 from bulk_exports.engine.rate_limit import RateLimit, whole_number
 from bulk_exports.engine.vendor import JobState, JobStatus, Link
+from bulk_exports.windows import dates
 from tap_pardot_exports import codes
 from tap_pardot_exports.calls import UNIT_HEADER, VENDOR, Calls, CodeError, Manner, TimedOutError
 from tap_pardot_exports.oauth import Tokens
@@ -40,8 +42,6 @@ if TYPE_CHECKING:
 
 POLLS_PER_MINUTE: Final = 30
 """The vendor names no limit, but asks to be asked less often than this by far."""
-ZONE_STEP: Final = timedelta(minutes=15)
-"""Offsets of time zones are multiples of it."""
 
 _STATES: Final = {
     "waiting": JobState.WAITING,
@@ -181,19 +181,13 @@ class PardotClient:
         Raises:
             WrongZoneError: It is another one than was said.
         """
-        try:
-            written = datetime.fromisoformat(str(created).strip().replace("Z", "+00:00"))
-        except ValueError:
-            return
-        if written.tzinfo is not None:
-            return  # whoever writes the offset needs no setting
         now = self._utc_now()
-        steps = round((written - now.replace(tzinfo=None)) / ZONE_STEP)
+        shown = dates.shown_offset(str(created), now)
         offset = now.astimezone(self._zone).utcoffset() or timedelta()
-        if steps * ZONE_STEP != offset:
+        if shown is not None and shown != offset:
             raise WrongZoneError(
-                f"timezone: the API user's clock is {_signed(steps * ZONE_STEP)} from UTC, that of {self._zone} "
-                f"{_signed(offset)}. Set `timezone` to what the user's profile in Account Engagement shows"
+                f"timezone: the API user's clock is {dates.signed(shown)} from UTC, that of {self._zone} "
+                f"{dates.signed(offset)}. Set `timezone` to what the user's profile in Account Engagement shows"
             )
 
     # Reading
@@ -210,17 +204,7 @@ class PardotClient:
 
     def trusts(self, url: str) -> bool:
         """Whether token and business unit may be sent to an address: to the API, and to the vendor's own hosts."""
-        try:
-            there, here = urlsplit(url), urlsplit(self._settings.api_url)
-            origins = [(parts.scheme, parts.hostname, parts.port) for parts in (there, here)]
-        except ValueError:
-            return False
-        host = there.hostname
-        if there.username is not None or "\\" in url or not host:
-            return False
-        domains = self._settings.file_hosts
-        is_vendors = any(host == domain or host.endswith(f".{domain}") for domain in domains)
-        return origins[0] == origins[1] or (there.scheme == "https" and there.port in {None, 443} and is_vendors)
+        return is_trusted(url, api_url=self._settings.api_url, domains=self._settings.file_hosts)
 
 
 def connect(settings: Settings, connection: Connection) -> PardotClient:
@@ -253,8 +237,3 @@ def _explained(error: CodeError, query: ExportQuery, body: Mapping[str, Any]) ->
         shown = json.dumps({"object": body["object"], **body["procedure"], "fields": body["fields"]})
         return CodeError(error.code, f"{error}. It was asked for {shown}")
     return error
-
-
-def _signed(offset: timedelta) -> str:
-    minutes = round(offset / timedelta(minutes=1))
-    return f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 import requests
 import urllib3
@@ -27,6 +27,7 @@ from bulk_exports.engine.errors import (
     UnavailableError,
     WrongClockError,
 )
+from bulk_exports.engine.hosts import origin
 from bulk_exports.engine.rate_limit import seconds_to_wait, whole_number
 from bulk_exports.engine.spool import is_file_limit, too_many_files
 from bulk_exports.wording import foreign
@@ -220,7 +221,7 @@ class Api:
             return self._api_url + address
         try:
             url = urljoin(f"{self._api_url}/", address)
-            is_own = _origin(url) == _origin(self._api_url)
+            is_own = origin(url) == origin(self._api_url)
         except ValueError:
             is_own = False
         if not is_own:
@@ -352,18 +353,6 @@ class Api:
 def _not_from_netrc(request: requests.PreparedRequest) -> requests.PreparedRequest:
     """Leave the headers as they are. As the session's `auth` it keeps `.netrc` entries from replacing them."""
     return request
-
-
-def _origin(url: str) -> tuple[str, str | None, int | None]:
-    """Return scheme, host and port of an address.
-
-    Raises:
-        ValueError: It is none that could be asked, or says with which user.
-    """
-    parts = urlsplit(url)
-    if parts.username is not None or "\\" in url:
-        raise ValueError
-    return parts.scheme, parts.hostname, parts.port or {"https": 443, "http": 80}.get(parts.scheme)
 
 
 def _kind(error: Exception) -> str:

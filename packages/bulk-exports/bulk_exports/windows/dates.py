@@ -25,6 +25,9 @@ EVERYWHERE_ENDED: Final = timezone(timedelta(hours=-12))
 ANYWHERE_BEGUN: Final = timezone(timedelta(hours=14))
 """The first place on Earth where a day begins: what has not begun here has begun nowhere."""
 
+OFFSET_STEP: Final = timedelta(minutes=15)
+"""Offsets of time zones are multiples of it."""
+
 _ONE_DAY: Final = timedelta(days=1)
 _MACHINE_DEPENDENT: Final = frozenset({"Factory", "localtime"})
 _DAY: Final = re.compile(
@@ -145,3 +148,28 @@ def _nearest_zone(name: str, known: frozenset[str]) -> str | None:
     spellings |= {zone_name.casefold(): zone_name for zone_name in known}
     matches = difflib.get_close_matches(name.strip().replace(" ", "_").casefold(), spellings, n=1, cutoff=0.75)
     return spellings[matches[0]] if matches else None
+
+
+def shown_offset(written: str, now: datetime) -> timedelta | None:
+    """Return how far a clock is from UTC that has just been read.
+
+    Args:
+        written: What it shows: date and time, in the form of ISO 8601.
+        now: The present moment.
+
+    Returns:
+        The offset; None if that is no time, or one that says its offset itself.
+    """
+    try:
+        shown = datetime.fromisoformat(written.strip().replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    if shown.tzinfo is not None:
+        return None
+    return round((shown - now.astimezone(timezone.utc).replace(tzinfo=None)) / OFFSET_STEP) * OFFSET_STEP
+
+
+def signed(offset: timedelta) -> str:
+    """Return an offset as people write it: ``+05:30``."""
+    minutes = round(offset / timedelta(minutes=1))
+    return f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"
