@@ -43,6 +43,7 @@ TESTS: Final = {
     "records": "parsing, msgspec, decimals",
     "singer": "the SDK",
     "test_client.py": "requests and urllib3",
+    "test_common_settings.py": "parsing",
     "test_command_line.py": "the SDK, the start of a program",
     "test_reporting.py": "logging, terminals",
     "test_settings.py": "parsing",

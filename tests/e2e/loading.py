@@ -92,3 +92,14 @@ class ThroughMeltano:
 
     def __call__(self, name, **settings):
         return self.meltano("run", "tap-cometly", name, **settings)
+
+
+def tap_of(meltano, program="tap-cometly"):
+    """Return the process of a tap that this Meltano has started."""
+    listing = subprocess.run(["ps", "-A", "-ww", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True)
+    processes = [line.split(maxsplit=2) for line in listing.stdout.splitlines()]
+    family = {pid for pid, _, command in processes if f"--env-file={meltano.env_file}" in command}
+    for pid, parent, command in processes:
+        if parent in family and program in command and pid not in family:
+            return int(pid)
+    raise AssertionError("no tap is running")

@@ -6,7 +6,6 @@ import concurrent.futures
 import datetime as dt
 import os
 import signal
-import subprocess
 import threading
 
 import pytest
@@ -15,6 +14,7 @@ from simulation.patience import HANG_SECONDS
 from tap_cometly.sandbox import Sandbox
 from tests import long_ago
 from tests.e2e.conftest import KEY, TIMEZONE
+from tests.e2e.loading import tap_of
 from tests.e2e.test_warehouses import REQUESTS, PostgresTable, between, comparable, truth
 
 DAYS = 20
@@ -52,17 +52,6 @@ def cometly(trigger, last_day):
         on_request=trigger,
     ) as sandbox:
         yield sandbox
-
-
-def tap_of(meltano):
-    """Return the process of the tap that this Meltano has started."""
-    listing = subprocess.run(["ps", "-A", "-ww", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True)
-    processes = [line.split(maxsplit=2) for line in listing.stdout.splitlines()]
-    family = {pid for pid, _, command in processes if f"--env-file={meltano.env_file}" in command}
-    for pid, parent, command in processes:
-        if parent in family and "tap-cometly" in command and pid not in family:
-            return int(pid)
-    raise AssertionError("no tap is running")
 
 
 @pytest.mark.parametrize("kill", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "terminated"])

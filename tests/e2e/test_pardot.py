@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -9,9 +11,10 @@ import pytest
 from demo.meltano import MeltanoError
 from tap_pardot_exports import vocabulary as pardot
 from tap_pardot_exports.sandbox import Fault, Sandbox
+from tests.e2e.loading import tap_of
 
 pytestmark = pytest.mark.siblings
-SCHEMA = "pardot"
+SCHEMA, KILLED = "pardot", "pardot_killed"
 DAYS = 40
 
 
@@ -21,9 +24,30 @@ def today():
     return datetime.now(timezone.utc).date()
 
 
+class Watch:
+    """Does something once, when so many files have been asked for."""
+
+    def __init__(self):
+        self.files, self.act = 0, lambda: None
+
+    def after(self, files, act):
+        self.files, self.act = files, act
+
+    def __call__(self, request):
+        self.files -= request.endpoint == "file"
+        if self.files == 0 and request.endpoint == "file":
+            self.act()
+
+
 @pytest.fixture
-def unit(today):
-    with Sandbox(first_day=today - timedelta(days=DAYS), per_day=15, job_seconds=0.1) as sandbox:
+def watch():
+    return Watch()
+
+
+@pytest.fixture
+def unit(today, watch):
+    first_day = today - timedelta(days=DAYS)
+    with Sandbox(first_day=first_day, per_day=15, job_seconds=0.1, on_request=watch) as sandbox:
         yield sandbox
 
 
@@ -39,10 +63,10 @@ def settings(unit, postgres, today):
     }
 
 
-def table(server, stream):
+def table(server, stream, schema=SCHEMA):
     """Return what PostgreSQL holds of a stream, by key."""
     with server.connect() as connection:
-        answer = connection.execute(f"select * from {SCHEMA}.{stream}")  # noqa: S608 - our own names
+        answer = connection.execute(f"select * from {schema}.{stream}")  # noqa: S608 - our own names
         names = [column.name for column in answer.description]
         rows = [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
     return {row["id"]: {name: written(value) for name, value in row.items() if name[0] != "_"} for row in rows}
@@ -52,11 +76,11 @@ def written(value):
     return value.isoformat()[:19] + "Z" if isinstance(value, datetime) else value
 
 
-def assert_equal(unit, server, last_day):
+def assert_equal(unit, server, last_day, schema=SCHEMA):
     """Check that each table is the vendor's truth of the days that were exported, each record once and as it is."""
     end = f"{last_day + timedelta(days=1)}T00:00:00Z"
     for stream, thing in pardot.BY_STREAM.items():
-        held = table(server, stream)
+        held = table(server, stream, schema)
         cursor = thing.cursors[0]
         columns = next(iter(held.values())).keys()
         true = {row["id"]: {name: row[name] for name in columns} for row in unit.truth(stream) if row[cursor] < end}
@@ -89,3 +113,17 @@ def test_the_tables_hold_what_the_vendor_has_and_follow_it(unit, meltano, postgr
     assert prospects[first]["email"] == "new@acme.example"
     assert prospects[second]["is_deleted"] is True
     assert prospects[added]["is_deleted"] is False
+
+
+def test_after_a_tap_that_was_killed_the_next_run_completes_the_tables(unit, watch, meltano, postgres, today):
+    last = today - timedelta(days=2)
+    run = meltano(TAP_PARDOT_EXPORTS_END_DATE=last.isoformat(), TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA=KILLED)
+    watch.after(8, lambda: os.kill(tap_of(run, "tap-pardot-exports"), signal.SIGKILL))
+    with pytest.raises(MeltanoError, match="Extractor failed"):
+        run("run", "tap-pardot-exports", "target-postgres")
+    assert len(table(postgres, "visitor_activities", KILLED)) > 0
+    windows = 2
+    assert len(unit.jobs.all()) < windows * len(pardot.OBJECTS), "it was killed before it had asked for everything"
+
+    run("run", "tap-pardot-exports", "target-postgres")
+    assert_equal(unit, postgres, last, schema=KILLED)

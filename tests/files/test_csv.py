@@ -128,6 +128,14 @@ def test_of_a_column_that_comes_twice_the_first_counts_or_it_is_refused():
         read(b"id,note,id\n1,a,2\n", repeated="refuse")
 
 
+def test_a_column_may_have_other_names_in_the_header():
+    named = {"Note": "note", "remark": "note", "ID": "id"}
+    assert rows_of(b"Note,ID\na,1\n", named=named) == [{"id": "1", "note": "a"}]
+    assert rows_of(b"id,remark,Note\n1,a,b\n", named=named) == [{"id": "1", "note": "a"}], "the first of them counts"
+    with pytest.raises(InvalidRowsError, match="more than once: note"):
+        read(b"id,remark,Note\n1,a,b\n", named=named, repeated="refuse")
+
+
 @pytest.mark.parametrize(
     "content", [b"id,note\n", b"note,id", b"\xef\xbb\xbfid,note\r\n\r\n", gzip.compress(b"", mtime=0)]
 )

@@ -9,7 +9,16 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bulk_exports.windows.dates import day_bounds, days, last_closed_day, parse_day, today, zone
+from bulk_exports.windows.dates import (
+    day_bounds,
+    days,
+    last_closed_day,
+    parse_day,
+    shown_offset,
+    signed,
+    today,
+    zone,
+)
 
 ZONES = sorted(zoneinfo.available_timezones() - {"Factory", "localtime"})
 UTC = timezone.utc
@@ -17,6 +26,7 @@ UTC = timezone.utc
 zones = st.sampled_from(ZONES).map(zoneinfo.ZoneInfo)
 dates = st.dates(date(1850, 1, 1), date(2100, 1, 1))
 instants = st.datetimes(datetime(1850, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+recent = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
 
 
 def utc(text):
@@ -202,3 +212,18 @@ class TestARangeOfDays:
 
     def test_reaches_the_last_day_of_the_calendar(self):
         assert list(days(date.max, date.max)) == [date.max]
+
+
+class TestWhatAClockShows:
+    @given(zones, recent, st.integers(-300, 300))
+    def test_tells_its_offset_though_it_is_some_minutes_wrong(self, tz, now, seconds):
+        shown = (now.astimezone(tz) + timedelta(seconds=seconds)).replace(tzinfo=None)
+        assert shown_offset(f" {shown:%Y-%m-%d %H:%M:%S}", now) == now.astimezone(tz).utcoffset()
+
+    @pytest.mark.parametrize("written", ["2026-06-10T12:00:00Z", "2026-06-10T12:00:00+02:00", "noon", ""])
+    def test_needs_no_comparison_or_is_none(self, written):
+        assert shown_offset(written, utc("2026-06-10T12:00:00")) is None
+
+    @pytest.mark.parametrize(("minutes", "text"), [(0, "+00:00"), (330, "+05:30"), (-210, "-03:30"), (840, "+14:00")])
+    def test_is_written_as_people_write_it(self, minutes, text):
+        assert signed(timedelta(minutes=minutes)) == text

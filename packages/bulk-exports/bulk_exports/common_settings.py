@@ -6,6 +6,7 @@ of them.
 
 from __future__ import annotations
 
+import collections
 from typing import TYPE_CHECKING, Any, Final
 
 from singer_sdk import typing as th
@@ -15,9 +16,10 @@ from bulk_exports.reading import RuleError, SettingsError, suggestion
 from bulk_exports.windows import dates
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
+    from bulk_exports.fields import Field
     from bulk_exports.reading import Reader, Schema
 
 BUILT_IN_SETTINGS: Final = (
@@ -177,3 +179,23 @@ def warnings(given: Mapping[str, object], values: Mapping[str, Any], now: dateti
             yield f"{name}: unknown setting{suggestion(name, known)}; it has no effect"
     if (start := values["start_date"]) and start > dates.today(now, values.get("timezone")):
         yield f"start_date: {start} lies in the future; nothing is exported until that day has ended"
+
+
+def problems_of_columns(fields: Sequence[Field], setting: str, *, stream: str, most: int) -> Iterator[str]:
+    """Yield why a stream cannot have columns that follow from what the user has set.
+
+    Args:
+        fields: The columns.
+        setting: Name of the setting that adds columns.
+        stream: Its name.
+        most: How many columns an export can have.
+    """
+    if len(fields) > most:
+        fix = "Name fewer: the vendor takes no more in one export."
+        wrong = RuleError(f"`{stream}` must have at most {most} columns", found=f"{len(fields)}", fix=fix)
+        yield f"{setting}: {wrong}"
+    counts = collections.Counter(field.name for field in fields)
+    if repeated := sorted(name for name, count in counts.items() if count > 1):
+        found = f"two fields that become {repeated[0]!r}"
+        wrong = RuleError(f"`{stream}` must have each column once", found=found, fix="Remove one of them.")
+        yield f"{setting}: {wrong}"

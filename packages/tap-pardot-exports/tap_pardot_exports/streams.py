@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import timedelta, timezone
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from bulk_exports.common_settings import problems_of_columns
 from bulk_exports.engine.polling import Polling
 from bulk_exports.fields import Measures
-from bulk_exports.files.csv import Csv, Table
-from bulk_exports.reading import RuleError, SettingsError
+from bulk_exports.files.csv import Csv
+from bulk_exports.reading import SettingsError
 from bulk_exports.spec import ExportStream, Variant, Windows
 from bulk_exports.windows import dates
 from tap_pardot_exports import vocabulary as pardot
@@ -156,7 +156,7 @@ def _stream(thing: PardotObject, settings: Settings) -> ExportStream:
             min_gap_seconds=settings.poll_seconds / 2,
             max_gap_seconds=settings.poll_seconds * 4,
         ),
-        format=Csv(zone=zone, derive=partial(_renamed, _spellings(fields))),
+        format=Csv(zone=zone, named=_spellings(fields)),
     )
 
 
@@ -178,32 +178,12 @@ def _fields(thing: PardotObject, settings: Settings) -> tuple[PardotField, ...]:
     for name in more:
         column = pardot.snake(name).replace(".", "_").replace("__", "_")
         fields.append(PardotField(column, "string", "By the setting `custom_fields`.", old=name, new=name))
-    problems = []
-    if len(fields) > pardot.MAX_FIELDS:
-        found, fix = f"{len(fields)}", "Name fewer: the vendor takes no more in one export."
-        wrong = RuleError(f"`{thing.stream}` must have at most {pardot.MAX_FIELDS} columns", found=found, fix=fix)
-        problems.append(f"custom_fields: {wrong}")
-    columns = [field.name for field in fields]
-    if repeated := sorted({name for name in columns if columns.count(name) > 1}):
-        wrong = RuleError(
-            f"`{thing.stream}` must have each column once",
-            found=f"two fields that become {repeated[0]!r}",
-            fix="Remove one of them.",
-        )
-        problems.append(f"custom_fields: {wrong}")
-    if problems:
+    columns = problems_of_columns(fields, "custom_fields", stream=thing.stream, most=pardot.MAX_FIELDS)
+    if problems := list(columns):
         raise SettingsError(problems)
     return tuple(fields)
 
 
 def _spellings(fields: Collection[PardotField]) -> Mapping[str, str]:
-    """Return the column for every way in which a header may call it."""
-    return {spelling: field.name for field in fields for spelling in (field.name, field.old, field.new) if spelling}
-
-
-def _renamed(columns: Mapping[str, str], table: Table) -> Table:
-    """Call the columns of a file what the stream calls them; of two that are one, the first counts."""
-    renamed: dict[str, Any] = {}
-    for name, cells in table.items():
-        renamed.setdefault(columns.get(name, name), cells)
-    return renamed
+    """Return the column for every other way in which a header may call it."""
+    return {spelling: field.name for field in fields for spelling in (field.old, field.new) if spelling}

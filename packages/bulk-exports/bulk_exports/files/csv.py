@@ -63,6 +63,7 @@ class Csv:
         missing: What becomes of a file whose header lacks a wanted column: it is null, or the file is refused.
         repeated: What becomes of one whose header has a name twice: the first column counts, or it is refused.
         ignored: Columns that may be there without being wanted, so that they are not worth a word.
+        named: Columns of the stream, by names that they have in headers besides their own.
         derive: Makes the columns of the stream from those of the file (texts, by the names in the header), for a
             stream whose columns are other ones. It gets some thousand rows at a time.
     """
@@ -73,6 +74,7 @@ class Csv:
     missing: Literal["null", "refuse"] = "null"
     repeated: Literal["first", "refuse"] = "first"
     ignored: frozenset[str] = frozenset()
+    named: Mapping[str, str] = dataclasses.field(default_factory=dict)
     derive: Callable[[Table], Table] | None = None
 
     @property
@@ -211,7 +213,8 @@ class CsvFile:
         """Take the names of the columns."""
         if len(row) > MAX_COLUMNS:
             self._refuse(f"the header has more than {MAX_COLUMNS:,} columns")
-        rules, names = self._rules, [name.strip() for name in row]
+        rules, written = self._rules, [name.strip() for name in row]
+        names = [rules.named.get(name, name) for name in written]
         repeated = sorted(name for name, count in collections.Counter(names).items() if count > 1)
         if repeated and rules.repeated == "refuse":
             self._refuse(f"the header has these columns more than once: {foreign(', '.join(repeated))}")
