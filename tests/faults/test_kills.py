@@ -18,6 +18,7 @@ import subprocess
 import sys
 import termios
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -78,8 +79,9 @@ class Run:
 
     def wait_until_the_pipe_is_full(self):
         """Wait until nothing more comes into the pipe: the program stands in the middle of a write."""
-        held, before = 1, 0
+        held, before, end = 1, 0, time.monotonic() + HANG_SECONDS
         while held > before or held < 32_000:
+            assert time.monotonic() < end, self.told
             before = held
             threading.Event().wait(0.05)
             held = int.from_bytes(fcntl.ioctl(self.stdout, termios.FIONREAD, b"\0" * 4), sys.byteorder)
@@ -266,6 +268,7 @@ def test_a_spool_file_larger_than_the_system_allows_stops_the_run(world, tmp_pat
     config.write_text(json.dumps(world.config))
     done = subprocess.run(
         ["/bin/sh", "-c", 'ulimit -f 4; exec "$0" --config "$1"', PROGRAM, str(config)],
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},  # it would be cut short, and break the next start
         capture_output=True,
         text=True,
         timeout=HANG_SECONDS,

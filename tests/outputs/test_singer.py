@@ -168,6 +168,7 @@ def test_a_process_killed_in_a_blocked_write_leaves_whole_lines():
         # Full when nothing is added any more although nobody reads.
         while (now := int.from_bytes(fcntl.ioctl(fd, termios.FIONREAD, b"\0" * 4), sys.byteorder)) != held or not now:
             held = now
+            assert process.poll() is None
             threading.Event().wait(0.2)
         process.kill()
         process.wait()

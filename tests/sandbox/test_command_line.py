@@ -82,7 +82,9 @@ def whole_files(url, key):
     day = dt.datetime.now(dt.timezone.utc).date() - dt.timedelta(days=2)
     made = session.post(f"{url}/events/exports", json={"date": str(day)}, timeout=HANG_SECONDS).json()
     status = f"{url}/events/exports/{made['export_id']}"
+    end = time.monotonic() + HANG_SECONDS
     while not (link := session.get(status, timeout=HANG_SECONDS).json().get("download_url")):
+        assert time.monotonic() < end
         time.sleep(0.2)  # what is polled is a program of its own, in real time
     return [comes_whole(link) for _ in range(3)]
 
