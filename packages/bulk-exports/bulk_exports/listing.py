@@ -11,6 +11,7 @@ from bulk_exports.engine import Connection, Limits, SystemClock
 from bulk_exports.engine.errors import RateLimitedError, UnavailableError
 from bulk_exports.engine.task import MAX_BACKOFF_SECONDS
 from bulk_exports.records.columns import Columns
+from bulk_exports.wording import counted
 
 if TYPE_CHECKING:
     import logging
@@ -67,5 +68,5 @@ def listed_rows(
                 clock.wait(queue.SimpleQueue(), until=clock.now() + delay, expecting=False)
             else:
                 break
-    log.info("%s: %d rows", stream.name, len(rows))
+    log.info("%s: %s", stream.name, counted(len(rows), "row"))
     return [fitting.fit(row) for row in rows]

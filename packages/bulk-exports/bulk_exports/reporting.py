@@ -12,6 +12,7 @@ from singer_sdk import metrics
 
 from bulk_exports.engine.threads import signals_blocked
 from bulk_exports.engine.vendor import Started
+from bulk_exports.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -160,18 +161,18 @@ class Report:
         now = self._now()
         level = logging.INFO
         if self._bar is not None:
-            self._bar.set_postfix_str(f"{delivery.request}: {rows:,} rows")
+            self._bar.set_postfix_str(f"{delivery.request}: {counted(rows, 'row')}")
             level = logging.DEBUG  # the bar has just said so
-        parts = [f"{rows:,} rows, {_size(delivery.file_bytes)}"]
+        parts = [f"{counted(rows, 'row')}, {_size(delivery.file_bytes)}"]
         if outside:
-            parts.append(f"{_counted(outside, 'row')} outside of it{' left out' if left_out else ''}")
+            parts.append(f"{counted(outside, 'row')} outside of it{' left out' if left_out else ''}")
             if not left_out and not self._outside_is_told:
                 self._outside_is_told = True
                 self._log.warning(
                     "%s: %s outside of the window, by the time that STATE goes by; they are delivered all the same. "
                     "%s may cut windows by another time: please report it",
                     window,
-                    f"{_counted(outside, 'row')} {'lies' if outside == 1 else 'lie'}",
+                    f"{counted(outside, 'row')} {'lies' if outside == 1 else 'lie'}",
                     self._vendor,
                 )
         waited = self._arrived_at - self._asked_at
@@ -216,11 +217,11 @@ class Report:
         self._log.info(
             "%sDone: %s delivered, %d of them new or changed, %s written, in %s%s",
             self._shown and f"{self._stream}: ",
-            _counted(figures["days"], "day"),
+            counted(figures["days"], "day"),
             figures["changed_days"],
-            _counted(figures["rows"], "row"),
+            counted(figures["rows"], "row"),
             _duration(figures["seconds"]),
-            f"; {_counted(left, 'day')} left for the next run" if left else "",
+            f"; {counted(left, 'day')} left for the next run" if left else "",
             extra={**figures, "days_left": left},
         )
 
@@ -229,7 +230,7 @@ class Report:
         self._log.warning(
             "Stopped: %d of %s delivered. The next run goes on with the others",
             len(self._delivered),
-            _counted(self._days, "day"),
+            counted(self._days, "day"),
             extra=self._figures(),
         )
 
@@ -270,10 +271,6 @@ class Report:
             for name, begin, end in zip(self._causes, moments, moments[1:], strict=False)
         }
         return max(waits, key=lambda name: waits[name])
-
-
-def _counted(count: int, thing: str) -> str:
-    return f"{count:,} {thing}{'' if count == 1 else 's'}"
 
 
 def _size(count: int) -> str:

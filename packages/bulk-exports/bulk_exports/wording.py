@@ -1,4 +1,4 @@
-"""Words of somebody else, as they may stand in a message, a log line or a metric.
+"""How counts are written, and words of somebody else, as they may stand in a message, a log line or a metric.
 
 A server may say anything: the key that it was sent, a link, escape sequences, a forged log line, megabytes. Whatever it
 says passes through here before anybody sees it.
@@ -24,6 +24,11 @@ _WORD: Final = re.compile(r"\S+")
 _HOST: Final = re.compile(r"(?:[a-z][a-z0-9+.-]{0,20}(?::|%3a))?(?:\\?/|%2f){2}.+", re.IGNORECASE | re.DOTALL)
 _QUERY: Final = re.compile(r"[?&]|%3f|%26", re.IGNORECASE)
 _VALUE: Final = re.compile(r"=|%3d", re.IGNORECASE)
+
+
+def counted(count: int, thing: str) -> str:
+    """Return how many things there are: ``1 row``, ``2,000 rows``."""
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"
 
 
 def foreign(words: object, secrets: Iterable[str] = ()) -> str:

@@ -12,6 +12,7 @@ from bulk_exports.windows.delivered import DeliveredDays, DueDay, MalformedState
 from bulk_exports.windows.fingerprint import ChangedRequestError, breaking_changes, harmless_changes
 from bulk_exports.windows.variants import regrouped
 from bulk_exports.windows.windows import Window, windows
+from bulk_exports.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -157,7 +158,7 @@ class Plan:
     def summary(self) -> str:
         """Return the plan in one line."""
         due = self.due
-        calls = f"; about {_counted(self.calls, 'API call')}" if self.calls else ""
+        calls = f"; about {counted(self.calls, 'API call')}" if self.calls else ""
         if [day.reason for day in due] == ["snapshot"]:
             number = "one export" if self.exports == 1 else f"{self.exports} exports"
             return f"Exporting everything that there is, in {number}{calls}"
@@ -168,11 +169,11 @@ class Plan:
         first, last = self.wanted or (due[0].day, due[0].day)
         counts = ", ".join(f"{count} {_REASONS[reason]}" for reason, count in self._counts().items() if count)
         minutes = self.min_minutes
-        pace = f"; at {self.per_minute:g} new exports a minute this takes at least {_counted(minutes, 'minute')}"
-        exports = f" in {_counted(self.exports, 'export')}" if self.exports != len(due) else ""
-        left = f"; {_counted(self.left, 'more day')} left for the next run (`max_exports_per_run`)"
+        pace = f"; at {self.per_minute:g} new exports a minute this takes at least {counted(minutes, 'minute')}"
+        exports = f" in {counted(self.exports, 'export')}" if self.exports != len(due) else ""
+        left = f"; {counted(self.left, 'more day')} left for the next run (`max_exports_per_run`)"
         return (
-            f"Exporting {_counted(len(due), 'day')} of {first} to {last}{exports} ({counts})"
+            f"Exporting {counted(len(due), 'day')} of {first} to {last}{exports} ({counts})"
             f"{pace if minutes else ''}{calls}{left if self.left else ''}"
         )
 
@@ -316,10 +317,6 @@ def _is_wanted(day: date, settings: ExportSettings) -> bool:
     return (settings.start_date or day) <= day <= (settings.end_date or day)
 
 
-def _counted(count: int, thing: str) -> str:
-    return f"{count} {thing}{'' if count == 1 else 's'}"
-
-
 def _days(due: tuple[DueDay, ...], reason: str) -> DeliveredDays:
     return DeliveredDays(tuple((day.day, day.day) for day in due if day.reason == reason))
 
@@ -328,4 +325,4 @@ def _described(days: DeliveredDays) -> str:
     if not days.count:
         return "no day"
     stretches = [f"{first}" if first == last else f"{first} to {last}" for first, last in days.intervals]
-    return f"{', '.join(stretches)} ({_counted(days.count, 'day')})"
+    return f"{', '.join(stretches)} ({counted(days.count, 'day')})"
