@@ -74,7 +74,7 @@ class Csv:
     missing: Literal["null", "refuse"] = "null"
     repeated: Literal["first", "refuse"] = "first"
     ignored: frozenset[str] = frozenset()
-    named: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    named: Mapping[str, str] = dataclasses.field(default_factory=dict, hash=False)
     derive: Callable[[Table], Table] | None = None
 
     @property
