@@ -14,6 +14,7 @@ from bulk_exports.engine.errors import WindowTooLargeError
 from bulk_exports.engine.vendor import JobState, JobStatus, Link
 from simulation.virtual_time import VirtualClock
 from tests.engine.scripted import LOG, FreeBudget, read
+from tests.examples import examples
 
 
 class Halves:
@@ -73,6 +74,7 @@ class Choosy:
         return JobStatus(JobState.READY, "completed", links=(Link(f"https://files.test/{first}-{last}"),))
 
 
+@examples(40)
 @given(
     windows=st.lists(st.integers(1, 8), min_size=1, max_size=5),
     in_flight=st.integers(1, 4),
