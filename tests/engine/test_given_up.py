@@ -2,10 +2,32 @@
 
 from __future__ import annotations
 
+import math
+
+import pytest
+
 from bulk_exports.engine import Limits, Pipeline
-from bulk_exports.engine.errors import RateLimitedError, UnavailableError, UnknownJobError
-from bulk_exports.engine.vendor import JobStatus
-from tests.engine.scripted import FAILED, LOG, RUNNING, CancellingVendor, ScriptedVendor, read, reason, rows, run
+from bulk_exports.engine.errors import (
+    LinkExpiredError,
+    RateLimitedError,
+    RequestRejectedError,
+    UnavailableError,
+    UnknownJobError,
+)
+from bulk_exports.engine.vendor import JobStatus, Link
+from tests.engine.scripted import (
+    FAILED,
+    LOG,
+    READY,
+    RUNNING,
+    WAITING,
+    CancellingVendor,
+    ScriptedVendor,
+    read,
+    reason,
+    rows,
+    run,
+)
 from tests.engine.test_sizing import Halves
 
 LIMITS = Limits(export_seconds=600, queue_seconds=3600)
@@ -78,6 +100,89 @@ def test_one_that_is_gone_already_is_in_nobodys_way(clock, files):
     vendor.script["cancel", 0] = [UnknownJobError("404")]
     assert rows(run(vendor, clock, ["a"], limits=LIMITS)) == [[b'{"request":"a"}']]
     assert steps(vendor) == [("create", "a"), ("cancel", 0), ("create", "a")]
+
+
+def test_where_the_vendor_lets_nobody_cancel_another_one_is_created_all_the_same(clock, files, caplog):
+    vendor = slow(clock, until=1)
+    vendor.script["cancel", 0] = [RequestRejectedError("not allowed (HTTP 403)")]
+    assert rows(run(vendor, clock, ["a"], limits=LIMITS)) == [[b'{"request":"a"}']]
+    assert "The export 0, which was given up, cannot be cancelled: not allowed (HTTP 403)" in caplog.text
+
+
+def test_a_vendor_in_trouble_is_left_alone_after_a_while_and_asked_once_more_at_the_end(clock, files):
+    vendor = slow(clock, until=1)
+    vendor.script["cancel", 0] = [UnavailableError("503")] * 1000
+    assert rows(run(vendor, clock, ["a"], limits=LIMITS)) == [[b'{"request":"a"}']]
+    asked = vendor.times("cancel", 0)
+    assert LIMITS.trouble_seconds <= asked[-2] - asked[0] < 2 * LIMITS.trouble_seconds
+    (_, created_again) = (at for step, _, at in vendor.log if step == "create")
+    assert asked[-2] <= created_again < asked[-1]
+
+
+class OneAtATime(CancellingVendor):
+    """Makes one export after the other; those of some requests never end, and keep all others waiting."""
+
+    def __init__(self, clock, *, endless):
+        super().__init__(clock, seconds=60, others=0)
+        self._endless = endless
+        self._ends = {}
+
+    def _next_of_queue(self):
+        return next((job for job in range(len(self.jobs)) if job not in self.cancelled and job not in self._ends), None)
+
+    def status(self, job):
+        now = self.clock.now()
+        while (first := self._next_of_queue()) is not None:
+            request, created_at = self.jobs[first]
+            ends = max(created_at, max(self._ends.values(), default=0)) + 60
+            if request in self._endless or ends > now:
+                break
+            self._ends[first] = ends
+        if job in self._ends:
+            return JobStatus(READY, "done", links=(Link(f"https://files.test/{self.jobs[job][0]}"),))
+        return JobStatus(RUNNING, "making") if job == first else JobStatus(WAITING, "waiting")
+
+
+def test_one_whose_request_has_failed_is_cancelled_at_once_lest_all_others_wait(clock, files):
+    began = clock.now()
+    vendor = OneAtATime(clock, endless={"a"})
+    requests = list("abcdef")
+    results = run(vendor, clock, requests, limits=Limits(export_seconds=600, queue_seconds=7200, in_flight=2))
+    assert rows(results) == [None, *([b'{"request":"%s"}' % each.encode()] for each in requests[1:])]
+    assert clock.now() - began < 2 * 3600
+
+
+def test_while_others_use_the_same_budget_their_answer_is_waited_for(clock, files):
+    """The budget of two streams is infinite while a request of the other one is on its way: nothing here will tell."""
+    vendor = ScriptedVendor(clock)
+    answers = iter([math.inf] * 5)
+    vendor.create_limit.ready_at = lambda now: next(answers, now)
+    assert rows(run(vendor, clock, ["a"])) == [[b'{"request":"a"}']]
+
+
+def test_one_that_is_finished_is_not_cancelled_by_a_stop(clock, files):
+    vendor = CancellingVendor(clock, seconds=60, others=0)
+
+    class StoppedError(Exception):
+        pass
+
+    def refuse(_request, _files):
+        raise LinkExpiredError("the link has expired")
+
+    ready = vendor.status
+
+    def stop_at_the_second_answer(job):
+        answer = ready(job)
+        if answer.state is READY and next(finished) == 1:
+            engine.interrupt(StoppedError())
+        return answer
+
+    finished = iter(range(100))
+    vendor.status = stop_at_the_second_answer
+    engine = Pipeline(vendor, ["a"], verify=refuse, log=LOG, clock=clock, jitter=float)
+    with pytest.raises(StoppedError), engine:
+        list(engine)
+    assert vendor.cancelled == []
 
 
 def test_the_name_of_another_export_is_refused(clock, files):

@@ -44,7 +44,7 @@ class Choosy:
     """Takes a minute for an export; refuses, or fails, what has a bad day in it or is too large.
 
     Attributes:
-        at_once: How many exports were under way at once, at most.
+        at_once: How many exports were under way, or not taken yet, at once, at most.
     """
 
     def __init__(self, clock, *, largest, refuses, bad):
@@ -63,13 +63,16 @@ class Choosy:
         self.at_once = max(self.at_once, len(self._under_way))
         return len(self._jobs) - 1
 
+    def taken(self, result):
+        self._under_way.discard(getattr(result, "job", None))
+
     def status(self, job):
         request, created_at = self._jobs[job]
         first, last = request
         if self._clock.now() < created_at + 60 + 7 * first:  # some later than others, so that orders differ
             return JobStatus(JobState.RUNNING, "processing")
-        self._under_way.discard(job)
         if last - first >= self._largest or self._bad & set(range(first, last + 1)):
+            self._under_way.discard(job)
             return JobStatus(JobState.FAILED, "failed")
         return JobStatus(JobState.READY, "completed", links=(Link(f"https://files.test/{first}-{last}"),))
 
@@ -94,7 +97,10 @@ def test_whatever_is_split_limits_hold_and_every_day_has_one_result_in_order(win
         pipeline = Pipeline(
             vendor, wanted, verify=read, log=LOG, limits=limits, clock=clock, jitter=float, sizing=Halves()
         )
-        results = list(stack.enter_context(pipeline))
+        results = []
+        for result in stack.enter_context(pipeline):
+            results.append(result)
+            vendor.taken(result)
     days = [day for result in results for day in range(result.request[0], result.request[1] + 1)]
     assert days == list(range(ends[-1]))
     assert vendor.at_once <= in_flight

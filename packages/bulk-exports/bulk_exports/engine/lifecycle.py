@@ -68,6 +68,7 @@ class Lifecycle(Generic[RequestT, VerificationT]):
         used_up: Tells whether nothing is left today of what a step needs, given how long it would have to wait.
         sizing: How much the vendor exports at a time.
         started: Is told of every request for which an export was created.
+        give_up_export: Is told of every export that nobody will fetch, while the vendor may still be at work on it.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class Lifecycle(Generic[RequestT, VerificationT]):
         used_up: Callable[[Stage, float], QuotaUsedUpError | None],
         sizing: Sizing[RequestT],
         started: Callable[[Task[RequestT, VerificationT]], None],
+        give_up_export: Callable[[JobName], None],
     ) -> None:
         self._tasks = tasks
         self._limits = limits
@@ -93,6 +95,7 @@ class Lifecycle(Generic[RequestT, VerificationT]):
         self._quotas: dict[Stage, QuotaUsedUpError] = {}
         self._sizing = sizing
         self._started = started
+        self._give_up_export = give_up_export
         self._rhythm = PollRhythm(limits.polling)
         self._lost_in_a_row: collections.Counter[Stage] = collections.Counter()
         self._jobs: set[JobName] = {task.attempt.job for task in tasks if task.attempt.is_adopted}
@@ -123,6 +126,7 @@ class Lifecycle(Generic[RequestT, VerificationT]):
             raise error
         elif isinstance(error, WindowTooLargeError):
             self._sizing.was_too_large(task.request)
+            task.attempt.last_state = JobState.FAILED  # if there is one: nothing will come of it
             if not self._replaced_by_smaller(task, str(error)):
                 self._fail(task, str(error))
         elif not isinstance(error, _HAS_A_REMEDY):
@@ -172,10 +176,10 @@ class Lifecycle(Generic[RequestT, VerificationT]):
             self._not_understood(task, now, outcome.word)
             return
         task.attempt.unknown_words_since = None
+        task.attempt.last_state = outcome.state
         if outcome.state is JobState.WAITING:
             self._waits(task, now, outcome.word)
         elif outcome.state is JobState.FAILED:
-            task.attempt.has_failed = True
             reason = f"the export ended as '{outcome.word}': {outcome.message}"
             self._export_again(task, now, reason, of_its_size=True)
         elif outcome.state is JobState.READY:
@@ -337,7 +341,7 @@ class Lifecycle(Generic[RequestT, VerificationT]):
         """
         if task.attempt.ready_at is None:
             self._export_ended(task.request, now - task.attempt.created_at, False)
-        task.gives_up()
+        self._gives_up(task)
         task.drop_files()
         if task.attempt.is_adopted:
             self._log.info("%s: the export of an earlier run is of no use: %s; creating another", task.request, reason)
@@ -374,14 +378,19 @@ class Lifecycle(Generic[RequestT, VerificationT]):
 
     def _replace(self, task: Task[RequestT, VerificationT], parts: Sequence[RequestT]) -> None:
         place = self._tasks.index(task)
-        smaller = [Task[RequestT, VerificationT](part) for part in parts]
-        smaller[0].given_up = task.given_up
-        self._tasks[place : place + 1] = smaller
+        self._tasks[place : place + 1] = map(Task, parts)
         task.needs(Stage.DONE, math.inf)
+
+    def _gives_up(self, task: Task[RequestT, VerificationT]) -> None:
+        """Note that nobody will fetch the export of a request."""
+        attempt = task.attempt
+        if task.stage is Stage.POLL and not attempt.has_ended and not attempt.is_given_up:
+            attempt.is_given_up = True
+            self._give_up_export(attempt.job)
 
     def _fail(self, task: Task[RequestT, VerificationT], reason: str) -> None:
         self._log.error("%s is not delivered: %s", task.request, reason)
-        task.gives_up()
+        self._gives_up(task)
         task.drop_files()
         self._finish(task, Failure(task.request, reason))
 

@@ -20,9 +20,10 @@ from typing import IO, TYPE_CHECKING, Any, Final, Generic
 import backoff
 
 from bulk_exports.engine.budgets import used_up
+from bulk_exports.engine.canceller import Cancelled, Canceller
 from bulk_exports.engine.clock import SystemClock
 from bulk_exports.engine.download import Transfer, bare_session
-from bulk_exports.engine.errors import ExportError, InvalidAnswerError, QuotaUsedUpError, UnknownJobError
+from bulk_exports.engine.errors import ExportError, InvalidAnswerError, QuotaUsedUpError
 from bulk_exports.engine.lifecycle import Lifecycle
 from bulk_exports.engine.limits import Limits
 from bulk_exports.engine.logs import keep_links_out
@@ -32,6 +33,7 @@ from bulk_exports.engine.threads import signals_blocked
 from bulk_exports.engine.vendor import (
     Cancels,
     Delivery,
+    JobState,
     JobStatus,
     RequestT,
     Started,
@@ -145,6 +147,10 @@ class Pipeline(Generic[RequestT, VerificationT]):
                 job, age = jobs[task.request]
                 task.adopts(job, now - age, now)
                 task.needs(Stage.POLL, now)
+        self._inbox: queue.SimpleQueue[_Answer | Cancelled | _Taken | _Stop] = queue.SimpleQueue()
+        self._canceller = Canceller(
+            vendor, report=self._inbox.put, log=log, jitter=jitter, patience=limits.trouble_seconds
+        )
         self._lifecycle = Lifecycle(
             self._tasks,
             limits=limits,
@@ -155,12 +161,12 @@ class Pipeline(Generic[RequestT, VerificationT]):
             used_up=self._used_up,
             sizing=sizing or AnySize(),
             started=self._tell_start if tells_starts else lambda _task: None,
+            give_up_export=self._canceller.give_up,
         )
         self._handed_over = 0
         self._taken = 0
         self._under_way: list[Task[RequestT, VerificationT]] = []
         self._stopped = threading.Event()
-        self._inbox: queue.SimpleQueue[_Answer | _Taken | _Stop] = queue.SimpleQueue()
         self._outbox: queue.SimpleQueue[Task[RequestT, VerificationT] | _Start[RequestT] | BaseException | _End] = (
             queue.SimpleQueue()
         )
@@ -179,7 +185,7 @@ class Pipeline(Generic[RequestT, VerificationT]):
         self._inbox.put(_Stop())
         self._coordinator.join()
         self._stopped.set()
-        self._hear_last_answers(wait=kind is not None and isinstance(self._vendor, Cancels))
+        self._hear_last_answers(wait=isinstance(self._vendor, Cancels))
         for task in self._tasks:
             if not task.busy:  # a worker that is still busy cleans up after itself
                 task.drop_files()
@@ -239,6 +245,10 @@ class Pipeline(Generic[RequestT, VerificationT]):
                 if news.task.stage is Stage.CREATE and isinstance(news.outcome, (int, str)):
                     news.task.has_job(news.outcome, self._clock.now())
                     news.task.needs(Stage.POLL, math.inf)
+                elif isinstance(news.outcome, JobStatus) and news.outcome.state is not JobState.UNKNOWN:
+                    news.task.attempt.last_state = news.outcome.state
+            elif isinstance(news, Cancelled):
+                self._canceller.heard(news, self._clock.now())
 
     def _cancel_what_nobody_will_fetch(self, error: type[BaseException] | None) -> None:
         """Ask the vendor to give up exports, but do not wait long for it.
@@ -252,14 +262,16 @@ class Pipeline(Generic[RequestT, VerificationT]):
         vendor = self._vendor
         goes_on = error is not None and issubclass(error, QuotaUsedUpError)
         attempts = [task.attempt for task in self._tasks if task.stage is Stage.POLL or task.is_left]
-        jobs = [each.job for each in attempts if not each.is_remembered or (each.is_waiting and not goes_on)]
-        jobs += [job for task in self._tasks for job in task.given_up]
-        if not isinstance(vendor, Cancels) or not jobs:
-            return
-        worker = threading.Thread(target=_cancel, args=(vendor, jobs), name="cancel", daemon=True)
-        with signals_blocked():
-            worker.start()
-        worker.join(CANCEL_SECONDS)
+        open_ones = [each for each in attempts if not each.has_ended and not each.is_given_up]
+        jobs = [each.job for each in open_ones if not each.is_remembered or (each.is_waiting and not goes_on)]
+        jobs += self._canceller.jobs
+        until = time.monotonic() + CANCEL_SECONDS
+        if isinstance(vendor, Cancels) and jobs:
+            worker = threading.Thread(target=_cancel, args=(vendor, jobs), name="cancel", daemon=True)
+            with signals_blocked():
+                worker.start()
+            worker.join(CANCEL_SECONDS)
+        self._canceller.wait(max(until - time.monotonic(), 0.0))
 
     # The coordinator
 
@@ -272,6 +284,8 @@ class Pipeline(Generic[RequestT, VerificationT]):
                     return
                 if isinstance(news, _Taken):
                     self._taken += 1
+                elif isinstance(news, Cancelled):
+                    self._canceller.heard(news, self._clock.now())
                 elif isinstance(news, _Answer):
                     news.task.busy = False
                     self._lifecycle.advance(news.task, news.outcome, self._clock.now())
@@ -281,26 +295,30 @@ class Pipeline(Generic[RequestT, VerificationT]):
             self._outbox.put(error)
 
     def _expects_news(self) -> bool:
-        return self._handed_over > self._taken or any(task.busy for task in self._under_way)
+        is_waited_for = self._canceller.is_busy or self._handed_over > self._taken
+        return is_waited_for or any(task.busy for task in self._under_way)
 
     def _may_go_on(self) -> list[Task[RequestT, VerificationT]]:
         """Return the requests for which something may be done now, first ones first.
 
         They are those under way and, while there is room, the next ones; but none far ahead of the consumer. Where one
-        was split, some that are under way may have come to lie further back.
+        was split, some that are under way, or done, may have come to lie further back.
         """
         self._under_way = [task for task in self._under_way if task.stage is not Stage.DONE]
         near = self._tasks[self._handed_over : self._taken + self._limits.in_flight]
         others = [task for task in near if task not in self._under_way and task.stage is not Stage.DONE]
-        chosen = {*self._under_way, *others[: self._limits.in_flight - len(self._under_way)]}
+        held = sum(isinstance(task.result, Delivery) for task in self._tasks[self._taken :])
+        chosen = {*self._under_way, *others[: max(self._limits.in_flight - len(self._under_way) - held, 0)]}
         return [task for task in near if task in chosen] + [task for task in self._under_way if task not in near]
 
     def _start_what_may_start(self, now: float) -> float:
         """Start every action that is due and allowed, first requests first; return when to look again."""
-        wake = math.inf
+        wake = self._canceller.start(now)
         for task in self._may_go_on():
             if task.busy or not self._has_worker_for(task.stage):
                 continue  # the busy ones will report
+            if task.stage is Stage.CREATE and self._canceller.has_work:
+                continue  # what was given up would stand in its way
             allowed_at = self._allowed_at(task.stage, now)
             if self._lifecycle.left_for_later(task, allowed_at - now):
                 continue
@@ -312,6 +330,8 @@ class Pipeline(Generic[RequestT, VerificationT]):
             else:
                 wake = min(wake, at)
         self._hand_over()
+        if math.isinf(wake) and not self._expects_news():
+            return now + MAX_DEAF_SECONDS  # what is waited for may be an answer to another stream
         return wake
 
     def _has_worker_for(self, stage: Stage) -> bool:
@@ -362,24 +382,11 @@ class Pipeline(Generic[RequestT, VerificationT]):
             task.drop_files()
 
     def _create(self, task: Task[RequestT, VerificationT]) -> JobName:
-        self._cancel_what_was_given_up(task)
         job = self._vendor.create(task.request)
         try:
             return job_name(job)
         except ValueError as error:
             raise InvalidAnswerError(f"the name that the vendor gave the export {error}") from None
-
-    def _cancel_what_was_given_up(self, task: Task[RequestT, VerificationT]) -> None:
-        """Take out of the vendor's queue what would stand in the way of the next export of a request."""
-        vendor = self._vendor
-        try:
-            while task.given_up and isinstance(vendor, Cancels):
-                with contextlib.suppress(UnknownJobError):  # it has ended by itself
-                    vendor.cancel(task.given_up[-1])
-                task.given_up.pop()
-        except BaseException:  # whatever it is, nothing was created
-            vendor.create_limit.returned()
-            raise
 
     def _poll(self, task: Task[RequestT, VerificationT]) -> JobStatus:
         return self._vendor.status(task.attempt.job)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Generic, TypeAlias
 
 import backoff
 
-from bulk_exports.engine.vendor import Delivery, Failure, Left, Link, RequestT, VerificationT
+from bulk_exports.engine.vendor import Delivery, Failure, JobState, Left, Link, RequestT, VerificationT
 
 if TYPE_CHECKING:
     from bulk_exports.engine.download import Transfer
@@ -65,7 +65,8 @@ class Attempt:
         links_refused: How often in a row fresh ones were refused.
         unknown_since: Since when the vendor does not know the export, or not where its files are.
         unknown_words_since: Since when it has said nothing about the export but words that nobody knows.
-        has_failed: Whether the vendor has said that nothing will come of it.
+        last_state: What the vendor last said of it that is understood.
+        is_given_up: Whether nobody will fetch it.
         most_received: The most bytes that had arrived when a download broke off.
         damaged: Whether its files were fetched before, in vain.
     """
@@ -83,7 +84,8 @@ class Attempt:
         self.links_refused = 0
         self.unknown_since: float | None = None
         self.unknown_words_since: float | None = None
-        self.has_failed = False
+        self.last_state: JobState | None = None
+        self.is_given_up = False
         self.most_received = 0
         self.damaged = False
         self._troubles: dict[tuple[Stage, type[ExportError]], Trouble] = {}
@@ -101,7 +103,12 @@ class Attempt:
     @property
     def is_waiting(self) -> bool:
         """Whether it was in the vendor's queue when it was last asked for."""
-        return self.ready_at is None and self.queued_at is not None and self.queued_at == self.running_at
+        return self.last_state is JobState.WAITING
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the vendor has said that it is finished, or that nothing will come of it."""
+        return self.last_state in {JobState.READY, JobState.FAILED}
 
     def trouble(self, stage: Stage, error: ExportError, now: float) -> Trouble:
         """Return the trouble of this kind that there is at a stage, be it old or new."""
@@ -122,7 +129,6 @@ class Task(Generic[RequestT, VerificationT]):
         busy: Whether somebody is at work on it.
         attempt: The export that is followed.
         exports: How many this run created for this request.
-        given_up: Exports that nobody will fetch, and that the vendor may still have in its queue, or be at work on.
         transfers: The files of the export, as far as they have arrived.
         is_left: Whether its export, if there is one, is left to another run.
         result: What became of the request, once it is done.
@@ -135,7 +141,6 @@ class Task(Generic[RequestT, VerificationT]):
         self.busy = False
         self.attempt = Attempt()
         self.exports = 0
-        self.given_up: list[JobName] = []
         self.transfers: list[Transfer] = []
         self.is_left = False
         self.result: Result[RequestT, VerificationT] | None = None
@@ -153,13 +158,6 @@ class Task(Generic[RequestT, VerificationT]):
         """Go to a stage; nothing is done before ``due``."""
         self.stage = stage
         self.due = due
-
-    def gives_up(self) -> None:
-        """Note that nobody will fetch the export."""
-        attempt = self.attempt
-        has_ended = attempt.ready_at is not None or attempt.has_failed
-        if self.stage is Stage.POLL and not has_ended and attempt.job not in self.given_up:
-            self.given_up.append(attempt.job)
 
     def drop_files(self) -> None:
         """Give the disk space back."""

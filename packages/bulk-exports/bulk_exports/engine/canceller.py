@@ -1,0 +1,134 @@
+"""Takes exports that were given up out of the vendor's queue, where they would stand in the way of the next ones."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import math
+import threading
+from typing import TYPE_CHECKING
+
+from bulk_exports.engine.errors import (
+    ExportError,
+    QuotaUsedUpError,
+    RateLimitedError,
+    UnavailableError,
+    UnknownJobError,
+)
+from bulk_exports.engine.task import Trouble
+from bulk_exports.engine.vendor import Cancels
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Callable
+
+    from bulk_exports.job_names import JobName
+
+
+@dataclasses.dataclass(frozen=True)
+class Cancelled:
+    """An export was cancelled, or not.
+
+    Attributes:
+        job: The vendor's name of it.
+        error: Why not.
+    """
+
+    job: JobName
+    error: BaseException | None
+
+
+class Canceller:
+    """Cancels exports, one at a time. Used by one thread; a worker waits for the vendor and reports.
+
+    Args:
+        vendor: Who makes the exports. One that cancels none has none to be cancelled.
+        report: Takes what a worker reports, for `heard`.
+        log: Where to tell what cannot be cancelled.
+        jitter: Turns the longest delay before a retry into the one that is waited.
+        patience: For so many seconds the vendor may be in trouble before it is left alone for the rest of the run.
+    """
+
+    def __init__(
+        self,
+        vendor: object,
+        *,
+        report: Callable[[Cancelled], None],
+        log: logging.Logger,
+        jitter: Callable[[float], float],
+        patience: float,
+    ) -> None:
+        self._vendor = vendor if isinstance(vendor, Cancels) else None
+        self._report = report
+        self._log = log
+        self._jitter = jitter
+        self._patience = patience
+        self._jobs: collections.deque[JobName] = collections.deque()
+        self._at = -math.inf
+        self._trouble: Trouble | None = None
+        self._is_left_alone = False
+        self._worker: threading.Thread | None = None
+        self.is_busy = False
+
+    @property
+    def has_work(self) -> bool:
+        """Whether there is something to be cancelled before another export is created."""
+        return self.is_busy or (bool(self._jobs) and not self._is_left_alone)
+
+    @property
+    def jobs(self) -> list[JobName]:
+        """What is to be cancelled, but for the one that just is."""
+        return list(self._jobs)
+
+    def give_up(self, job: JobName) -> None:
+        """Take note of an export that nobody will fetch, and that the vendor may still have in its queue or be at."""
+        if self._vendor is not None:
+            self._jobs.append(job)
+
+    def start(self, now: float) -> float:
+        """Begin to cancel the next one, if it is time; return when to look again."""
+        if self._vendor is None or self.is_busy or not self.has_work:
+            return math.inf
+        if now < self._at:
+            return self._at
+        self.is_busy = True
+        self._worker = threading.Thread(
+            target=self._cancel, args=(self._vendor, self._jobs.popleft()), name="cancel", daemon=True
+        )
+        self._worker.start()
+        return math.inf
+
+    def heard(self, news: Cancelled, now: float) -> None:
+        """Go on after a worker's report."""
+        self.is_busy = False
+        error = news.error
+        if isinstance(error, (RateLimitedError, UnavailableError)):
+            self._trouble = self._trouble or Trouble(now)
+            self._jobs.appendleft(news.job)
+            self._at = now + self._jitter(next(self._trouble.delays))
+            self._is_left_alone = now - self._trouble.since >= self._patience
+        elif isinstance(error, QuotaUsedUpError):
+            self._jobs.appendleft(news.job)
+            self._is_left_alone = True
+        else:
+            self._trouble = None
+        if error is None or isinstance(error, UnknownJobError):  # which has ended by itself
+            return
+        if not isinstance(error, Exception):
+            raise error
+        if news.job not in self._jobs or self._is_left_alone:
+            words = str(error) if isinstance(error, ExportError) else type(error).__name__
+            self._log.warning("The export %s, which was given up, cannot be cancelled: %s", news.job, words)
+
+    def wait(self, seconds: float) -> None:
+        """Wait a little for the vendor's answer about the one that just is cancelled."""
+        if self._worker is not None:
+            self._worker.join(seconds)
+
+    def _cancel(self, vendor: Cancels, job: JobName) -> None:
+        error: BaseException | None = None
+        try:
+            vendor.cancel(job)
+        except BaseException as found:  # noqa: BLE001 - the coordinator tells of it, or raises it
+            error = found
+        self._report(Cancelled(job, error))
