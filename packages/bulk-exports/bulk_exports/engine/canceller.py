@@ -46,7 +46,7 @@ class Canceller:
         report: Takes what a worker reports, for `heard`.
         log: Where to tell what cannot be cancelled.
         jitter: Turns the longest delay before a retry into the one that is waited.
-        patience: For so many seconds the vendor may be in trouble before it is left alone for the rest of the run.
+        patience: For so many seconds the vendor may be in trouble before creates wait no longer.
     """
 
     def __init__(
@@ -66,14 +66,14 @@ class Canceller:
         self._jobs: collections.deque[JobName] = collections.deque()
         self._at = -math.inf
         self._trouble: Trouble | None = None
-        self._is_left_alone = False
+        self._is_overdue = self._is_over = False
         self._worker: threading.Thread | None = None
         self.is_busy = False
 
     @property
-    def has_work(self) -> bool:
-        """Whether there is something to be cancelled before another export is created."""
-        return self.is_busy or (bool(self._jobs) and not self._is_left_alone)
+    def comes_first(self) -> bool:
+        """Whether something is to be cancelled before another export is created."""
+        return (self.is_busy or bool(self._jobs)) and not self._is_overdue
 
     @property
     def jobs(self) -> list[JobName]:
@@ -87,7 +87,7 @@ class Canceller:
 
     def start(self, now: float) -> float:
         """Begin to cancel the next one, if it is time; return when to look again."""
-        if self._vendor is None or self.is_busy or not self.has_work:
+        if self._vendor is None or self.is_busy or self._is_over or not self._jobs:
             return math.inf
         if now < self._at:
             return self._at
@@ -102,23 +102,22 @@ class Canceller:
         """Go on after a worker's report."""
         self.is_busy = False
         error = news.error
-        if isinstance(error, (RateLimitedError, UnavailableError)):
+        was_overdue = self._is_overdue
+        if error is None or isinstance(error, UnknownJobError):  # which has ended by itself
+            self._trouble, self._is_overdue = None, False
+            return
+        if isinstance(error, (RateLimitedError, UnavailableError, QuotaUsedUpError)):
             self._trouble = self._trouble or Trouble(now)
             self._jobs.appendleft(news.job)
             self._at = now + self._jitter(next(self._trouble.delays))
-            self._is_left_alone = now - self._trouble.since >= self._patience
-        elif isinstance(error, QuotaUsedUpError):
-            self._jobs.appendleft(news.job)
-            self._is_left_alone = True
-        else:
-            self._trouble = None
-        if error is None or isinstance(error, UnknownJobError):  # which has ended by itself
-            return
-        if not isinstance(error, Exception):
+            self._is_over = isinstance(error, QuotaUsedUpError)
+            self._is_overdue = self._is_over or now - self._trouble.since >= self._patience
+            if was_overdue or not self._is_overdue:
+                return
+        elif not isinstance(error, Exception):
             raise error
-        if news.job not in self._jobs or self._is_left_alone:
-            words = str(error) if isinstance(error, ExportError) else type(error).__name__
-            self._log.warning("The export %s, which was given up, cannot be cancelled: %s", news.job, words)
+        words = str(error) if isinstance(error, ExportError) else type(error).__name__
+        self._log.warning("The export %s, which was given up, cannot be cancelled: %s", news.job, words)
 
     def wait(self, seconds: float) -> None:
         """Wait a little for the vendor's answer about the one that just is cancelled."""

@@ -317,7 +317,7 @@ class Pipeline(Generic[RequestT, VerificationT]):
         for task in self._may_go_on():
             if task.busy or not self._has_worker_for(task.stage):
                 continue  # the busy ones will report
-            if task.stage is Stage.CREATE and self._canceller.has_work:
+            if task.stage is Stage.CREATE and self._canceller.comes_first:
                 continue  # what was given up would stand in its way
             allowed_at = self._allowed_at(task.stage, now)
             if self._lifecycle.left_for_later(task, allowed_at - now):
