@@ -17,6 +17,7 @@ from tests.e2e.conftest import KEY, TIMEZONE
 from tests.e2e.loading import tap_of
 from tests.e2e.test_warehouses import REQUESTS, PostgresTable, between, comparable, truth
 
+pytestmark = pytest.mark.integrations
 DAYS = 20
 QUICK_DAYS = 12
 """The tap is killed when it has these and waits for the others."""

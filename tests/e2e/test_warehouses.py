@@ -125,7 +125,7 @@ def truth(cometly, days, query):
     ("table", "name", "way"),
     [
         ("postgres", "linear", "through_meltano"),
-        ("duckdb", "no attribution", "through_meltano"),
+        pytest.param("duckdb", "no attribution", "through_meltano", marks=pytest.mark.integrations),
         ("postgres", "no attribution", "piped"),
         ("duckdb", "linear", "piped"),
     ],
