@@ -184,7 +184,7 @@ def test_one_that_is_finished_is_not_cancelled_by_a_stop(clock, files):
     engine = Pipeline(vendor, ["a"], verify=refuse, log=LOG, clock=clock, jitter=float)
     with pytest.raises(StoppedError), engine:
         list(engine)
-    assert vendor.cancelled == []
+    assert 0 not in vendor.cancelled, "one that was created since may be"
 
 
 def test_the_name_of_another_export_is_refused(clock, files):
