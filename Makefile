@@ -27,8 +27,8 @@ fleet-demo: .venv/fleet ## Load twenty Spaces on Dagster, with two machines and 
 test: lint types ## Run the suite on this Python: lint, types, all quick tests, this tap's end-to-end tests (four minutes)
 	@.venv/bin/python -m pytest -n auto --dist worksteal -m "not siblings and not integrations and not packages"
 
-unit: .venv/dev ## Run the quick tests only, the property tests with a third of their examples
-	@SOAK=0.3 .venv/bin/python -m pytest -n auto --dist worksteal -m "not slow and not long"
+unit: .venv/dev ## Run the quick tests only, the property tests with a tenth of their examples
+	@SOAK=0.1 .venv/bin/python -m pytest -n auto --dist worksteal -m "not slow and not long"
 
 test-siblings: .venv/dev ## Run the end-to-end tests of the other taps: Pardot, APSIS One
 	@.venv/bin/python -m pytest -n auto --dist worksteal -m siblings
