@@ -58,7 +58,7 @@ def mariadb(tmp_path_factory):
     from demo import mariadb  # noqa: PLC0415
 
     if not mariadb.is_installed():
-        pytest.skip(mariadb.MISSING)
+        pytest.skip(mariadb.MISSING)  # a server that nothing else here needs; the message says how to get it
     with mariadb.MariaDB(tmp_path_factory.mktemp("mariadb") / "server") as server:
         yield server
 

@@ -134,7 +134,7 @@ class BatchFolder:
                 f"cannot write to `batch_config.storage.root` ({self._config.storage.root}): "
                 f"{error.strerror or error}. Files that were named before are complete"
             ) from None
-        except BaseException:
+        except BaseException:  # whatever ends the run, a file that is cut short must not stay behind
             _remove(unfinished)
             raise
 
