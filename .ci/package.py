@@ -25,6 +25,13 @@ PROGRAMS: Final = """
 import importlib.metadata, sys
 print(*(each.name for each in importlib.metadata.distribution(sys.argv[1]).entry_points))
 """
+CODE: Final = """
+import hashlib, importlib.util, pathlib, sys
+for name in sys.argv[1:]:
+    folder = pathlib.Path(importlib.util.find_spec(name).origin).parent
+    for path in sorted(folder.rglob("*.py")):
+        print(path.relative_to(folder), hashlib.sha256(path.read_bytes()).hexdigest())
+"""
 
 
 def main() -> int:
@@ -54,7 +61,8 @@ def _try(tap: str, kind: str, folder: Path) -> None:
     if kind == ".whl":
         with_uvx = {**NO_NETWORK, "UV_OFFLINE": "1"}  # what was just installed is in its cache
         for program in programs:
-            uvx = (UV, "tool", "run", f"--find-links={DIST}", f"--from={package}", program)
+            # The kit by its path: one found by name and version would be the first of that version in uv's cache.
+            uvx = (UV, "tool", "run", f"--with={kit}", f"--from={package}", program)
             _run(*uvx, *_harmless(program), cwd=folder, **with_uvx)
         print(f"`uvx --from` starts {', '.join(programs)}")
 
@@ -85,6 +93,9 @@ def _try_pip(folder: Path) -> None:
     print(f"pip: installs; {_described(environment / 'bin' / 'tap-cometly', folder)}")
     for program in ("tap-cometly", "source-cometly"):
         _run(UV, "tool", "run", "--from", str(ROOT), program, *_harmless(program))
+    code = ("python", "-c", CODE, "tap_cometly", "bulk_exports")
+    if _run(UV, "tool", "run", "--from", str(ROOT), *code) != _run(sys.executable, *code[1:]):
+        sys.exit("`uvx --from .` starts code that is not this checkout's: look at `cache-keys` in pyproject.toml")
     print("`uvx --from .` starts both programs from the checkout")
 
 
