@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from typing_extensions import Self
 
-from bulk_exports.engine.api import Api, Dialect
+from bulk_exports.engine.api import Dialect
 from bulk_exports.engine.credentials import Bearer
-from bulk_exports.engine.download import READ_SECONDS
 from bulk_exports.engine.errors import (
     UnavailableError,
     UnknownJobError,
@@ -22,13 +21,10 @@ from bulk_exports.engine.errors import (
 )
 from bulk_exports.engine.rate_limit import RateLimit, whole_number
 from bulk_exports.engine.vendor import JobState, JobStatus, Link
-from bulk_exports.environment import utc_now
 from tap_cometly.events import CREATES_PER_MINUTE
 
 if TYPE_CHECKING:
-    import logging
-    from collections.abc import Callable, Hashable
-    from datetime import datetime
+    from collections.abc import Hashable
 
     from bulk_exports.engine import Connection
     from bulk_exports.spec import ExportRequest
@@ -56,49 +52,26 @@ _WHAT_TO_CHECK: Final = {
 class CometlyClient:
     """Talks to the API of one Space.
 
+    All streams of a Space share its budgets.
+
     Args:
-        api_url: Base address, without a trailing slash.
-        api_key: The Space's key; it goes to this host only and into no message.
-        user_agent: How to introduce ourselves.
-        exports: What is exported: ``events``, ``contacts`` or ``companies``.
-        create_limit: What is known of the budget of creates from other clients of the same Space; None for nothing.
-        status_limit: The same of the budget of status requests.
-        now: The engine's clock, in seconds, for the budgets.
-        utc_now: This machine's clock, to be held against the server's.
-        log: Where to tell about requests (debug) and refusals.
-        answer_seconds: Longest silence, and longest answer, before a request counts as lost.
+        settings: Where the API is, and the Space's key; it goes to this host only and into no message.
+        connection: For which stream, with which time and log.
 
     Attributes:
         create_limit: How soon the next export may be created.
         status_limit: How soon the next status may be asked for.
     """
 
-    def __init__(
-        self,
-        *,
-        api_url: str,
-        api_key: str,
-        user_agent: str,
-        exports: str = "events",
-        create_limit: RateLimit | None = None,
-        status_limit: RateLimit | None = None,
-        now: Callable[[], float],
-        utc_now: Callable[[], datetime] = utc_now,
-        log: logging.Logger,
-        answer_seconds: float = READ_SECONDS,
-    ) -> None:
-        self._path = f"/{exports}/exports"
-        self.create_limit = create_limit or RateLimit(CREATES_PER_MINUTE)
-        self.status_limit = status_limit or RateLimit(POLLS_PER_MINUTE)
-        self._api = Api(
-            api_url=api_url,
+    def __init__(self, settings: Settings, connection: Connection) -> None:
+        self._path = f"/{connection.stream}/exports"
+        self.create_limit = connection.keep("creates", lambda: RateLimit(CREATES_PER_MINUTE))
+        self.status_limit = connection.keep("polls", lambda: RateLimit(POLLS_PER_MINUTE))
+        self._api = connection.api(
+            settings.api_url,
             dialect=Dialect(vendor="Cometly", advice=_WHAT_TO_CHECK, explain=_explanation),
-            authentication=Bearer(api_key),
-            user_agent=user_agent,
-            now=now,
-            utc_now=utc_now,
-            log=log,
-            answer_seconds=answer_seconds,
+            authentication=Bearer(settings.api_key),
+            user_agent=settings.user_agent,
         )
 
     def __enter__(self) -> Self:
@@ -157,22 +130,6 @@ class CometlyClient:
                 raise UnknownJobError("the export is 'completed' but has no download link")
             links = (Link(url),)
         return JobStatus(state, word, self._api.words(answer.get("message") or "no reason given"), links)
-
-
-def connect(settings: Settings, connection: Connection) -> CometlyClient:
-    """Return a client for a stream of the Space of these settings. All streams of a Space share its budgets."""
-    return CometlyClient(
-        api_url=settings.api_url,
-        api_key=settings.api_key,
-        user_agent=settings.user_agent,
-        exports=connection.stream,
-        create_limit=connection.keep("creates", lambda: RateLimit(CREATES_PER_MINUTE)),
-        status_limit=connection.keep("polls", lambda: RateLimit(POLLS_PER_MINUTE)),
-        now=connection.clock.now,
-        utc_now=connection.utc_now,
-        log=connection.log,
-        answer_seconds=connection.limits.read_seconds,
-    )
 
 
 def _export_id(answer: dict[str, Any]) -> int | None:

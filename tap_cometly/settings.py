@@ -99,13 +99,6 @@ _READERS: Final[Mapping[str, Reader]] = {
         to_get="Generate a key in Cometly under Integrations, Cometly API.",
         to_copy="Copy it alone, without quotes or `Bearer`, from Cometly under Integrations, Cometly API.",
     ),
-    **common_settings.READERS,
-    "fields": reading.read_names,
-    "query_mode": reading.read_choice,
-    "event_names": reading.read_names,
-    "sources": reading.read_names,
-    "attribution_model": reading.read_choice,
-    "attribution_window": reading.read_choice,
 }
 
 

@@ -1,38 +1,18 @@
-"""The command ``source-cometly``: Cometly's settings, streams and client, given to the machinery of every source."""
+"""The Airbyte source."""
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from bulk_exports import interpreter
-from bulk_exports.airbyte.command import run_command
+from bulk_exports.airbyte.command import main_of
 from bulk_exports.airbyte.form import Choice, Option
 from bulk_exports.airbyte.source import Source
 from tap_cometly import vocabulary as cometly
-from tap_cometly.config_schema import CONFIG_JSONSCHEMA
-from tap_cometly.settings import Settings
-from tap_cometly.streams import streams
-
-if TYPE_CHECKING:
-    from bulk_exports.engine import Connection
-    from tap_cometly.client import CometlyClient
-
-
-def connect(settings: Settings, connection: Connection) -> CometlyClient:
-    """Open the client."""
-    from tap_cometly import client  # noqa: PLC0415 - neither spec nor discover need it
-
-    return client.connect(settings, connection)
-
+from tap_cometly.connector import CONNECTOR
 
 SOURCE: Final = Source(
-    name="source-cometly",
-    documentation_url="https://pypi.org/project/tap-cometly/",
-    settings_schema=CONFIG_JSONSCHEMA,
-    read_settings=lambda config, now: Settings.from_config(config, now=now),
-    export_streams=streams,
-    connect=connect,
+    CONNECTOR,
     choices=[
         Choice(
             name="attribution",
@@ -50,14 +30,12 @@ SOURCE: Final = Source(
         )
     ],
     suggestions={"sources": cometly.SOURCES},
-    discovery_config={"api_key": "none"},
 )
 
 
 def main() -> None:
-    """Run the source; `run_command` says with which status it ends."""
-    interpreter.tune()
-    sys.exit(run_command(SOURCE, sys.argv[1:]))
+    """Run the source, and end with its exit status."""
+    sys.exit(main_of(SOURCE))
 
 
 if __name__ == "__main__":

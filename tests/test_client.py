@@ -9,10 +9,13 @@ import pytest
 
 from bulk_exports.engine.errors import RateLimitedError, RequestRejectedError, UnavailableError, UnknownJobError
 from bulk_exports.engine.vendor import JobState
+from bulk_exports.environment import Environment
 from bulk_exports.spec import ExportRequest
 from bulk_exports.windows.windows import Window
+from simulation.virtual_time import VirtualClock
 from tap_cometly.client import CometlyClient
 from tap_cometly.events import EventQuery
+from tap_cometly.settings import Settings
 
 API = "https://cometly.test/public-api/v1"
 KEY = "recognisable-key"
@@ -22,8 +25,9 @@ EXPORT = ExportRequest(Window.single(date(2025, 3, 1)), EventQuery(requested=("a
 
 @pytest.fixture
 def client():
-    log = logging.getLogger("test")
-    with CometlyClient(api_url=API, api_key=KEY, user_agent="test/1", now=lambda: 1000.0, log=log) as client:
+    settings = Settings.from_config({"api_key": KEY, "api_url": API, "user_agent": "test/1"}, now=NOW)
+    environment = Environment(VirtualClock(1000.0))
+    with CometlyClient(settings, environment.connection(logging.getLogger("test"), {}, stream="events")) as client:
         client.create_limit.spend()
         client.status_limit.spend()
         yield client

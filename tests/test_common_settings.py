@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from bulk_exports import reading
@@ -45,6 +47,44 @@ def test_domains_are_domains():
     for wrong in ("com", "https://pardot.com", "pardot.com/", ".com", "pardot..com", "*.com"):
         with pytest.raises(RuleError, match="must hold domains"):
             reading.read_hosts([wrong], schema)
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "told"),
+    [
+        (
+            {"type": ["integer"]},
+            "7",
+            "must be a whole number; found '7'. Write it in digits, without quotes; leave the",
+        ),
+        ({"type": ["integer"], "minimum": 2, "default": 5}, 1, "must be a whole number from 2; found 1. "),
+        ({"type": ["integer", "null"], "minimum": 0, "maximum": 9}, True, "must be a whole number from 0 to 9; found "),
+        ({"type": ["boolean"]}, "no", "must be true or false; found 'no'"),
+        ({"type": ["array"]}, "a", 'must be a list of names; found \'a\'. Write it like ["one", "two"].'),
+        (
+            {"type": ["array"], "maxItems": 1},
+            ["a", "b"],
+            "must hold up to 1 different names; found 2. Change the list, or",
+        ),
+        ({"type": ["string"], "format": "date"}, "soon", "Write it as YYYY-MM-DD."),
+        ({"type": ["string"], "enum": ["a", "b"]}, "c", "must be one of a, b; found 'c'"),
+        ({"type": ["string"]}, None, "is required; found none. Set it."),
+        (
+            {"type": ["string"], "secret": True},
+            "recognisable secret",
+            "found a space, tab or line break in it. Copy it",
+        ),
+    ],
+)
+def test_a_setting_is_read_by_its_type_where_nobody_says_otherwise(schema, value, told):
+    with pytest.raises(ValueError, match=re.escape(told)) as caught:
+        reading.by_type(schema)(value, schema)
+    assert "recognisable" not in str(caught.value)
+
+
+def test_what_fits_its_type_is_taken():
+    schemas = [({"type": ["integer"]}, 7), ({"type": ["array"], "minItems": 0}, []), ({"type": ["string"]}, "text")]
+    assert [reading.by_type(schema)(value, schema) for schema, value in schemas] == [7, (), "text"]
 
 
 def test_columns_that_settings_add_are_few_enough_and_different():

@@ -31,7 +31,7 @@ ELSEWHERE = {
     ("docs/current-truth.md", "select event_date, event_days.row_count"): "tests/e2e/test_truth_in_warehouses.py",
     ("examples/fleet/README.md", "pip install tap-cometly"): "tests/fleet/test_loading.py, in its own environment",
     ("examples/fleet/README.md", "pip install 'dagster>=1.13,<1.14'"): "tests/fleet/test_machines.py",
-    ("packages/bulk-exports/README.md", "import copy"): "tests/kit/test_readme.py",
+    ("packages/bulk-exports/README.md", "import dataclasses"): "tests/kit/test_readme.py",
     ("packages/tap-apsis-one/README.md", "$ make demo-apsis"): "tests/e2e/test_apsis.py, with a local APSIS One",
     ("packages/tap-pardot-exports/README.md", "$ make demo-pardot"): "tests/e2e/test_pardot.py, with a local vendor",
 }

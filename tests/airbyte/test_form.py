@@ -7,7 +7,7 @@ import json
 import jsonschema
 import pytest
 
-from bulk_exports.airbyte.form import form, settings_of
+from bulk_exports.airbyte.form import settings_of
 from bulk_exports.reading import SettingsError
 from tap_cometly.config_schema import CONFIG_JSONSCHEMA
 from tap_cometly.source import SOURCE
@@ -18,7 +18,7 @@ ATTRIBUTION = {"sources": ["email"], "attribution_model": "linear", "attribution
 
 @pytest.fixture(scope="module")
 def shown():
-    return form(SOURCE.settings_schema, SOURCE.choices, SOURCE.suggestions)
+    return SOURCE.specification["connectionSpecification"]
 
 
 def parts(schema):

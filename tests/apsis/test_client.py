@@ -8,6 +8,7 @@ from datetime import date, datetime, timezone
 
 import pytest
 
+from bulk_exports.engine import Limits
 from bulk_exports.engine.errors import (
     InvalidAnswerError,
     RateLimitedError,
@@ -17,6 +18,7 @@ from bulk_exports.engine.errors import (
     WindowTooLargeError,
 )
 from bulk_exports.engine.vendor import JobState
+from bulk_exports.environment import Environment
 from bulk_exports.spec import ExportRequest
 from bulk_exports.windows.windows import Window
 from simulation.virtual_time import VirtualClock
@@ -39,9 +41,8 @@ class Asking:
         self.clock = VirtualClock(NOW.timestamp())
         given = {"client_id": "c", "client_secret": SECRET, "api_url": URL, **settings}
         self.settings = Settings.from_config(given, now=NOW)
-        self.account = Account(
-            self.settings, self.clock, utc_now=lambda: NOW, log=logging.getLogger("tap-apsis-one"), answer_seconds=5
-        )
+        environment = Environment(self.clock, Limits(read_seconds=5), lambda: NOW)
+        self.account = Account(self.settings, environment.connection(logging.getLogger("tap-apsis-one"), {}))
         self.client = ApsisClient(self.account)
 
     def create(self, stream="profile_events"):

@@ -17,6 +17,7 @@ from datetime import date, datetime, timedelta, timezone
 
 import pytest
 
+from bulk_exports.engine import Limits
 from bulk_exports.engine.answer import MAX_ANSWER_BYTES
 from bulk_exports.engine.download import CONNECT_SECONDS, Transfer, bare_session
 from bulk_exports.engine.errors import (
@@ -29,11 +30,13 @@ from bulk_exports.engine.errors import (
 )
 from bulk_exports.engine.logs import LinksKeptOut
 from bulk_exports.engine.vendor import Link
+from bulk_exports.environment import Environment
 from bulk_exports.spec import ExportRequest
 from bulk_exports.windows.windows import Window
 from simulation.patience import HANG_SECONDS
 from tap_cometly.client import CometlyClient
 from tap_cometly.events import EventQuery
+from tap_cometly.settings import Settings
 from tests.faults.raw_server import RawServer, answer, for_ever, said
 
 KEY = "a-key-that-nobody-may-see"
@@ -47,16 +50,9 @@ Everywhere else a limit is there to end a hang: an answer that is late must not 
 
 
 def client(server, seconds=HANG_SECONDS):
-    log = logging.getLogger("test")
-    made = CometlyClient(
-        api_url=f"http://{server.address}",
-        api_key=KEY,
-        user_agent="test",
-        now=time.monotonic,
-        utc_now=lambda: NOW,
-        log=log,
-        answer_seconds=seconds,
-    )
+    settings = Settings.from_config({"api_key": KEY, "api_url": f"http://{server.address}"}, now=NOW)
+    environment = Environment(limits=Limits(read_seconds=seconds), now=lambda: NOW)
+    made = CometlyClient(settings, environment.connection(logging.getLogger("test"), {}, stream="events"))
     made._api._attempt_seconds -= CONNECT_SECONDS  # the server is here
     made.create_limit.spend()
     made.status_limit.spend()
@@ -341,22 +337,22 @@ def test_too_few_open_files_are_named_as_what_they_are(monkeypatch):
 
 
 OUT_OF_FILES = """
-import logging, resource, socket, time
+import logging, resource
 from datetime import date, datetime, timezone
 from tap_cometly.client import CometlyClient
+from tap_cometly.settings import Settings
+from bulk_exports.environment import Environment
 from bulk_exports.engine.errors import LocalLimitError
 from tap_cometly.events import EventQuery
-from tests.faults.raw_server import RawServer, answer, for_ever, said
 from bulk_exports.spec import ExportRequest
 from bulk_exports.windows.windows import Window
 
-asking = CometlyClient(
-    api_url="https://api.cometly.invalid", api_key="k", user_agent="t", now=time.monotonic, log=logging.getLogger("t")
-)
+now = datetime(2025, 3, 2, 12, tzinfo=timezone.utc)
+settings = Settings.from_config({"api_key": "k", "api_url": "https://api.cometly.invalid"}, now=now)
+asking = CometlyClient(settings, Environment().connection(logging.getLogger("t"), {}, stream="events"))
 asking.create_limit.spend()
 resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
 try:
-    now = datetime(2025, 3, 2, 12, tzinfo=timezone.utc)
     asking.create(ExportRequest(Window.single(date(2025, 3, 1)), EventQuery(), now))
 except LocalLimitError as error:
     print(error)

@@ -139,7 +139,7 @@ class Account:
                 self.error = "see TRACE"
 
     def _chosen(self, name):
-        stream = next(each for each in self.source.export_streams(None) if each.name == name)
+        stream = next(each for each in self.source.connector.export_streams(None, None) if each.name == name)
         columns = {each: {} for each in stream.schema["properties"] if each not in self.deselected}
         schema = {"name": name, "json_schema": {"properties": columns}}
         return {"stream": schema, "sync_mode": "incremental", "destination_sync_mode": "append_dedup"}

@@ -7,17 +7,18 @@ allows so many requests a day. Its API is `tests.kit.orchard_api`.
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 from datetime import timedelta
 from typing import ClassVar
+from zoneinfo import ZoneInfo
 
 from singer_sdk import typing as th
 
-from bulk_exports import common_settings, reading
+from bulk_exports import common_settings
 from bulk_exports.airbyte.source import Source
 from bulk_exports.common_settings import common
-from bulk_exports.engine.api import Api, Dialect
+from bulk_exports.connector import Connector
+from bulk_exports.engine.api import Dialect
 from bulk_exports.engine.budgets import AllOf, DailyQuota
 from bulk_exports.engine.credentials import Bearer
 from bulk_exports.engine.errors import RateLimitedError, UnknownJobError, WindowTooLargeError
@@ -42,7 +43,6 @@ SCHEMA = th.PropertiesList(
     common("export_timeout", "How long an export may take."),
     common("api_url", "Where the API is.", default="https://api.orchard.example"),
 ).to_dict()
-READERS = {**common_settings.READERS, "api_key": reading.read_header, "calls_per_day": reading.read_whole_number}
 STATES = {"queued": JobState.WAITING, "making": JobState.RUNNING, "done": JobState.READY}
 FAILED = ("failed", "taken back")
 
@@ -54,14 +54,8 @@ class Settings(ExportSettings):
     api_url: str
 
 
-def read_settings(config, now):
-    zone = {"timezone": reading.read_zone("UTC", {})}
-    otherwise = {**zone, "include_open_day": False, "backfill_order": "oldest_first"}
-    return Settings(
-        **common_settings.read(
-            config, now, schema=SCHEMA, readers=READERS, where_the_zone_is_shown="UTC", otherwise=otherwise
-        )
-    )
+def read_settings(config, *, now):
+    return Settings(**common_settings.read(config, now, schema=SCHEMA, otherwise={"timezone": ZoneInfo("UTC")}))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,8 +122,8 @@ class Client:
             413: lambda: WindowTooLargeError("Orchard finds the window too large"),
             429: lambda: RateLimitedError("the requests of the day are used up", by=quota),
         }
-        self._api = Api(
-            api_url=settings.api_url,
+        self._api = connection.api(
+            settings.api_url,
             dialect=Dialect(
                 vendor="Orchard",
                 advice={401: "Check the setting `api_key`"},
@@ -137,9 +131,6 @@ class Client:
             ),
             authentication=Bearer(settings.api_key),
             user_agent="tap-orchard",
-            now=connection.clock.now,
-            utc_now=connection.utc_now,
-            log=connection.log,
         )
 
     def __enter__(self):
@@ -169,27 +160,17 @@ class Client:
         return self._api.ask("GET", "/growers", self.status_limit).json_object()["growers"]
 
 
-class TapOrchard(ExportTap):
-    name = "tap-orchard"
-    config_jsonschema: ClassVar = copy.deepcopy(SCHEMA)
-    discovery_config: ClassVar[dict[str, str]] = {"api_key": "none"}
-
-    def read_settings(self, config):
-        return read_settings(config, self.environment.now())
-
-    def export_streams(self, settings):
-        return [PICKS, TREES, GROWERS]
-
-    def connect(self, connection):
-        return Client(self.settings, connection)
-
-
-SOURCE = Source(
-    name="source-orchard",
-    documentation_url="https://orchard.example",
+CONNECTOR = Connector(
+    name="orchard",
     settings_schema=SCHEMA,
     read_settings=read_settings,
-    export_streams=lambda _settings: [PICKS, TREES, GROWERS],
+    export_streams=lambda _settings, _connection: [PICKS, TREES, GROWERS],
     connect=Client,
-    discovery_config=TapOrchard.discovery_config,
+    discovery_config={"api_key": "none"},
+    documentation_url="https://orchard.example",
 )
+SOURCE = Source(CONNECTOR)
+
+
+class TapOrchard(ExportTap):
+    connector = CONNECTOR

@@ -13,6 +13,7 @@ from bulk_exports.windows.bookmark import Bookmark, StartedJob
 from bulk_exports.windows.delivered import MalformedStateError
 from bulk_exports.windows.plan import Plan
 from simulation.tapping import days_before, sync
+from tap_cometly.connector import CONNECTOR
 from tap_cometly.people import CONTACTS, CreationQuery
 from tap_cometly.sandbox import Fault
 from tap_cometly.settings import Settings
@@ -25,8 +26,7 @@ NOW = datetime(2025, 3, 11, 6, tzinfo=timezone.utc)
 class Tap(TapCometly):
     """A tap whose vendor keeps exports for a week."""
 
-    def export_streams(self, settings):
-        return [STREAM]
+    connector = dataclasses.replace(CONNECTOR, export_streams=lambda _settings, _connection: [STREAM])
 
 
 @pytest.fixture

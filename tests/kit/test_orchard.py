@@ -9,13 +9,14 @@ import logging
 import pytest
 
 from bulk_exports.airbyte.check import problem_with
+from bulk_exports.airbyte.source import Source
 from bulk_exports.export_settings import ExportSettings
 from bulk_exports.run import DeselectedColumnError
 from bulk_exports.windows.plan import Plan
 from simulation.tapping import sync
 from tests.kit import orchard
 from tests.kit.account import Account
-from tests.kit.orchard import GROWERS, PICKS, SOURCE, TREES, TapOrchard
+from tests.kit.orchard import CONNECTOR, GROWERS, PICKS, SOURCE, TREES, TapOrchard
 from tests.kit.orchard_api import KEY
 
 DOORS = pytest.mark.parametrize("door", ["singer", "airbyte"])
@@ -33,22 +34,21 @@ def test_everything_comes_once_and_the_next_run_asks_for_no_day_again(door):
         assert len(account.orchard.exports) == 4 + 2
 
 
+def bringing(*streams):
+    return dataclasses.replace(CONNECTOR, export_streams=lambda _settings, _connection: streams)
+
+
 class ListsOnly(TapOrchard):
     """A tap without exports."""
 
-    def export_streams(self, settings):
-        return [GROWERS]
-
-
-def only_lists(account):
-    return dataclasses.replace(SOURCE, export_streams=lambda _settings: [GROWERS])
+    connector = bringing(GROWERS)
 
 
 @pytest.mark.parametrize("key", [KEY, "wrong"])
 def test_a_source_that_only_lists_is_checked_with_a_list(key):
     with Account() as account:
         log = logging.getLogger("test")
-        told = problem_with(only_lists(account), account.config | {"api_key": key}, account.environment, log)
+        told = problem_with(Source(bringing(GROWERS)), account.config | {"api_key": key}, account.environment, log)
         assert [entry.path for entry in account.orchard.requests] == ["/growers"]
     assert (told is None) is (key == KEY)
     assert told is None or "Check the setting `api_key`" in told
@@ -56,8 +56,7 @@ def test_a_source_that_only_lists_is_checked_with_a_list(key):
 
 def test_a_source_without_any_stream_has_nothing_to_check():
     with Account() as account:
-        nothing = dataclasses.replace(SOURCE, export_streams=lambda _settings: [])
-        assert problem_with(nothing, account.config, account.environment, logging.getLogger("test")) is None
+        assert problem_with(Source(bringing()), account.config, account.environment, logging.getLogger("test")) is None
 
 
 def test_a_check_asks_for_an_export_as_a_run_would():
@@ -77,7 +76,7 @@ def test_a_tap_that_only_lists_is_tested_with_a_list(capsys):
 
 def test_the_plan_of_a_snapshot_counts_the_exports_of_all_its_variants():
     with Account() as account:
-        settings = orchard.read_settings(account.config, account.now())
+        settings = orchard.read_settings(account.config, now=account.now())
         plan = Plan.make(TREES, settings, TREES.query(["id"]), {}, account.now())
     assert isinstance(settings, ExportSettings)
     assert (plan.as_json()["exports"], plan.as_json()["calls"]) == (2, 6)

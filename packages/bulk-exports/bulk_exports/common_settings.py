@@ -1,7 +1,6 @@
 """The settings that every tap for exports has: their types and defaults, how they are read, and what they say together.
 
-A vendor's schema takes them from `common`, with words of its own; `read` reads a configuration, with `READERS` and more
-of them.
+A vendor's schema takes those that it wants from `common`, with words of its own; `read` reads a configuration.
 """
 
 from __future__ import annotations
@@ -66,21 +65,14 @@ _COMMON: Final[Mapping[str, tuple[th.JSONTypeHelper[Any], dict[str, Any]]]] = {
     "user_agent": (th.StringType(), {"title": "User agent"}),
 }
 
-READERS: Final[Mapping[str, Reader]] = {
-    "start_date": reading.read_day,
-    "end_date": reading.read_day,
+_READERS: Final[Mapping[str, Reader]] = {
     "timezone": reading.read_zone,
-    "lookback_days": reading.read_whole_number,
-    "include_open_day": reading.read_boolean,
-    "backfill_order": reading.read_choice,
-    "resync": reading.read_boolean,
-    "max_exports_in_flight": reading.read_whole_number,
-    "max_exports_per_run": reading.read_whole_number,
     "export_timeout": reading.read_minutes,
+    "queue_timeout": reading.read_minutes,
     "api_url": reading.read_api_url,
     "user_agent": reading.read_header,
 }
-"""What reads each of them."""
+"""What reads those of them for which their type does not say it all."""
 
 
 def common(name: str, description: str, **otherwise: Any) -> th.Property[Any]:
@@ -100,9 +92,9 @@ def read(
     now: datetime,
     *,
     schema: Schema,
-    readers: Mapping[str, Reader],
-    where_the_zone_is_shown: str,
-    otherwise: Mapping[str, object],
+    readers: Mapping[str, Reader] | None = None,
+    where_the_zone_is_shown: str = "UTC",
+    otherwise: Mapping[str, object] | None = None,
     also: Callable[[Mapping[str, object], Mapping[str, Any]], Iterable[str]] = lambda _given, _values: (),
 ) -> dict[str, Any]:
     """Read and check a configuration, whether or not the SDK has validated it.
@@ -111,9 +103,10 @@ def read(
         config: Settings by name, as the user wrote them. None is the same as leaving a setting out.
         now: The present moment, to know which dates lie in the future.
         schema: JSON Schema of the configuration.
-        readers: What reads each setting.
+        readers: What reads the vendor's own settings, where their type does not say it all.
         where_the_zone_is_shown: What ``timezone`` should be set to.
-        otherwise: What is true of settings that are not set, or that nobody can set.
+        otherwise: What is true of settings that are not set, or that nobody can set, where `ExportSettings` says
+            otherwise.
         also: Returns what the vendor's settings say together that cannot be, given what `conflicts` is given.
 
     Returns:
@@ -123,8 +116,8 @@ def read(
         SettingsError: With every problem at once.
     """
     given = {name: value for name, value in config.items() if value is not None}
-    values, problems = reading.read_all(given, schema, readers)
-    values |= {name: value for name, value in otherwise.items() if values.get(name) is None}
+    values, problems = reading.read_all(given, schema, {**_READERS, **(readers or {})})
+    values |= {name: value for name, value in (otherwise or {}).items() if values.get(name) is None}
     problems += conflicts(given, values, now, where_the_zone_is_shown=where_the_zone_is_shown)
     problems += also(given, values)
     if problems:
@@ -144,7 +137,7 @@ def conflicts(
         now: The present moment, to know which dates lie in the future.
         where_the_zone_is_shown: What ``timezone`` should be set to.
     """
-    start, end, tz = values["start_date"], values["end_date"], values.get("timezone")
+    start, end, tz = values.get("start_date"), values.get("end_date"), values.get("timezone")
     if start and end and start > end:
         wrong = RuleError("must not lie after `end_date`", found=f"{start} after {end}", fix="Change one of the two.")
         yield f"start_date: {wrong}"
@@ -156,7 +149,7 @@ def conflicts(
     if is_open and "timezone" not in given and tz is None:
         fix = f"Set `timezone` to {where_the_zone_is_shown}."
         yield f"include_open_day: {RuleError('needs `timezone`, to know which day it is', found='none', fix=fix)}"
-    most, looked_back = values.get("max_exports_per_run"), (values["lookback_days"] or 0) + is_open
+    most, looked_back = values.get("max_exports_per_run"), (values.get("lookback_days") or 0) + is_open
     if most is not None and most <= looked_back:
         fix = f"Set it to {looked_back + 1} at least, or lower `lookback_days`: otherwise no new day would ever come."
         found = f"{most}, with {looked_back} days that every run exports again"
@@ -177,7 +170,7 @@ def warnings(given: Mapping[str, object], values: Mapping[str, Any], now: dateti
     for name in given:
         if name not in known:
             yield f"{name}: unknown setting{suggestion(name, known)}; it has no effect"
-    if (start := values["start_date"]) and start > dates.today(now, values.get("timezone")):
+    if (start := values.get("start_date")) and start > dates.today(now, values.get("timezone")):
         yield f"start_date: {start} lies in the future; nothing is exported until that day has ended"
 
 

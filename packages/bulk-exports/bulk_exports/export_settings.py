@@ -38,13 +38,13 @@ class ExportSettings:
     start_date: date | None = None
     end_date: date | None = None
     timezone: ZoneInfo | None = None
-    lookback_days: int
-    include_open_day: bool
-    backfill_order: str
-    resync: bool
-    max_exports_in_flight: int
+    lookback_days: int = 0
+    include_open_day: bool = False
+    backfill_order: str = "oldest_first"
+    resync: bool = False
+    max_exports_in_flight: int = 30
     max_exports_per_run: int | None = None
-    export_timeout: timedelta
+    export_timeout: timedelta = timedelta(minutes=30)
     queue_timeout: timedelta = timedelta(days=1)
     settle: timedelta = timedelta()
     warnings: tuple[str, ...] = ()

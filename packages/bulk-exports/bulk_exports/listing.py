@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import backoff
 
-from bulk_exports.engine import Connection, Limits, SystemClock
 from bulk_exports.engine.errors import RateLimitedError, UnavailableError
 from bulk_exports.engine.task import MAX_BACKOFF_SECONDS
 from bulk_exports.records.columns import Columns
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
 
+    from bulk_exports.engine import Connection
     from bulk_exports.environment import Environment
     from bulk_exports.shutdown import Shutdown
     from bulk_exports.spec import ListStream
@@ -48,8 +48,8 @@ def listed_rows(
         ExportError: The vendor does not give them.
         InvalidRowsError: A row does not fit.
     """
-    clock, limits = environment.clock or SystemClock(), environment.limits or Limits()
-    connection = Connection(stream=stream.name, clock=clock, limits=limits, utc_now=environment.now, log=log, kept=kept)
+    connection = environment.connection(log, kept, stream=stream.name)
+    clock, limits = connection.clock, connection.limits
     fitting = Columns(columns, keys=stream.key)
     began_at, delays = clock.now(), backoff.expo(max_value=MAX_BACKOFF_SECONDS)
     delays.send(None)  # the generator's protocol: the first value is no delay

@@ -61,7 +61,7 @@ def read_all(
     Args:
         given: What the user wrote.
         schema: JSON Schema of the configuration.
-        readers: What reads each setting; there may be some that the schema does not have.
+        readers: What reads settings otherwise than their type says; the schema need not have them all.
 
     Returns:
         What could be read of it, and the problems. A setting that is wrong is None, so that it causes no second one.
@@ -73,14 +73,31 @@ def read_all(
         value = given.get(name, declared.get("default"))
         if value is not None or name in schema["required"]:
             try:
-                values[name] = readers[name](value, declared)
+                values[name] = (readers.get(name) or by_type(declared))(value, declared)
             except ValueError as error:
                 problems.append(f"{name}: {shortened(str(error), 3 * MAX_SHOWN)}")
     return values, problems
 
 
+def by_type(schema: Schema) -> Reader:
+    """Return what reads a setting of the type that its schema says.
+
+    Args:
+        schema: Its JSON Schema. Bounds of whole numbers and of lists of names are those that it has.
+    """
+    if schema.get("secret"):
+        return secret(to_get="Set it.", to_copy="Copy it alone, without quotes.")
+    if "enum" in schema:
+        return read_choice
+    kinds = {"boolean": read_boolean, "integer": read_whole_number, "array": read_names}
+    reader = next((kinds[kind] for kind in schema["type"] if kind in kinds), read_text)
+    return read_day if schema.get("format") == "date" else reader
+
+
 def read_text(value: object, _schema: Schema) -> str:
     """Take text that is not blank."""
+    if value is None:
+        raise RuleError("is required", found="none", fix="Set it.")
     if not isinstance(value, str):
         raise RuleError("must be text", found=repr(value), fix="Put it in quotes.")
     if not value.strip():
@@ -170,12 +187,12 @@ def read_boolean(value: object, _schema: Schema) -> bool:
 
 def read_whole_number(value: object, schema: Schema) -> int:
     """Take a whole number within the bounds of the schema."""
-    least, most = schema["minimum"], schema["maximum"]
-    if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
+    least, most = schema.get("minimum"), schema.get("maximum")
+    if isinstance(value, int) and not isinstance(value, bool) and _is_between(value, least, most):
         return value
     default = f"the default is {schema['default']}" if "default" in schema else "leave the setting out for no limit"
     fix = f"Write it in digits, without quotes; {default}."
-    raise RuleError(f"must be a whole number from {least} to {most}", found=repr(value), fix=fix)
+    raise RuleError(f"must be a whole number{_between(least, most)}", found=repr(value), fix=fix)
 
 
 def read_minutes(value: object, schema: Schema) -> timedelta:
@@ -185,26 +202,41 @@ def read_minutes(value: object, schema: Schema) -> timedelta:
 
 def read_names(value: object, schema: Schema) -> tuple[str, ...]:
     """Take a list of different names, as many as the schema allows."""
-    least, most = schema["minItems"], schema["maxItems"]
-    example = f"Write it like {json.dumps(schema['examples'][0])}."
+    least, most = schema.get("minItems"), schema.get("maxItems")
+    example = f"Write it like {json.dumps(schema.get('examples', [['one', 'two']])[0])}."
     if not isinstance(value, (list, tuple)):
         raise RuleError("must be a list of names", found=repr(value), fix=example)
     if odd := [item for item in value if not isinstance(item, str) or not item.strip()]:
         raise RuleError("must hold names only", found=repr(odd[0]), fix=example)
     names = tuple(item.strip() for item in value)
     repeated = sorted(name for name, count in collections.Counter(names).items() if count > 1)
-    if repeated or not least <= len(names) <= most:
+    if repeated or not _is_between(len(names), least, most):
         again = f", {listed(repeated)} more than once" if repeated else ""
-        default = schema["description"].rpartition("Default: ")[2]
-        fix = f"Change the list, or leave the setting out for its default: {default}"
-        raise RuleError(f"must hold {least} to {most} different names", found=f"{len(names)}{again}", fix=fix)
+        default = schema.get("description", "").partition("Default: ")[2]
+        fix = f"Change the list, or leave the setting out{' for its default: ' + default if default else '.'}"
+        raise RuleError(f"must hold{_between(least, most)} different names", found=f"{len(names)}{again}", fix=fix)
     return names
+
+
+def _is_between(number: int, least: int | None, most: int | None) -> bool:
+    return (least is None or least <= number) and (most is None or number <= most)
+
+
+def _between(least: int | None, most: int | None) -> str:
+    """Return bounds as they stand in a rule."""
+    if least is not None and most is not None:
+        return f" from {least} to {most}"
+    return f" from {least}" if least is not None else f" up to {most}" if most is not None else ""
 
 
 def read_api_url(value: object, schema: Schema) -> str:
     """Check where the key will go. What may hold a secret (user, password, query) is not shown."""
     text = read_text(value, schema)
-    fix = f"Leave the setting out for {schema['default']}."
+    fix = (
+        f"Leave the setting out for {schema['default']}."
+        if "default" in schema
+        else "Write the whole of it: https://..."
+    )
     if not (text.isascii() and text.isprintable()) or {" ", "\\"} & set(text):
         raise RuleError("must be plain ASCII without white space or backslash", found="another character", fix=fix)
     try:

@@ -15,7 +15,7 @@ import dataclasses
 import re
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from bulk_exports.engine import Connection, Delivery, Left, Limits, Pipeline, Started, SystemClock
+from bulk_exports.engine import Delivery, Left, Pipeline, Started
 from bulk_exports.engine.errors import QuotaUsedUpError
 from bulk_exports.engine.polling import USUAL_POLLING
 from bulk_exports.errors import TapError
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
-    from bulk_exports.engine import Failure
+    from bulk_exports.engine import Connection, Failure
     from bulk_exports.engine.vendor import Vendor
     from bulk_exports.environment import Environment
     from bulk_exports.export_settings import ExportSettings
@@ -253,9 +253,10 @@ class Run:
             QuotaUsedUpError: After the last window that could be, if the vendor allows no more requests today.
         """
         context, stream, settings, log = self._context, self._context.stream, self._context.settings, self._context.log
-        clock = context.environment.clock or SystemClock()
+        connection = context.environment.connection(log, context.kept, stream=stream.name)
+        clock = connection.clock
         limits = dataclasses.replace(
-            context.environment.limits or Limits(),
+            connection.limits,
             in_flight=settings.max_exports_in_flight,
             export_seconds=settings.export_timeout.total_seconds(),
             queue_seconds=settings.queue_timeout.total_seconds(),
@@ -287,15 +288,7 @@ class Run:
         pipeline: Pipeline[ExportRequest[Any], Verification]
         failures: list[Failure[ExportRequest[Any]]] = []
         left: list[Left[ExportRequest[Any]]] = []
-        connection = Connection(
-            stream=stream.name,
-            clock=clock,
-            limits=limits,
-            utc_now=context.environment.now,
-            log=log,
-            kept=context.kept,
-        )
-        connected = context.connect(connection)
+        connected = context.connect(dataclasses.replace(connection, limits=limits))
         with connected as vendor, context.shutdown.told_to(report.stopped), report.on_terminal():
             pipeline = Pipeline(
                 vendor,

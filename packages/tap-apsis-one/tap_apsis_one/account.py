@@ -13,26 +13,22 @@ from urllib.parse import quote
 import backoff
 from typing_extensions import Self
 
-from bulk_exports.engine import SystemClock
-from bulk_exports.engine.api import Api, Dialect
+from bulk_exports.engine.api import Dialect
 from bulk_exports.engine.budgets import AllOf, JobCap
 from bulk_exports.engine.credentials import NoCredentials, RenewedToken
-from bulk_exports.engine.download import READ_SECONDS
 from bulk_exports.engine.errors import ExportError, RateLimitedError, UnavailableError, WindowTooLargeError
 from bulk_exports.engine.rate_limit import RateLimit
-from bulk_exports.environment import utc_now
 from tap_apsis_one import token
 from tap_apsis_one import vocabulary as apsis
 from tap_apsis_one.definitions import Definition, Definitions, items
 from tap_apsis_one.selection import Selection
 
 if TYPE_CHECKING:
-    import logging
-    from collections.abc import Callable, Iterator, Mapping
-    from datetime import datetime
+    from collections.abc import Iterator, Mapping
 
-    from bulk_exports.engine import Clock, Limits
+    from bulk_exports.engine import Connection
     from bulk_exports.engine.answer import Answer
+    from bulk_exports.engine.api import Api
     from tap_apsis_one.settings import Settings
 
 MAX_ATTEMPTS: Final = 6
@@ -65,10 +61,7 @@ class Account:
 
     Args:
         settings: What the user asked for.
-        clock: The engine's clock.
-        utc_now: This machine's clock, to be held against the server's.
-        log: Where to tell about requests and refusals.
-        answer_seconds: Longest silence, and longest answer, before a request counts as lost.
+        connection: Time, patience, and where to tell.
 
     Attributes:
         settings: What the user asked for.
@@ -79,17 +72,10 @@ class Account:
         log: Where to tell.
     """
 
-    def __init__(
-        self,
-        settings: Settings,
-        clock: Clock,
-        *,
-        utc_now: Callable[[], datetime],
-        log: logging.Logger,
-        answer_seconds: float = READ_SECONDS,
-    ) -> None:
+    def __init__(self, settings: Settings, connection: Connection) -> None:
+        clock, utc_now = connection.clock, connection.utc_now
         self.settings = settings
-        self.log = log
+        self.log = connection.log
         self.jobs = JobCap()
         self.create_limit = AllOf(RateLimit(apsis.EVENT_EXPORTS_PER_MINUTE), self.jobs)
         self.status_limit = RateLimit(apsis.DOWNLOADS_PER_MINUTE)
@@ -100,15 +86,11 @@ class Account:
         tokens = RateLimit(apsis.TOKENS_PER_MINUTE)
 
         def client(authentication: Any) -> Api:
-            return Api(
-                api_url=settings.api_url,
+            return connection.api(
+                settings.api_url,
                 dialect=Dialect(vendor=apsis.VENDOR, advice=_WHAT_TO_CHECK, meaning=self._meaning),
                 authentication=authentication,
                 user_agent=settings.user_agent,
-                now=clock.now,
-                utc_now=utc_now,
-                log=log,
-                answer_seconds=answer_seconds,
             )
 
         self._open = client(NoCredentials())
@@ -255,19 +237,6 @@ class Account:
             self._clock.wait(nothing, until=self.now() + seconds, expecting=False)
 
 
-def connect(
-    settings: Settings,
-    clock: Clock | None,
-    limits: Limits | None,
-    log: logging.Logger,
-    *,
-    utc_now: Callable[[], datetime] = utc_now,
-) -> Account:
-    """Return the account of these settings."""
-    return Account(
-        settings,
-        clock or SystemClock(),
-        utc_now=utc_now,
-        log=log,
-        answer_seconds=limits.read_seconds if limits else READ_SECONDS,
-    )
+def shared(settings: Settings, connection: Connection) -> Account:
+    """Return the account of these settings: one for all streams of a run, which share its budgets and its token."""
+    return connection.keep("account", lambda: Account(settings, connection))

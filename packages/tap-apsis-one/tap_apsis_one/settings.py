@@ -86,8 +86,15 @@ class Settings(ExportSettings):
                 now,
                 schema=CONFIG_JSONSCHEMA,
                 readers=_READERS,
-                where_the_zone_is_shown="UTC",
-                otherwise=_OTHERWISE,
+                otherwise={
+                    "tags": (),
+                    "email_attributes": (),
+                    "email_tags": (),
+                    "request_body": {},
+                    "user_agent": f"tap-apsis-one/{version('tap-apsis-one')}",
+                    "timezone": UTC,
+                    "settle": SETTLE,
+                },
             )
         )
 
@@ -112,29 +119,8 @@ _credential: Final = reading.secret(
     to_get="Make a key in APSIS One under Account settings, API keys.",
     to_copy="Copy it alone, without quotes, from APSIS One under Account settings, API keys.",
 )
-_OTHERWISE: Final[Mapping[str, object]] = {
-    "tags": (),
-    "email_attributes": (),
-    "email_tags": (),
-    "request_body": {},
-    "user_agent": f"tap-apsis-one/{version('tap-apsis-one')}",
-    "timezone": UTC,
-    "settle": SETTLE,
-    "include_open_day": False,
-    "backfill_order": "oldest_first",
-}
 _READERS: Final[Mapping[str, Reader]] = {
-    **common_settings.READERS,
     "client_id": _credential,
     "client_secret": _credential,
-    "sections": reading.read_names,
-    "segment": reading.read_text,
-    "attributes": reading.read_names,
-    "tags": reading.read_names,
-    "event_types": reading.read_names,
-    "email_attributes": reading.read_names,
-    "email_tags": reading.read_names,
-    "window_days": reading.read_whole_number,
-    "request_shape": reading.read_choice,
     "request_body": _bodies,
 }

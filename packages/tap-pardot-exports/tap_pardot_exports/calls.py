@@ -11,7 +11,7 @@ import dataclasses
 from datetime import datetime, time, timedelta, timezone
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from bulk_exports.engine.api import Api, Dialect
+from bulk_exports.engine.api import Dialect
 from bulk_exports.engine.errors import (
     ExportError,
     QuotaUsedUpError,
@@ -108,16 +108,12 @@ class Calls:
         self._zone = settings.timezone or timezone.utc
         self._utc_now = connection.utc_now
         self._log = connection.log
-        self._api = Api(
-            api_url=settings.api_url,
+        self._api = connection.api(
+            settings.api_url,
             dialect=Dialect(vendor=VENDOR, advice=_WHAT_TO_CHECK, meaning=self._meaning, is_refusal=_refuses_token),
             authentication=authentication,
             user_agent=settings.user_agent,
-            now=connection.clock.now,
-            utc_now=connection.utc_now,
-            log=connection.log,
             headers={UNIT_HEADER: settings.business_unit_id},
-            answer_seconds=connection.limits.read_seconds,
         )
 
     def close(self) -> None:

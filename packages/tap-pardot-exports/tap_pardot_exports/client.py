@@ -207,11 +207,6 @@ class PardotClient:
         return is_trusted(url, api_url=self._settings.api_url, domains=self._settings.file_hosts)
 
 
-def connect(settings: Settings, connection: Connection) -> PardotClient:
-    """Return a client for a stream of the business unit of these settings."""
-    return PardotClient(settings, connection)
-
-
 def _refs(refs: object) -> list[str]:
     """Return where the files are: none, one, or several."""
     found = [refs] if isinstance(refs, str) else refs or []

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from bulk_exports.engine.api import Api, Dialect
+from bulk_exports.engine.api import Dialect
 from bulk_exports.engine.credentials import NoCredentials, Token
 from bulk_exports.engine.errors import RequestRejectedError, UnavailableError
 from bulk_exports.engine.rate_limit import RateLimit
 
 if TYPE_CHECKING:
     from bulk_exports.engine import Connection
+    from bulk_exports.engine.api import Api
     from tap_pardot_exports.settings import Settings
 
 TOKEN_PATH: Final = "/services/oauth2/token"  # noqa: S105 - an address
@@ -71,15 +72,11 @@ class Tokens:
         return Token(token, _NO_END)
 
     def _api(self) -> Api:
-        return Api(
-            api_url=self._settings.login_url,
+        return self._connection.api(
+            self._settings.login_url,
             dialect=Dialect(vendor="Salesforce", advice=_WHAT_TO_CHECK, explain=_explanation),
             authentication=NoCredentials(self._secrets),
             user_agent=self._settings.user_agent,
-            now=self._connection.clock.now,
-            utc_now=self._connection.utc_now,
-            log=self._connection.log,
-            answer_seconds=self._connection.limits.read_seconds,
         )
 
     def _form(self) -> dict[str, str]:

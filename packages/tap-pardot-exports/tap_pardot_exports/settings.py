@@ -96,12 +96,7 @@ class Settings(ExportSettings):
             also=_conflicts,
         )
         spoken, settle = values.pop("api_version"), values.pop("safety_minutes")
-        return cls(
-            **values,
-            api_version=None if spoken == "auto" else int(spoken),
-            settle=settle,
-            backfill_order="oldest_first",  # a row moves to a later window when it changes
-        )
+        return cls(**values, api_version=None if spoken == "auto" else int(spoken), settle=settle)
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -147,24 +142,16 @@ def _custom_fields(value: object, _schema: Schema) -> Mapping[str, tuple[str, ..
 _TO_COPY: Final = "Copy it alone, without quotes, from the connected app."
 _secret: Final = reading.secret(to_get=_TO_COPY, to_copy=_TO_COPY)
 _READERS: Final[Mapping[str, Reader]] = {
-    **common_settings.READERS,
     "business_unit_id": _unit,
     "client_id": _secret,
     "client_secret": _secret,
     "refresh_token": _secret,
-    "auth_flow": reading.read_choice,
-    "username": reading.read_text,
     "private_key": reading.secret(to_get=_TO_COPY, to_copy=_TO_COPY, one_word=False),
     "login_url": reading.read_api_url,
     "file_hosts": reading.read_hosts,
     "api_version": _version,
-    "window_days": reading.read_whole_number,
     "safety_minutes": reading.read_minutes,
-    "deleted_rows": reading.read_boolean,
-    "activities_by": reading.read_choice,
     "custom_fields": _custom_fields,
-    "poll_seconds": reading.read_whole_number,
-    "queue_timeout": reading.read_minutes,
 }
 
 

@@ -9,8 +9,7 @@ import contextlib
 import dataclasses
 from typing import TYPE_CHECKING, Any, Final
 
-from bulk_exports.airbyte.form import settings_of
-from bulk_exports.engine import Connection, Limits, SystemClock
+from bulk_exports.engine import Limits
 from bulk_exports.engine.errors import RateLimitedError, UnknownJobError
 from bulk_exports.errors import TapError
 from bulk_exports.reading import SettingsError
@@ -42,16 +41,15 @@ def problem_with(
     Key, permission, address and settings are proven by a single request. Where other exports have used up the budget of
     creating any, a key that may ask for exports must do.
     """
-    now = environment.now()
+    now, kept = environment.now(), dict[str, Any]()
+    limits = dataclasses.replace(environment.limits or Limits(), read_seconds=ANSWER_SECONDS)
+    hasty = dataclasses.replace(environment, limits=limits)
     try:
-        settings = source.read_settings(settings_of(config, source.choices, source.foreign_settings), now)
-        declared = source.export_streams(settings)
+        settings = source.settings(config, now=now)
+        declared = source.connector.export_streams(settings, lambda: hasty.connection(log, kept))
         exports = [stream for stream in declared if isinstance(stream, ExportStream)]
         for stream in [*exports, *declared][:1]:
-            limits = dataclasses.replace(environment.limits or Limits(), read_seconds=ANSWER_SECONDS)
-            clock = environment.clock or SystemClock()
-            connection = Connection(stream=stream.name, clock=clock, limits=limits, utc_now=environment.now, log=log)
-            with source.connect(settings, connection) as client:
+            with source.connector.connect(settings, hasty.connection(log, kept, stream=stream.name)) as client:
                 if isinstance(stream, ExportStream):
                     _create(client, _request(stream, settings, now))
                 else:

@@ -7,11 +7,12 @@ import logging
 import os
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bulk_exports import interpreter
 from bulk_exports.airbyte.catalog import discovered
-from bulk_exports.airbyte.form import form, settings_of
 from bulk_exports.airbyte.messages import connection_status, error_trace, logging_to
 from bulk_exports.environment import Environment
 from bulk_exports.errors import TapError
@@ -27,6 +28,12 @@ if TYPE_CHECKING:
 
 class FileError(TapError):
     """A file that Airbyte hands over cannot be read."""
+
+
+def main_of(source: Source) -> int:
+    """Do what the program was started for, and return its exit status; see `run_command`."""
+    interpreter.tune()
+    return run_command(source, sys.argv[1:])
 
 
 def run_command(source: Source, arguments: Sequence[str], environment: Environment | None = None) -> int:
@@ -68,12 +75,7 @@ class _Command:
             getattr(self, options.command)(options)
 
     def spec(self, _options: argparse.Namespace) -> None:
-        source = self._source
-        specification = {
-            "documentationUrl": source.documentation_url,
-            "connectionSpecification": form(source.settings_schema, source.choices, source.suggestions),
-        }
-        self._writer.write({"type": "SPEC", "spec": specification})
+        self._writer.write({"type": "SPEC", "spec": self._source.specification})
 
     def check(self, options: argparse.Namespace) -> None:
         # Only what is needed is loaded: a run's machinery takes longer than this.
@@ -83,11 +85,10 @@ class _Command:
         self._writer.write(connection_status(problem))
 
     def discover(self, options: argparse.Namespace) -> None:
-        source = self._source
-        given = settings_of(_config(options.config), source.choices, source.foreign_settings)
-        config = {**source.discovery_config, **{name: value for name, value in given.items() if value is not None}}
-        settings = source.read_settings(config, self._environment.now())
-        self._writer.write({"type": "CATALOG", "catalog": discovered(source.export_streams(settings))})
+        settings = self._source.settings(_config(options.config), now=self._environment.now(), only_schema=True)
+        connection = partial(self._environment.connection, self._log, {})
+        streams = self._source.connector.export_streams(settings, connection)
+        self._writer.write({"type": "CATALOG", "catalog": discovered(streams)})
 
     def read(self, options: argparse.Namespace) -> None:
         from bulk_exports.airbyte.read import Sync  # noqa: PLC0415 - see above

@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 import logging
 from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from bulk_exports.airbyte.catalog import chosen_columns, configured
-from bulk_exports.airbyte.form import settings_of
 from bulk_exports.airbyte.messages import stream_status
 from bulk_exports.airbyte.state import remembered, state_message, states_by_stream
 from bulk_exports.errors import TapError
@@ -66,11 +66,11 @@ class Sync:
             SettingsError: The form cannot be used.
             TapError: What keeps a stream from being read, or from being read completely.
         """
-        source, now = self.source, self.environment.now()
-        settings = source.read_settings(settings_of(self.config, source.choices, source.foreign_settings), now)
+        settings = self.source.settings(self.config, now=self.environment.now())
         for warning in settings.warnings:
             self.log.warning(warning)
-        streams = source.export_streams(settings)
+        connection = partial(self.environment.connection, self.log, self.kept)
+        streams = self.source.connector.export_streams(settings, connection)
         chosen = configured(self.catalog, streams)
         states = states_by_stream(self.state)
         errors = []
@@ -108,7 +108,7 @@ class Sync:
                 columns=chosen_columns(declared, output.chosen.get(declared.name)),
                 state=state,
                 ledger=declared.ledger is not None and declared.ledger.name in output.chosen,
-                connect=lambda connection: self.source.connect(settings, connection),
+                connect=lambda connection: self.source.connector.connect(settings, connection),
                 kept=self.kept,
                 environment=self.environment,
                 shutdown=self.shutdown,
@@ -122,7 +122,7 @@ class Sync:
         rows = listed_rows(
             declared,
             chosen_columns(declared, output.chosen[declared.name]),
-            lambda connection: self.source.connect(settings, connection),
+            lambda connection: self.source.connector.connect(settings, connection),
             environment=self.environment,
             shutdown=self.shutdown,
             log=self.log,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import abc
 import contextlib
+import copy
 import json
 import signal
 import sys
+from functools import partial
 from typing import IO, TYPE_CHECKING, Any, ClassVar, cast
 
 import click
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
     from singer_sdk.streams import Stream
 
+    from bulk_exports.connector import Connector
     from bulk_exports.engine import Connection
     from bulk_exports.export_settings import ExportSettings
     from bulk_exports.spec import ExportStream
@@ -67,7 +69,7 @@ def _as_the_sdk_knows_it() -> Iterator[None]:
 
 
 class ExportTap(Tap):
-    """A tap whose streams come in exports. A vendor's tap says what its settings, streams and client are.
+    """A tap whose streams come in exports. A vendor's tap names its connector; all else follows from that.
 
     Args:
         environment: Time and patience; a test has its own.
@@ -85,8 +87,14 @@ class ExportTap(Tap):
         PluginCapabilities.BATCH,
         PluginCapabilities.STRUCTURED_LOGGING,
     ]
-    discovery_config: ClassVar[Mapping[str, object]] = {}
-    """What takes the place of required settings that are missing, where only the schema is wanted."""
+    connector: ClassVar[Connector]
+    """The vendor."""
+
+    @override
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.name = cls.package_name = cls.connector.tap_name
+        cls.config_jsonschema = copy.deepcopy(dict(cls.connector.settings_schema))  # the SDK adds its own settings
 
     def __init__(
         self, *args: Any, environment: Environment | None = None, asks_nobody: bool = False, **kwargs: Any
@@ -99,25 +107,9 @@ class ExportTap(Tap):
         self.asks_nobody = asks_nobody
         super().__init__(*args, **kwargs)
 
-    @abc.abstractmethod
-    def read_settings(self, config: Mapping[str, Any]) -> ExportSettings:
-        """Read and check a configuration.
-
-        Raises:
-            SettingsError: It is not sound; holds every problem.
-        """
-
-    @abc.abstractmethod
-    def export_streams(self, settings: Any) -> Sequence[ExportStream | ListStream]:
-        """Return the streams that these settings bring, the most important first: it has the budgets first.
-
-        Raises:
-            SettingsError: They contradict what the vendor knows.
-        """
-
-    @abc.abstractmethod
     def connect(self, connection: Connection) -> AbstractContextManager[Any]:
-        """Open the vendor's client for one stream: a `Vendor` for exports, or what `ListStream.rows` takes."""
+        """Open the vendor's client for one stream."""
+        return self.connector.connect(self.settings, connection)
 
     @property
     def settings(self) -> Any:
@@ -128,7 +120,7 @@ class ExportTap(Tap):
         """
         if self._settings is None:
             with _as_the_sdk_knows_it():
-                self._settings = self.read_settings(self.config)
+                self._settings = self._read(self.config)
             for warning in self._settings.warnings:
                 self.logger.warning(warning)
         return self._settings
@@ -137,7 +129,9 @@ class ExportTap(Tap):
     def discover_streams(self) -> list[Stream]:
         # The schema follows the settings, but nobody needs a key to look at it.
         with _as_the_sdk_knows_it():
-            declared = self.export_streams(self.read_settings({**self.discovery_config, **self.config}))
+            settings = self._read({**self.connector.discovery_config, **self.config})
+            connection = partial(self.environment.connection, self.logger, self.kept, asks_nobody=self.asks_nobody)
+            declared = self.connector.export_streams(settings, connection)
         streams: list[Stream] = []
         for stream in declared:
             if isinstance(stream, ListStream):
@@ -260,6 +254,9 @@ class ExportTap(Tap):
             give_up_stdout()
             sys.exit(128 + signal.SIGPIPE)
 
+    def _read(self, config: Mapping[str, Any]) -> ExportSettings:
+        return self.connector.read_settings(config, now=self.environment.now())
+
     @override
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         """Check every rule of the API before the first call; ours first, because they say what to do."""
@@ -285,7 +282,7 @@ class ExportTap(Tap):
         )
         # A plan needs no key: it asks nobody, not even what columns there are.
         with _as_the_sdk_knows_it():
-            tap._settings = tap.read_settings({**cls.discovery_config, **tap.config})
+            tap._settings = tap._read({**cls.connector.discovery_config, **tap.config})
         for stream in tap.streams.values():
             if isinstance(stream, SingerExportStream) and stream.selected:
                 plan = stream.begin_run().plan()
