@@ -8,7 +8,7 @@ Pages of the vendor's documentation are named relative to ``https://docs.cometly
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from typing_extensions import Self
 
@@ -99,7 +99,7 @@ class CometlyClient:
         answer = self._api.ask("POST", self._path, self.create_limit, body, expected=perhaps_too_long)
         if answer.status in perhaps_too_long:
             raise WindowTooLargeError(f"Cometly does not export these {len(window)} days at once (HTTP 422)")
-        export_id = _export_id(answer.json_object())
+        export_id = whole_number(answer.json_object().get("export_id"))
         if export_id is None:
             raise UnavailableError("Cometly returned no export_id")
         return export_id
@@ -119,7 +119,7 @@ class CometlyClient:
         if said.status == 404:
             raise UnknownJobError("Cometly does not know the export (HTTP 404)")
         answer = said.json_object()
-        if _export_id(answer) not in {None, job}:
+        if whole_number(answer.get("export_id")) not in {None, job}:
             raise UnavailableError("Cometly answered about another export")
         word = self._api.words(answer.get("status"))
         state = _STATES.get(word, JobState.UNKNOWN)
@@ -130,12 +130,6 @@ class CometlyClient:
                 raise UnknownJobError("the export is 'completed' but has no download link")
             links = (Link(url),)
         return JobStatus(state, word, self._api.words(answer.get("message") or "no reason given"), links)
-
-
-def _export_id(answer: dict[str, Any]) -> int | None:
-    """Return the number of the export that an answer names, in digits or in text; None if it names none."""
-    found = answer.get("export_id")
-    return whole_number(str(found)) if isinstance(found, (int, str)) and not isinstance(found, bool) else None
 
 
 def _explanation(answer: object) -> str:

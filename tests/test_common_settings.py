@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bulk_exports import reading
 from bulk_exports.common_settings import problems_of_columns
-from bulk_exports.fields import Field
+from bulk_exports.fields import Field, column_names
 from bulk_exports.reading import RuleError
 
 SECRET = reading.secret(to_get="Make one.", to_copy="Copy it.")
@@ -94,3 +96,20 @@ def test_columns_that_settings_add_are_few_enough_and_different():
         "more: `rows` must have at most 2 columns; found 3. Name fewer: the vendor takes no more in one export.",
         "more: `rows` must have each column once; found two fields that become 'b'. Remove one of them.",
     ]
+
+
+@given(
+    st.dictionaries(st.integers(), st.tuples(st.text(max_size=80), st.text("ab1", min_size=1, max_size=3)), max_size=8),
+    st.sets(st.sampled_from(["a", "id", "a_2", "b_1"])),
+)
+def test_things_that_users_have_named_get_columns_of_their_own(named, taken):
+    columns = column_names(named, taken)
+    assert columns.keys() == named.keys()
+    assert len({*columns.values()} | taken) == len(named) + len(taken)
+    assert all(re.fullmatch(r"[a-z_][a-z0-9_]*", name) and len(name) <= 63 for name in columns.values())
+
+
+def test_a_thing_keeps_its_column_whatever_else_there_is():
+    named = {1: ("Größe", "x1"), 2: ("Size", "x2"), 3: ("size!", "x3"), 4: ("ID", "x4")}
+    assert column_names(named, {"id"}) == {1: "groe", 2: "size_x2", 3: "size_x3", 4: "id_x4"}
+    assert column_names({3: named[3], 1: named[1]}, {"id"}) == {3: "size", 1: "groe"}

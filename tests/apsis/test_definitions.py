@@ -7,9 +7,10 @@ from datetime import datetime, timezone
 
 import pytest
 
+from bulk_exports.fields import Field
 from bulk_exports.reading import SettingsError
-from tap_apsis_one.definitions import Definition, Definitions, Version, by_number, items
-from tap_apsis_one.selection import Selection, column_names
+from tap_apsis_one.definitions import Definition, Definitions, Version, by_number
+from tap_apsis_one.selection import Selection
 from tap_apsis_one.settings import Settings
 
 NOW = datetime(2026, 2, 10, tzinfo=timezone.utc)
@@ -77,14 +78,6 @@ class TestReading:
     def test_where_versions_differ_in_type_values_are_text(self):
         said = {"discriminator": "a", "versions": [{"id": "1", "type": "number"}, {"id": "2", "type": "date"}]}
         assert Definition.of(said, "s").kind == "string"
-
-    @pytest.mark.parametrize("answer", [{"items": [{"id": 1}, 5, None]}, [{"id": 1}, "x"]])
-    def test_items_of_a_list(self, answer):
-        assert items(answer) == [{"id": 1}]
-
-    @pytest.mark.parametrize("answer", [None, {}, {"items": None}, {"items": {"id": 1}}, 5])
-    def test_no_list_has_no_items(self, answer):
-        assert items(answer) == []
 
     def test_a_number_of_a_version_comes_before_that_of_a_definition(self):
         first = Definition(section="s", discriminator="a", name="A", id="20", versions=(Version("10"),))
@@ -157,7 +150,8 @@ class TestSelection:
 
 class TestColumns:
     def names(self, *definitions, sections=(WEB,), taken=()):
-        return list(column_names(definitions, sections=sections, taken=taken).values())
+        taken = [Field(name, "string", "") for name in taken]
+        return [*Selection(sections=sections)._columns(definitions, (), taken)]
 
     def test_names_become_identifiers(self):
         given = [defined(name) for name in ("First name", "Größe, cm", "2nd name", "CRM-ID", "select")]

@@ -7,7 +7,7 @@ import dataclasses
 import io
 import json
 import logging
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from decimal import Decimal
 
 import pytest
@@ -16,12 +16,11 @@ from hypothesis import strategies as st
 
 from bulk_exports.engine.errors import InvalidRowsError, UnavailableError
 from bulk_exports.files.json_parts import Part
-from tap_apsis_one import times
+from bulk_exports.records.keys import key_of
 from tap_apsis_one.decoder import MAX_LOOKS, MAX_UNKNOWN, Decoder
 from tap_apsis_one.definitions import Definition, Definitions, Version
-from tap_apsis_one.emails import email_events, extra_columns
-from tap_apsis_one.keys import key_of
-from tap_apsis_one.profiles import ProfileRows, profile_columns, profile_events, profile_fields
+from tap_apsis_one.emails import email_events
+from tap_apsis_one.profiles import ProfileRows, profile_events, profiles
 from tap_apsis_one.selection import Selection
 from tap_apsis_one.settings import Settings
 
@@ -208,11 +207,6 @@ def test_keys_stay_what_they_were():
     assert key_of(("p-1", "4100", "31", "fee86f03", CREATED, SOURCE)) == "77aa8fad348a2dfe33dc624b8fdfe746"
 
 
-@given(st.lists(st.tuples(st.text(max_size=3), st.text(max_size=3)), unique=True, min_size=2))
-def test_no_two_identities_run_into_one_another(identities):
-    assert len(set(map(key_of, identities))) == len(identities)
-
-
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.text(max_size=3) | st.just("\ud800"),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=2), inner, max_size=2),
@@ -232,7 +226,7 @@ def test_whatever_an_event_holds_it_is_a_row_or_refused_in_words(event):
 
 @given(st.dictionaries(st.sampled_from(["1", "11", "12", "13", "21", "99"]), json_values) | json_values)
 def test_whatever_a_section_of_a_profile_holds_it_is_a_row(attributes):
-    rows = ProfileRows(Decoder(FakeAccount()), profile_columns(SELECTION), SELECTION)
+    rows = ProfileRows(Decoder(FakeAccount()), COLUMNS)
     assert len(list(rows(Part("section", ("p-1", "4100"), {"attributes": attributes})))) == 1
 
 
@@ -240,11 +234,11 @@ def test_whatever_a_section_of_a_profile_holds_it_is_a_row(attributes):
 
 
 SELECTION = Selection(sections=(WEB,), attributes=ACCOUNT.attributes, tags=ACCOUNT.tags[:1])
-COLUMNS = profile_columns(SELECTION)
+COLUMNS = SELECTION.profile_columns()
 
 
 def profile_row(attributes, section="4100"):
-    rows = ProfileRows(Decoder(FakeAccount()), COLUMNS, SELECTION)
+    rows = ProfileRows(Decoder(FakeAccount()), COLUMNS)
     (row,) = rows(Part("section", ("p-1", section), attributes))
     return row
 
@@ -254,7 +248,8 @@ def values(**given):
 
 
 def test_the_columns_of_profiles():
-    fields = {field.name: field.kind for field in profile_fields(COLUMNS, SELECTION)}
+    declared = profiles(SETTINGS, SELECTION, Decoder(FakeAccount()))
+    fields = {field.name: field.kind for field in declared.fields}
     assert list(fields) == [
         "export_key", "section_id", "section_discriminator", "section_name", "first_name", "city", "since", "height",
         "vip", "unmapped",
@@ -368,7 +363,7 @@ def test_a_column_that_nobody_asked_for_is_told():
 
 def test_columns_of_extras_do_not_take_names_that_are_there():
     selection = Selection(sections=(WEB,), email_attributes=(defined("Address", "a.address-7x", "5"),))
-    assert list(extra_columns(selection)) == ["address_7x"]
+    assert list(selection.email_columns()) == ["address_7x"]
 
 
 @pytest.mark.parametrize(
@@ -399,38 +394,3 @@ def test_without_a_correlation_id_addresses_tell_email_events_apart():
     bare = {**CELLS, "correlation_id": ""}
     (one, other), _ = emails_of(bare, {**bare, "address": "b@example.com"})
     assert one["event_key"] != other["event_key"]
-
-
-# Times
-
-
-@given(st.integers(-62_135_596_800_000, 253_402_300_799_999))
-def test_milliseconds_are_the_time_that_they_are(number):
-    text = times.of_milliseconds(number)
-    fraction = f"{number % 1000 * 1000:06d}"
-    moment = datetime.fromisoformat(f"{text[:19]}.{fraction}+00:00")
-    assert moment == datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(milliseconds=number)
-    assert text[19:] == (f".{number % 1000:03d}Z" if number % 1000 else "Z")
-
-
-@pytest.mark.parametrize("number", [253_402_300_800_000, -62_135_596_800_001, 10**18])
-def test_what_no_calendar_has_is_none(number):
-    assert times.of_milliseconds(number) is None
-
-
-@pytest.mark.parametrize(
-    ("value", "number"),
-    [
-        (5, 5),
-        ("6", 6),
-        (" -5 ", -5),
-        (True, None),
-        (1.5, None),
-        ("x", None),
-        ("", None),
-        (None, None),
-        ("9" * 19, None),
-    ],
-)
-def test_whole_numbers(value, number):
-    assert times.whole_number(value) == number

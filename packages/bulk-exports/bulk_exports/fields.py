@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import keyword
-from typing import TYPE_CHECKING, Any, Final, Literal
+import re
+import unicodedata
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from singer_sdk import typing as th
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Mapping
+
+ThingT = TypeVar("ThingT")
+MAX_COLUMN_NAME: Final = 55
+"""PostgreSQL takes 63 bytes; what makes a name different from another needs some."""
 
 Kind = Literal["integer", "number", "boolean", "string", "date", "timestamp", "object", "texts"]
 """What a column of one type holds. An object is whatever JSON object the vendor sends; texts are a list of text."""
@@ -71,3 +78,36 @@ def json_schema(fields: Iterable[Field]) -> dict[str, Any]:
             for field in fields
         )
     ).to_dict()
+
+
+def identifier(name: str) -> str:
+    """Return a name that needs no quotes anywhere: small letters, digits and underscores, a letter first."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    words = "_".join(re.findall(r"[a-z0-9]+", plain))[:MAX_COLUMN_NAME].strip("_")
+    return f"_{words}" if words[:1].isdigit() else words
+
+
+def column_names(named: Mapping[ThingT, tuple[str, str]], taken: Collection[str]) -> dict[ThingT, str]:
+    """Return a column for each thing that users of the vendor have made and named.
+
+    A thing keeps its column whatever others there are, unless one of them gets its name.
+
+    Args:
+        named: The name of each, and what tells it from others of that name, whichever come and go.
+        taken: Names that other columns have.
+    """
+    plain = {thing: identifier(name) for thing, (name, _) in named.items()}
+    counts = collections.Counter(plain.values())
+    columns: dict[ThingT, str] = {}
+    used = set(taken)
+    for thing, name in plain.items():
+        column = name
+        if not name or counts[name] > 1 or name in used:
+            column = identifier(f"{name} {named[thing][1]}")
+        number = 1
+        while column in used:
+            number += 1
+            column = f"{name}_{number}"
+        used.add(column)
+        columns[thing] = column
+    return columns

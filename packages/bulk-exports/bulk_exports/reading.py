@@ -12,15 +12,16 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 from bulk_exports.windows import dates
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from zoneinfo import ZoneInfo
 
+ThingT = TypeVar("ThingT")
 Schema: TypeAlias = Mapping[str, Any]
 Reader: TypeAlias = Callable[[object, Schema], object]
 """Returns the value in its own type; raises ValueError (a `RuleError`): rule, what was found, fix."""
@@ -281,6 +282,41 @@ def suggestion(name: object, known: Iterable[str]) -> str:
 def listed(items: Iterable[object]) -> str:
     """Return items as they stand in a message."""
     return ", ".join(map(str, items))
+
+
+def chosen(
+    names: Iterable[str] | None, things: Sequence[ThingT], *, called: Callable[[ThingT], Iterable[str]], rule: str
+) -> tuple[tuple[ThingT, ...], list[RuleError]]:
+    """Return which things an account has that names mean, and what is wrong with names that mean none.
+
+    Args:
+        names: As the user wrote them; None for all things.
+        things: What there is.
+        called: Returns the names that a thing has; several things may share one, which then means them all.
+        rule: What names must be, should one be nothing.
+    """
+    if names is None:
+        return tuple(things), []
+    known: dict[str, list[ThingT]] = {}
+    for thing in things:
+        for name in dict.fromkeys(called(thing)):
+            known.setdefault(name, []).append(thing)
+    found: dict[ThingT, None] = {}
+    wrong = []
+    for name in names:
+        if name in known:
+            found |= dict.fromkeys(known[name])
+            continue
+        meant = nearest(name, known)
+        fix = f"Did you mean {meant!r}?" if meant else f"There are: {_some({[*called(each)][-1] for each in things})}."
+        wrong.append(RuleError(rule, found=repr(name), fix=fix))
+    return tuple(found), wrong
+
+
+def _some(names: Iterable[str], most: int = 20) -> str:
+    shown = sorted(names)
+    more = f" and {len(shown) - most} more" if len(shown) > most else ""
+    return (listed(shown[:most]) + more) or "none"
 
 
 def shortened(text: str, most: int = MAX_SHOWN) -> str:

@@ -1,26 +1,22 @@
-"""The API of one account: its token, its budgets, and what it has defined. All streams of a run share it.
-
-Lists of definitions are short and asked for before anything else, so they are waited for here, in bounded time.
-"""
+"""The API of one account: its token, its budgets, and what it has defined. All streams of a run share it."""
 
 from __future__ import annotations
 
-import queue
 import threading
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-import backoff
 from typing_extensions import Self
 
 from bulk_exports.engine.api import Dialect
 from bulk_exports.engine.budgets import AllOf, JobCap
 from bulk_exports.engine.credentials import NoCredentials, RenewedToken
-from bulk_exports.engine.errors import ExportError, RateLimitedError, UnavailableError, WindowTooLargeError
+from bulk_exports.engine.errors import ExportError, RateLimitedError, WindowTooLargeError
+from bulk_exports.engine.lists import Lists
+from bulk_exports.engine.oauth import fetch_token
 from bulk_exports.engine.rate_limit import RateLimit
-from tap_apsis_one import token
 from tap_apsis_one import vocabulary as apsis
-from tap_apsis_one.definitions import Definition, Definitions, items
+from tap_apsis_one.definitions import Definition, Definitions
 from tap_apsis_one.selection import Selection
 
 if TYPE_CHECKING:
@@ -31,11 +27,7 @@ if TYPE_CHECKING:
     from bulk_exports.engine.api import Api
     from tap_apsis_one.settings import Settings
 
-MAX_ATTEMPTS: Final = 6
-"""For one list: half a minute, if nothing comes of any of them."""
-MAX_PAUSE_SECONDS: Final = 60.0
-MAX_PAGES: Final = 1000
-"""Of one list."""
+TOKEN_PATH: Final = "/oauth/token"  # noqa: S105 - an address
 REMEDIES: Final = (
     "The cause may be the size of the data, the complexity of the segment, or how much is asked for: choose fewer "
     "`attributes`, `tags` or `event_types`, a simpler `segment` or none, or fewer `window_days`"
@@ -70,20 +62,24 @@ class Account:
         create_limit: How soon the next export may be created.
         status_limit: How soon the next status may be asked for.
         log: Where to tell.
+        now: The engine's clock, in seconds.
     """
 
     def __init__(self, settings: Settings, connection: Connection) -> None:
-        clock, utc_now = connection.clock, connection.utc_now
         self.settings = settings
         self.log = connection.log
+        self.now = connection.clock.now
         self.jobs = JobCap()
         self.create_limit = AllOf(RateLimit(apsis.EVENT_EXPORTS_PER_MINUTE), self.jobs)
         self.status_limit = RateLimit(apsis.DOWNLOADS_PER_MINUTE)
-        self._clock = clock
-        self._lists = RateLimit(apsis.LISTS_PER_MINUTE)
         self._lock = threading.Lock()
         self._definitions: Definitions | None = None
         tokens = RateLimit(apsis.TOKENS_PER_MINUTE)
+        grant = {
+            "grant_type": "client_credentials",
+            "client_id": settings.client_id,
+            "client_secret": settings.client_secret,
+        }
 
         def client(authentication: Any) -> Api:
             return connection.api(
@@ -93,21 +89,15 @@ class Account:
                 user_agent=settings.user_agent,
             )
 
-        self._open = client(NoCredentials())
+        self._open = client(NoCredentials((settings.client_secret,)))
         self.api = client(
             RenewedToken(
-                lambda: token.fetch(
-                    self._open,
-                    tokens,
-                    client_id=settings.client_id,
-                    client_secret=settings.client_secret,
-                    now=clock.now,
-                    utc_now=utc_now,
-                ),
-                now=clock.now,
+                lambda: fetch_token(self._open, TOKEN_PATH, tokens, connection, body=grant),
+                now=self.now,
                 secrets=(settings.client_secret,),
             )
         )
+        self._lists = Lists(self.api, RateLimit(apsis.LISTS_PER_MINUTE), connection)
 
     def __enter__(self) -> Self:
         return self
@@ -116,10 +106,6 @@ class Account:
         """Close the connections. The account may still be used: it opens others."""
         self.api.__exit__(*trouble)
         self._open.__exit__(*trouble)
-
-    def now(self) -> float:
-        """Return seconds of the engine's clock."""
-        return self._clock.now()
 
     @property
     def definitions(self) -> Definitions:
@@ -155,7 +141,7 @@ class Account:
             place = quote(section.discriminator, safe="")
             # The documentation spells this path in both ways.
             paths = (f"/emails/sections/{place}/activities", f"/emails/section/{place}/activities")
-            for item in self._list(*paths):
+            for item in self._lists.items(*paths):
                 yield section, item
 
     def _meaning(self, answer: Answer) -> ExportError | None:
@@ -172,69 +158,19 @@ class Account:
         return None
 
     def _all_definitions(self) -> Definitions:
-        sections = [found for item in self._list("/audience/sections") if (found := Definition.of(item))]
-        listed = self._list("/audience/segments", optional=True) if self.settings.segment else ()
+        items, sections = self._lists.items, Definition.all_of(self._lists.items("/audience/sections"))
 
-        def of_all(kind: str, query: str = "") -> tuple[Definition, ...]:
-            return tuple(
-                found
-                for section in sections
-                for item in self._list(f"/audience/sections/{quote(section.discriminator, safe='')}/{kind}{query}")
-                if (found := Definition.of(item, section.discriminator))
-            )
+        def of_all(kind: str) -> tuple[Definition, ...]:
+            lists = ((each, f"/audience/sections/{quote(each.discriminator, safe='')}/{kind}") for each in sections)
+            return tuple(found for each, path in lists for found in Definition.all_of(items(path), each.discriminator))
 
         return Definitions(
-            sections=tuple(sections),
-            attributes=of_all("attributes", "?include_keyspace_permissions=false"),
+            sections=sections,
+            attributes=of_all("attributes?include_keyspace_permissions=false"),
             tags=of_all("tags"),
             event_types=of_all("events"),
-            segments=tuple(found for item in listed if (found := Definition.of(item))),
+            segments=Definition.all_of(items("/audience/segments", optional=True)) if self.settings.segment else (),
         )
-
-    def _list(self, path: str, *others: str, optional: bool = False) -> Iterator[Mapping[str, Any]]:
-        """Yield the items of a list, page by page should there be several.
-
-        Args:
-            path: Where it is.
-            others: Where else it may be, if it is not there.
-            optional: Whether it may be nowhere, and then has no items.
-        """
-        page: object = path
-        for _ in range(MAX_PAGES):
-            if not isinstance(page, str) or not page:
-                return
-            answer = self._asked_until_answered(page, expected={404} if others or optional else set())
-            if answer.status == 404:
-                if others:
-                    yield from self._list(*others, optional=optional)
-                return
-            said = answer.parsed()
-            if not isinstance(said, (dict, list)):
-                raise UnavailableError(f"{apsis.VENDOR} returned no list")
-            yield from items(said)
-            page = said.get("next") if isinstance(said, dict) else None
-
-    def _asked_until_answered(self, path: str, expected: set[int]) -> Answer:
-        pauses = backoff.expo(max_value=MAX_PAUSE_SECONDS)
-        pauses.send(None)
-        for attempt in range(1, MAX_ATTEMPTS + 1):
-            self._wait(self._lists.ready_at(self.now()) - self.now())
-            self._lists.spend()
-            try:
-                return self.api.ask("GET", path, self._lists, expected=expected)
-            except (UnavailableError, RateLimitedError) as error:
-                if attempt == MAX_ATTEMPTS:
-                    raise
-                if isinstance(error, UnavailableError):
-                    pause = next(pauses)
-                    self.log.warning("%s; trying again in %.0f s", error, pause)
-                    self._wait(pause)
-        raise AssertionError  # never: the last attempt returns or raises
-
-    def _wait(self, seconds: float) -> None:
-        if seconds > 0:
-            nothing: queue.SimpleQueue[None] = queue.SimpleQueue()
-            self._clock.wait(nothing, until=self.now() + seconds, expecting=False)
 
 
 def shared(settings: Settings, connection: Connection) -> Account:

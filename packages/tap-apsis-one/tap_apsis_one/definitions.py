@@ -85,6 +85,11 @@ class Definition:
             versions=tuple(versions),
         )
 
+    @classmethod
+    def all_of(cls, items: Iterable[Mapping[str, Any]], section: str | None = None) -> tuple[Definition, ...]:
+        """Return what the items of a list define; see `of`."""
+        return tuple(found for item in items if (found := cls.of(item, section)))
+
     @property
     def kind(self) -> Kind:
         """What its values are; text where that differs between versions."""
@@ -128,11 +133,6 @@ def by_number(definitions: Iterable[Definition]) -> dict[str, tuple[Definition, 
         if definition.id and definition.versions:
             own.append((definition.id, (definition, definition.versions[0])))
     return {**dict(own), **found}
-
-
-def items(answer: object) -> list[Mapping[str, Any]]:
-    """Return the items of a list as the API answers it."""
-    return _objects(answer.get("items") if isinstance(answer, dict) else answer)
 
 
 def _objects(value: object) -> list[Mapping[str, Any]]:

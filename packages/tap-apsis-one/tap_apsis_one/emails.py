@@ -10,21 +10,19 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from bulk_exports.fields import Field, Measures
+from bulk_exports.fields import Measures
 from bulk_exports.files.csv import Csv
+from bulk_exports.records.epoch import of_cells, of_timestamp
+from bulk_exports.records.keys import key_of
 from bulk_exports.spec import ExportStream, Windows
 from tap_apsis_one import vocabulary as apsis
-from tap_apsis_one.keys import key_of
 from tap_apsis_one.query import ApsisQuery
-from tap_apsis_one.selection import column_names
-from tap_apsis_one.times import of_cells, of_timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from bulk_exports.files.csv import Table
-    from tap_apsis_one.definitions import Definition
-    from tap_apsis_one.selection import Selection
+    from tap_apsis_one.selection import Column, Selection
     from tap_apsis_one.settings import Settings
 
 _HEADING: Final = re.compile(r"(.*) \(version_id: (\d+)\)", re.DOTALL)
@@ -48,39 +46,17 @@ def email_events(settings: Settings, selection: Selection | None) -> ExportStrea
         settings: What the user wants.
         selection: Which attributes and tags events carry along; None where nobody was asked what there is.
     """
-    extras = extra_columns(selection) if selection else {}
-    tags = set(selection.email_tags) if selection else set()
+    extras = selection.email_columns() if selection else {}
     return ExportStream(
         name="email_events",
         vendor=apsis.VENDOR,
-        fields=(*apsis.EMAIL_EVENTS, *extra_fields(extras, tags)),
+        fields=(*apsis.EMAIL_EVENTS, *(column.field(name) for name, column in extras.items())),
         key=(apsis.EVENT_KEY.name,),
         measures=Measures(key=apsis.EVENT_KEY.name, time="server_time"),
         windows=Windows(max_days=settings.window_days, rows_outside="told"),
-        query=partial(ApsisQuery.of, settings, "email_events", definitions=extras),
+        query=partial(ApsisQuery.of, settings, "email_events", columns_of=extras),
         creates_per_minute=apsis.EVENT_EXPORTS_PER_MINUTE,
-        format=Csv(derive=Derived(extras, tags)),
-    )
-
-
-def extra_columns(selection: Selection) -> dict[str, Definition]:
-    """Return the attributes and tags that events carry along, by their columns."""
-    definitions = (*selection.email_attributes, *selection.email_tags)
-    taken = {field.name for field in apsis.EMAIL_EVENTS}
-    names = column_names(definitions, sections=selection.sections, taken=taken)
-    return {name: definition for definition, name in names.items()}
-
-
-def extra_fields(extras: Mapping[str, Definition], tags: set[Definition]) -> tuple[Field, ...]:
-    """Return their columns."""
-    return tuple(
-        Field(
-            name,
-            "boolean" if definition in tags else definition.kind,
-            f"{'Tag' if definition in tags else 'Attribute'} {definition.name!r} of the profile, as it was on the day "
-            "of the export.",
-        )
-        for name, definition in extras.items()
+        format=Csv(derive=Derived(extras)),
     )
 
 
@@ -88,17 +64,15 @@ class Derived:
     """Makes the columns of the stream from those of the file, some thousand rows at a time.
 
     Args:
-        extras: Attributes and tags by their columns.
-        tags: Which of them are tags.
+        extras: Attributes and tags by the names of their columns.
     """
 
-    def __init__(self, extras: Mapping[str, Definition], tags: set[Definition]) -> None:
+    def __init__(self, extras: Mapping[str, Column]) -> None:
         self._extras = {
-            version.id: (column, definition, version)
-            for column, definition in extras.items()
-            for version in definition.versions
+            version.id: (name, version, _reader(version.kind, is_tag=column.is_tag))
+            for name, column in extras.items()
+            for version in column.definition.versions
         }
-        self._tags = tags
 
     def __call__(self, table: Table) -> Table:
         """Return the columns of the stream."""
@@ -120,8 +94,8 @@ class Derived:
             if known is None:
                 made[heading] = cells
                 continue
-            column, definition, version = known
-            values: Sequence[str] = list(map(_reader(version.kind, is_tag=definition in self._tags), cells))
+            column, version, read = known
+            values: Sequence[str] = [*map(read, cells)]
             if version.deprecated_at is None:
                 made[column] = values
             else:

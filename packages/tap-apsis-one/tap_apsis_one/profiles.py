@@ -10,21 +10,20 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from bulk_exports.engine.errors import InvalidRowsError
-from bulk_exports.fields import Field, Measures
+from bulk_exports.fields import Measures
 from bulk_exports.files.json_object import JsonObject
+from bulk_exports.records.epoch import of_milliseconds, of_timestamp, whole_number
+from bulk_exports.records.keys import key_of
 from bulk_exports.spec import ExportStream, Windows
 from tap_apsis_one import vocabulary as apsis
-from tap_apsis_one.keys import key_of
 from tap_apsis_one.query import ApsisQuery
-from tap_apsis_one.selection import Selection, column_names
-from tap_apsis_one.times import of_milliseconds, of_timestamp, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from bulk_exports.files.json_parts import Part
     from tap_apsis_one.decoder import Decoder
-    from tap_apsis_one.definitions import Definition
+    from tap_apsis_one.selection import Column, Selection
     from tap_apsis_one.settings import Settings
 
 MAX_NUMBERS_REMEMBERED: Final = 10_000
@@ -119,40 +118,17 @@ def profiles(settings: Settings, selection: Selection | None, decoder: Decoder) 
         selection: Which attributes and tags are columns; None where nobody was asked what there is.
         decoder: What numbers mean.
     """
-    selection = selection or Selection()
-    columns = profile_columns(selection)
+    columns = selection.profile_columns() if selection else {}
     return ExportStream(
         name="profiles",
         vendor=apsis.VENDOR,
-        fields=profile_fields(columns, selection),
+        fields=(*apsis.PROFILE_KEYS, *(column.field(name) for name, column in columns.items()), apsis.UNMAPPED),
         key=("export_key", "section_id"),
         windows=Windows(snapshot=True, rows_outside="taken"),
-        query=partial(ApsisQuery.of, settings, "profiles", definitions=columns),
+        query=partial(ApsisQuery.of, settings, "profiles", columns_of=columns),
         creates_per_minute=apsis.EVENT_EXPORTS_PER_MINUTE,
-        format=JsonObject(parts={"section": _SECTIONS}, rows=ProfileRows(decoder, columns, selection)),
+        format=JsonObject(parts={"section": _SECTIONS}, rows=ProfileRows(decoder, columns)),
     )
-
-
-def profile_columns(selection: Selection) -> dict[str, Definition]:
-    """Return the attributes and tags of profiles by their columns."""
-    taken = {field.name for field in (*apsis.PROFILE_KEYS, apsis.UNMAPPED)}
-    definitions = (*selection.attributes, *selection.tags)
-    names = column_names(definitions, sections=selection.sections, taken=taken)
-    return {name: definition for definition, name in names.items()}
-
-
-def profile_fields(columns: Mapping[str, Definition], selection: Selection) -> tuple[Field, ...]:
-    """Return the columns of profiles."""
-    tags = set(selection.tags)
-    named = [
-        Field(
-            name,
-            "boolean" if definition in tags else definition.kind,
-            f"{'Tag' if definition in tags else 'Attribute'} {definition.name!r} ({definition.discriminator}).",
-        )
-        for name, definition in columns.items()
-    ]
-    return (*apsis.PROFILE_KEYS, *named, apsis.UNMAPPED)
 
 
 class ProfileRows:
@@ -160,17 +136,15 @@ class ProfileRows:
 
     Args:
         decoder: What numbers mean.
-        columns: The attributes and tags that are wanted, by their columns.
-        selection: Which of them are tags.
+        columns: The attributes and tags that are wanted, by the names of their columns.
     """
 
-    def __init__(self, decoder: Decoder, columns: Mapping[str, Definition], selection: Selection) -> None:
+    def __init__(self, decoder: Decoder, columns: Mapping[str, Column]) -> None:
         self._decoder = decoder
-        self._columns: dict[str, dict[str, str]] = {each.discriminator: {} for each in columns.values()}
-        for name, definition in columns.items():
-            self._columns[definition.discriminator][definition.section] = name
-        tags = set(selection.tags)
-        self._tags = {name: definition.section for name, definition in columns.items() if definition in tags}
+        self._columns = {
+            (column.definition.discriminator, column.definition.section): name for name, column in columns.items()
+        }
+        self._tags = {name: column.definition.section for name, column in columns.items() if column.is_tag}
 
     def __call__(self, part: Part) -> Iterator[dict[str, Any]]:
         """Yield the row of a section of a profile."""
@@ -196,7 +170,7 @@ class ProfileRows:
                 unmapped[number] = value
                 continue
             definition, version = found
-            column = self._columns.get(definition.discriminator, {}).get(definition.section)
+            column = self._columns.get((definition.discriminator, definition.section))
             if column is None:
                 continue
             if column in self._tags:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from bulk_exports.spec import ExportRequest
     from tap_apsis_one.definitions import Definition
-    from tap_apsis_one.selection import Selection
+    from tap_apsis_one.selection import Column, Selection
     from tap_apsis_one.settings import Settings
 
 _MEANING: Final[Mapping[str, tuple[str, ...]]] = {
@@ -47,7 +47,7 @@ class ApsisQuery:
         settings: Settings,
         stream: str,
         columns: Collection[str],
-        definitions: Mapping[str, Definition] | None = None,
+        columns_of: Mapping[str, Column] | None = None,
     ) -> ApsisQuery:
         """Return what these settings ask for.
 
@@ -55,12 +55,12 @@ class ApsisQuery:
             settings: What the user wants.
             stream: The stream.
             columns: Its columns that are wanted.
-            definitions: Attributes and tags by their columns.
+            columns_of: Attributes and tags by the names of their columns.
         """
         meaning = {name: getattr(settings, name) for name in _MEANING[stream]}
         meaning = {name: sorted(value) if isinstance(value, tuple) else value for name, value in meaning.items()}
         meaning["request_body"] = settings.request_body.get(stream)
-        wanted = tuple(definition for column, definition in (definitions or {}).items() if column in columns)
+        wanted = tuple(column.definition for name, column in (columns_of or {}).items() if name in columns)
         return cls(stream=stream, columns=tuple(columns), meaning=meaning, wanted=wanted)
 
     @property

@@ -5,24 +5,47 @@ A name is what people see in APSIS One, or a discriminator. One that several sec
 
 from __future__ import annotations
 
-import collections
 import dataclasses
 import re
-import unicodedata
 from typing import TYPE_CHECKING, Final
 
-from bulk_exports.reading import RuleError, SettingsError, listed, nearest
+from bulk_exports.fields import Field, column_names
+from bulk_exports.reading import RuleError, SettingsError, chosen, listed
 from tap_apsis_one import vocabulary as apsis
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from tap_apsis_one.definitions import Definition, Definitions
     from tap_apsis_one.settings import Settings
 
 _TAIL: Final = re.compile(r"[a-z0-9]+$")
-MAX_COLUMN_NAME: Final = 55
-"""PostgreSQL takes 63 bytes, of which a section's hash may need some."""
+_OF_ACCOUNT: Final = "must name what the account has"
+_OF_SECTIONS: Final = f"{_OF_ACCOUNT} in these sections"
+
+
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """A column for an attribute or a tag.
+
+    Attributes:
+        definition: The attribute or the tag.
+        is_tag: Which of the two it is.
+    """
+
+    definition: Definition
+    is_tag: bool = False
+
+    def called(self, before: str) -> tuple[str, str]:
+        """Return its name, and the end of its discriminator, which is as good as random."""
+        end = _TAIL.search(self.definition.discriminator)
+        return f"{before}{self.definition.name}", end[0] if end else "x"
+
+    def field(self, name: str) -> Field:
+        """Return the column under a name."""
+        what = "Tag" if self.is_tag else "Attribute"
+        said = f"{what} {self.definition.name!r} of the profile ({self.definition.discriminator})."
+        return Field(name, "boolean" if self.is_tag else self.definition.kind, said)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,21 +80,26 @@ class Selection:
             SettingsError: It has no such names, or they are too many; holds every problem.
         """
         problems: list[str] = []
-        sections = _named("sections", settings.sections, definitions.sections, problems)
-        chosen = {section.discriminator for section in sections}
 
-        def of_sections(all_of_them: Iterable[Definition]) -> list[Definition]:
-            return [each for each in all_of_them if each.section in chosen]
+        def meant(setting: str, there_are: Sequence[Definition], rule: str) -> tuple[Definition, ...]:
+            found, wrong = chosen(getattr(settings, setting), there_are, called=_names_of, rule=rule)
+            problems.extend(f"{setting}: {error}" for error in wrong)
+            return found
 
-        attributes, tags = of_sections(definitions.attributes), of_sections(definitions.tags)
+        sections = meant("sections", definitions.sections, _OF_ACCOUNT)
+        places = {section.discriminator for section in sections}
+        attributes, tags, event_types = (
+            [each for each in there_are if each.section in places]
+            for there_are in (definitions.attributes, definitions.tags, definitions.event_types)
+        )
         selection = cls(
             sections=sections,
-            attributes=_named("attributes", settings.attributes, attributes, problems),
-            tags=_named("tags", settings.tags, tags, problems),
+            attributes=meant("attributes", attributes, _OF_SECTIONS),
+            tags=meant("tags", tags, _OF_SECTIONS),
             identities=tuple(each for each in attributes if each.discriminator in apsis.IDENTITIES),
-            event_types=_named("event_types", settings.event_types, of_sections(definitions.event_types), problems),
-            email_attributes=_named("email_attributes", settings.email_attributes, attributes, problems),
-            email_tags=_named("email_tags", settings.email_tags, tags, problems),
+            event_types=meant("event_types", event_types, _OF_SECTIONS),
+            email_attributes=meant("email_attributes", attributes, _OF_SECTIONS),
+            email_tags=meant("email_tags", tags, _OF_SECTIONS),
             segment=_segment(settings.segment, definitions.segments, problems),
         )
         if not problems:
@@ -79,6 +107,23 @@ class Selection:
         if problems:
             raise SettingsError(problems)
         return selection
+
+    def profile_columns(self) -> dict[str, Column]:
+        """Return what profiles have of attributes and tags, by the names of their columns."""
+        return self._columns(self.attributes, self.tags, (*apsis.PROFILE_KEYS, apsis.UNMAPPED))
+
+    def email_columns(self) -> dict[str, Column]:
+        """Return what e-mail events carry along of attributes and tags, by the names of their columns."""
+        return self._columns(self.email_attributes, self.email_tags, apsis.EMAIL_EVENTS)
+
+    def _columns(
+        self, attributes: Iterable[Definition], tags: Iterable[Definition], others: Iterable[Field]
+    ) -> dict[str, Column]:
+        """Name columns by definitions and not by their versions, so that a new version feeds the same column."""
+        columns = [*map(Column, attributes), *(Column(each, is_tag=True) for each in tags)]
+        several = {each.discriminator: f"{each.name} " for each in self.sections} if len(self.sections) > 1 else {}
+        named = {each: each.called(several.get(each.definition.section, "")) for each in columns}
+        return {name: each for each, name in column_names(named, {field.name for field in others}).items()}
 
     def _too_many(self, settings: Settings) -> Iterator[str]:
         counts = {
@@ -90,92 +135,23 @@ class Selection:
         for name, (count, most) in counts.items():
             if count > most:
                 default = "" if getattr(settings, name) is not None else ", all that there are"
+                besides = ", with those by which profiles show up" if name == "attributes" else ""
                 fix = f"Name those that are wanted in `{name}`, or fewer `sections`: an attribute counts in each."
-                found = f"{count}{default}, with those by which profiles show up"
-                yield f"{name}: {RuleError(f'an export takes {most} at most', found=found, fix=fix)}"
-
-
-def _named(
-    setting: str, names: Sequence[str] | None, definitions: Sequence[Definition], problems: list[str]
-) -> tuple[Definition, ...]:
-    """Return the definitions that are meant; all of them if nothing is named."""
-    if names is None:
-        return tuple(definitions)
-    known: dict[str, list[Definition]] = collections.defaultdict(list)
-    for each in definitions:
-        known[each.discriminator].append(each)
-        if each.name != each.discriminator:
-            known[each.name].append(each)
-    found: dict[Definition, None] = {}
-    for name in names:
-        if name in known:
-            found |= dict.fromkeys(known[name])
-            continue
-        meant = nearest(name, known)
-        fix = f"Did you mean {meant!r}?" if meant else f"There are: {_some(definitions)}."
-        rule = "must name what the account has" + ("" if setting in {"sections", "segment"} else " in these sections")
-        problems.append(f"{setting}: {RuleError(rule, found=repr(name), fix=fix)}")
-    return tuple(found)
+                wrong = RuleError(f"an export takes {most} at most", found=f"{count}{default}{besides}", fix=fix)
+                yield f"{name}: {wrong}"
 
 
 def _segment(name: str | None, segments: Sequence[Definition], problems: list[str]) -> str | None:
     """Return the discriminator of a segment; as it was given if the account does not list its segments."""
     if name is None or not segments:
         return name
-    found = _named("segment", (name,), segments, problems)
+    found, wrong = chosen((name,), segments, called=_names_of, rule=_OF_ACCOUNT)
     if len(found) > 1:
         fix = f"Name one of them by its discriminator: {listed(each.discriminator for each in found)}."
-        problems.append(
-            f"segment: {RuleError('must name one segment', found=f'{len(found)} called {name!r}', fix=fix)}"
-        )
+        wrong = [RuleError("must name one segment", found=f"{len(found)} called {name!r}", fix=fix)]
+    problems += (f"segment: {error}" for error in wrong)
     return found[0].discriminator if found else None
 
 
-def _some(definitions: Sequence[Definition], most: int = 20) -> str:
-    names = sorted({each.name for each in definitions})
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return (listed(names[:most]) + more) or "none"
-
-
-def column_names(
-    definitions: Iterable[Definition], *, sections: Sequence[Definition], taken: Collection[str]
-) -> dict[Definition, str]:
-    """Return a column for each of these definitions.
-
-    It is named by the definition and not by its version, so that a new version feeds the same column: its name, with
-    that of the section before it where there are several, and with the end of its discriminator, which is as good as
-    random, behind it where another column has that name.
-
-    Args:
-        definitions: Attributes and tags.
-        sections: The selected sections.
-        taken: Names that other columns have.
-    """
-    several = {each.discriminator: each.name for each in sections} if len(sections) > 1 else {}
-    names = {each: _identifier(f"{several.get(each.section, '')} {each.name}") for each in definitions}
-    counts = collections.Counter(names.values())
-    columns: dict[Definition, str] = {}
-    used = set(taken)
-    for each, name in names.items():
-        column = name
-        if not name or counts[name] > 1 or name in used:
-            column = _identifier(f"{name} {_tail(each.discriminator)}")
-        number = 1
-        while column in used:  # the same discriminator in two sections of the same name
-            number += 1
-            column = f"{name}_{number}"
-        used.add(column)
-        columns[each] = column
-    return columns
-
-
-def _identifier(name: str) -> str:
-    """Return a name that needs no quotes anywhere: small letters, digits and underscores, a letter first."""
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    words = "_".join(re.findall(r"[a-z0-9]+", plain))[:MAX_COLUMN_NAME].strip("_")
-    return f"_{words}" if words[:1].isdigit() else words
-
-
-def _tail(discriminator: str) -> str:
-    found = _TAIL.search(discriminator)
-    return found[0] if found else "x"
+def _names_of(definition: Definition) -> tuple[str, str]:
+    return definition.discriminator, definition.name

@@ -133,12 +133,12 @@ class PardotClient:
             UnknownJobError: There is no such export, not yet or not any more, or its files are gone.
             RequestRejectedError: Who asks is not accepted.
         """
-        number = _number(job)
+        number = whole_number(job)
         if number is None:
             self.status_limit.returned()
             return JobStatus(JobState.READY, "nothing to export")
         said = self._calls.read(number, self.status_limit)
-        if _number(said.get("id")) not in {None, number}:
+        if whole_number(said.get("id")) not in {None, number}:
             raise UnavailableError(f"{VENDOR} answered about another export")
         word = self._calls.words(said.get("state"))
         state = _STATES.get(word.lower(), JobState.UNKNOWN)
@@ -151,7 +151,7 @@ class PardotClient:
 
     def cancel(self, job: Hashable) -> None:
         """Take an export out of the queue, if it is still there."""
-        if (number := _number(job)) is not None:
+        if (number := whole_number(job)) is not None:
             self._calls.cancel(number, self.create_limit)
             self._log.info("Export %d is taken out of the vendor's queue", number)
 
@@ -159,7 +159,7 @@ class PardotClient:
 
     def _create(self, request: ExportRequest[ExportQuery]) -> int:
         export = self._calls.create(lambda manner: request.query.body(request, manner), self.create_limit)
-        number = _number(export.get("id"))
+        number = whole_number(export.get("id"))
         if number is None:
             raise UnavailableError(f"{VENDOR} returned no number of an export")
         try:
@@ -218,10 +218,6 @@ def _refs(refs: object) -> list[str]:
 def _nothing(request: ExportRequest[ExportQuery]) -> str:
     """Return the name of an export that nobody need make."""
     return f"nothing-{request.window.first}"
-
-
-def _number(value: object) -> int | None:
-    return whole_number(str(value)) if isinstance(value, (int, str)) and not isinstance(value, bool) else None
 
 
 def _explained(error: CodeError, query: ExportQuery, body: Mapping[str, Any]) -> CodeError:

@@ -8,13 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from bulk_exports.engine.api import Dialect
-from bulk_exports.engine.credentials import NoCredentials, Token
-from bulk_exports.engine.errors import RequestRejectedError, UnavailableError
+from bulk_exports.engine.credentials import NoCredentials
+from bulk_exports.engine.errors import RequestRejectedError
+from bulk_exports.engine.oauth import fetch_token
 from bulk_exports.engine.rate_limit import RateLimit
 
 if TYPE_CHECKING:
     from bulk_exports.engine import Connection
-    from bulk_exports.engine.api import Api
+    from bulk_exports.engine.credentials import Token
     from tap_pardot_exports.settings import Settings
 
 TOKEN_PATH: Final = "/services/oauth2/token"  # noqa: S105 - an address
@@ -22,7 +23,6 @@ ASSERTION_SECONDS: Final = 3 * 60
 """Salesforce takes a signed assertion that ends within five minutes."""
 TOKENS_PER_MINUTE: Final = 30
 """More often nothing good can come of it."""
-_NO_END: Final = float("inf")
 _GRANTED_TO: Final = (
     "The connected app, its user or the token is not accepted. Check `client_id`, `client_secret` and `login_url`, and "
     "that the user is active; a refresh token that was withdrawn must be replaced by connecting the app anew"
@@ -55,29 +55,21 @@ class Tokens:
         """Fetch a token. Called by one thread at a time: Salesforce serves an app's requests one after the other.
 
         Raises:
-            RateLimitedError: Too many were asked for.
-            UnavailableError: No answer, or one that makes no sense.
+            UnavailableError: No answer, or one that makes no sense; or too many were asked for.
             RequestRejectedError: Salesforce gives no token, and will not.
         """
         form = self._form()
-        with self._api() as api:
-            self._budget.spend()
-            said = api.ask("POST", TOKEN_PATH, self._budget, form=form).json_object()
-        token = said.get("access_token")
-        if not isinstance(token, str) or not token or not (token.isascii() and token.isprintable()):
-            raise UnavailableError("Salesforce returned no access token")
-        if isinstance(rotated := said.get("refresh_token"), str) and rotated:
-            self._refresh_token = rotated
-            self._secrets.append(rotated)
-        return Token(token, _NO_END)
-
-    def _api(self) -> Api:
-        return self._connection.api(
+        with self._connection.api(
             self._settings.login_url,
             dialect=Dialect(vendor="Salesforce", advice=_WHAT_TO_CHECK, explain=_explanation),
             authentication=NoCredentials(self._secrets),
             user_agent=self._settings.user_agent,
-        )
+        ) as api:
+            token = fetch_token(api, TOKEN_PATH, self._budget, self._connection, form=form)
+        if token.refresh_token:
+            self._refresh_token = token.refresh_token
+            self._secrets.append(token.refresh_token)
+        return token
 
     def _form(self) -> dict[str, str]:
         settings = self._settings

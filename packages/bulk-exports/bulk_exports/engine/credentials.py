@@ -100,10 +100,12 @@ class Token:
     Attributes:
         value: What is sent.
         life_seconds: How long it is good for, from now on.
+        refresh_token: With what the next one is to be fetched, should that have changed.
     """
 
     value: str = dataclasses.field(repr=False)
     life_seconds: float
+    refresh_token: str | None = dataclasses.field(default=None, repr=False)
 
 
 class RenewedToken:

@@ -154,9 +154,15 @@ class RateLimit:
             self._used_by_others = 0
 
 
-def whole_number(text: str | None) -> int | None:
-    """Read a count from a header; None when there is none or it is no count that could be."""
-    digits = (text or "").strip()
+def whole_number(value: object) -> int | None:
+    """Read a count, or the number of something; None when there is none or it is none that could be.
+
+    Args:
+        value: As a header has it, or JSON, where it may stand as a number or as text.
+    """
+    if not isinstance(value, (int, str)) or isinstance(value, bool):
+        return None
+    digits = str(value).strip()
     return int(digits) if digits.isascii() and digits.isdecimal() and len(digits) <= MAX_DIGITS else None
 
 

@@ -9,13 +9,15 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from bulk_exports.engine.api import Api, Dialect
-from bulk_exports.engine.credentials import NoCredentials
+from bulk_exports.engine.api import Dialect
+from bulk_exports.engine.credentials import NoCredentials, Token
 from bulk_exports.engine.errors import RequestRejectedError, UnavailableError
+from bulk_exports.engine.oauth import FOR_EVER, fetch_token
 from bulk_exports.engine.rate_limit import RateLimit
-from tap_apsis_one import token
+from bulk_exports.environment import Environment
+from simulation.virtual_time import VirtualClock
 
-URL = "https://api.apsis.test"
+URL = "https://api.acme.test"
 NOW = datetime(2026, 2, 10, tzinfo=timezone.utc)
 
 
@@ -24,35 +26,29 @@ def jwt(claims):
     return f"e30.{base64.urlsafe_b64encode(payload.encode()).decode().rstrip('=')}.c2ln"
 
 
-def fetch(budget=None):
-    log = logging.getLogger("tap-test")
-    with Api(
-        api_url=URL,
-        dialect=Dialect(vendor="APSIS One"),
-        authentication=NoCredentials(),
-        user_agent="test",
-        now=lambda: 1000.0,
-        utc_now=lambda: NOW,
-        log=log,
-    ) as api:
-        return token.fetch(
-            api,
-            budget or RateLimit(10),
-            client_id="c",
-            client_secret="s",
-            now=lambda: 1000.0,
-            utc_now=lambda: NOW,
-        )
+def connection():
+    return Environment(VirtualClock(1000.0), now=lambda: NOW).connection(logging.getLogger("tap-test"), {})
 
 
-def test_the_token_is_asked_for_with_the_credentials(requests_mock):
+def fetch(budget=None, **grant):
+    grant = grant or {"body": {"grant_type": "client_credentials"}}
+    dialect = Dialect(vendor="Acme")
+    with connection().api(URL, dialect=dialect, authentication=NoCredentials(("s-e-c-r",)), user_agent="test") as api:
+        return fetch_token(api, "/oauth/token", budget or RateLimit(10), connection(), **grant)
+
+
+def test_the_grant_is_sent_as_json_or_as_a_form(requests_mock):
     requests_mock.post(f"{URL}/oauth/token", json={"access_token": "abc", "expires_in": 5})
-    assert fetch().value == "abc"
-    assert requests_mock.last_request.json() == {
-        "grant_type": "client_credentials",
-        "client_id": "c",
-        "client_secret": "s",
-    }
+    assert fetch(body={"client_id": "c"}) == Token("abc", 5)
+    assert requests_mock.last_request.json() == {"client_id": "c"}
+    assert fetch(form={"client_id": "c d"}) == Token("abc", 5)
+    assert requests_mock.last_request.text == "client_id=c+d"
+
+
+@pytest.mark.parametrize(("said", "rotated"), [("next", "next"), ("", None), (None, None), (7, None)])
+def test_with_what_the_next_token_is_fetched_may_change(requests_mock, said, rotated):
+    requests_mock.post(f"{URL}/oauth/token", json={"access_token": "abc", "refresh_token": said})
+    assert fetch().refresh_token == rotated
 
 
 ENDS = NOW.timestamp() + 7200
@@ -70,9 +66,9 @@ ENDS = NOW.timestamp() + 7200
         (jwt("no json"), 86_400, 86_400),
         ("opaque", 86_400, 86_400),
         ("a.%%%.c", 86_400, 86_400),
-        ("opaque", None, token.USUAL_LIFE_SECONDS),
-        ("opaque", "long", token.USUAL_LIFE_SECONDS),
-        ("opaque", True, token.USUAL_LIFE_SECONDS),
+        ("opaque", None, FOR_EVER),
+        ("opaque", "long", FOR_EVER),
+        ("opaque", True, FOR_EVER),
     ],
 )
 def test_a_token_says_itself_when_it_ends(requests_mock, value, expires_in, life):
@@ -89,7 +85,7 @@ def test_the_clock_of_the_server_is_the_one_by_which_it_ends(requests_mock):
 @pytest.mark.parametrize("said", [{}, {"access_token": None}, {"access_token": ""}, {"access_token": "a\nb"}])
 def test_no_token_is_trouble_of_the_moment(requests_mock, said):
     requests_mock.post(f"{URL}/oauth/token", json=said)
-    with pytest.raises(UnavailableError, match="no token"):
+    with pytest.raises(UnavailableError, match="no access token"):
         fetch()
 
 
@@ -111,6 +107,7 @@ def test_no_more_tokens_are_asked_for_than_the_vendor_gives(requests_mock):
 
 @pytest.mark.parametrize("status", [400, 401, 403])
 def test_credentials_that_are_not_accepted_end_the_run(requests_mock, status):
-    requests_mock.post(f"{URL}/oauth/token", status_code=status, json={"detail": "No such client"})
-    with pytest.raises(RequestRejectedError, match="No such client"):
+    requests_mock.post(f"{URL}/oauth/token", status_code=status, json={"message": "No such client: s-e-c-r"})
+    with pytest.raises(RequestRejectedError, match="No such client") as caught:
         fetch()
+    assert "s-e-c-r" not in str(caught.value)

@@ -1,0 +1,97 @@
+"""What an API lists: short, asked for before anything else, and so waited for where it is wanted, in bounded time."""
+
+from __future__ import annotations
+
+import queue
+from typing import TYPE_CHECKING, Any, Final
+
+import backoff
+
+from bulk_exports.engine.errors import RateLimitedError, UnavailableError
+from bulk_exports.engine.rate_limit import MAX_PAUSE_SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+    from bulk_exports.engine.answer import Answer
+    from bulk_exports.engine.api import Api
+    from bulk_exports.engine.budgets import Budget
+    from bulk_exports.engine.connection import Connection
+
+MAX_ATTEMPTS: Final = 6
+"""For one page: half a minute, if nothing comes of any of them."""
+MAX_BACKOFF_SECONDS: Final = 60.0
+MAX_PAGES: Final = 1000
+"""Of one list."""
+
+
+class Lists:
+    """The lists of an API.
+
+    Args:
+        api: The API.
+        budget: How many pages may be asked for.
+        connection: Time and log.
+        items: The key under which an answer has its items; an answer may be the bare list, too.
+        next_page: The key under which it has the address of the page that follows.
+    """
+
+    def __init__(
+        self, api: Api, budget: Budget, connection: Connection, *, items: str = "items", next_page: str = "next"
+    ) -> None:
+        self._api = api
+        self._budget = budget
+        self._connection = connection
+        self._items = items
+        self._next_page = next_page
+
+    def items(self, path: str, *others: str, optional: bool = False) -> Iterator[Mapping[str, Any]]:
+        """Yield the items of a list, page by page should there be several.
+
+        Args:
+            path: Where it is.
+            others: Where else it may be, if it is not there.
+            optional: Whether it may be nowhere, and then has no items.
+
+        Raises:
+            UnavailableError: It is not to be had, or makes no sense.
+            RequestRejectedError: Who asks may not see it.
+        """
+        page: object = path
+        for _ in range(MAX_PAGES):
+            if not isinstance(page, str) or not page:
+                return
+            answer = self._answer(page, expected={404} if others or optional else set())
+            if answer.status == 404:
+                if others:
+                    yield from self.items(*others, optional=optional)
+                return
+            said = answer.parsed()
+            listed = said.get(self._items) if isinstance(said, dict) else said
+            if not isinstance(said, (dict, list)):
+                raise UnavailableError("the vendor returned no list")
+            yield from (each for each in listed if isinstance(each, dict)) if isinstance(listed, list) else ()
+            page = said.get(self._next_page) if isinstance(said, dict) else None
+
+    def _answer(self, path: str, expected: Collection[int]) -> Answer:
+        pauses = backoff.expo(max_value=MAX_BACKOFF_SECONDS)
+        pauses.send(None)  # the generator's protocol: the first value is no pause
+        for attempt in range(1, MAX_ATTEMPTS + 1):
+            now = self._connection.clock.now()
+            self._wait(min(self._budget.ready_at(now) - now, MAX_PAUSE_SECONDS))
+            self._budget.spend()
+            try:
+                return self._api.ask("GET", path, self._budget, expected=expected)
+            except (UnavailableError, RateLimitedError) as error:
+                if attempt == MAX_ATTEMPTS:
+                    raise
+                if isinstance(error, UnavailableError):
+                    pause = next(pauses)
+                    self._connection.log.warning("%s; trying again in %.0f s", error, pause)
+                    self._wait(pause)
+        raise AssertionError  # never: the last attempt returns or raises
+
+    def _wait(self, seconds: float) -> None:
+        if seconds > 0:
+            clock, nothing = self._connection.clock, queue.SimpleQueue[None]()
+            clock.wait(nothing, until=clock.now() + seconds, expecting=False)
