@@ -57,6 +57,9 @@ types: .venv/dev ## Check types
 bench: .venv/dev ## Measure speed, beside an ordinary tap and what the machine can do (half an hour; part of it: OPTIONS="--only records")
 	@.venv/bin/python -m benchmarks $(OPTIONS)
 
+test-bench: .venv/dev ## Run the benchmarks with a few rows: they still run, and ordinary taps bring the same as ours
+	@.venv/bin/python -m benchmarks --rows 2000 --most 2000 --rounds 1 --without pipes
+
 bench-backfill: .venv/dev ## Measure a backfill against the rate limit, beside one export at a time (five minutes)
 	@.venv/bin/python -m benchmarks.backfill
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import dataclasses
 import math
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from bulk_exports.engine.errors import (
@@ -16,11 +18,12 @@ from bulk_exports.engine.errors import (
     UnknownJobError,
 )
 from bulk_exports.engine.task import Trouble
+from bulk_exports.engine.threads import signals_blocked
 from bulk_exports.engine.vendor import Cancels
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from bulk_exports.job_names import JobName
 
@@ -75,11 +78,6 @@ class Canceller:
         """Whether something is to be cancelled before another export is created."""
         return (self.is_busy or bool(self._jobs)) and not self._is_overdue
 
-    @property
-    def jobs(self) -> list[JobName]:
-        """What is to be cancelled, but for the one that just is."""
-        return list(self._jobs)
-
     def give_up(self, job: JobName) -> None:
         """Take note of an export that nobody will fetch, and that the vendor may still have in its queue or be at."""
         if self._vendor is not None:
@@ -119,10 +117,23 @@ class Canceller:
         words = str(error) if isinstance(error, ExportError) else type(error).__name__
         self._log.warning("The export %s, which was given up, cannot be cancelled: %s", news.job, words)
 
-    def wait(self, seconds: float) -> None:
-        """Wait a little for the vendor's answer about the one that just is cancelled."""
-        if self._worker is not None:
-            self._worker.join(seconds)
+    def finish(self, jobs: Sequence[JobName], seconds: float) -> None:
+        """Cancel what is left at the end of a run, but do not wait long for the vendor.
+
+        Args:
+            jobs: What else nobody will fetch, besides what was given up.
+            seconds: How long to wait at most.
+        """
+        if self._vendor is None:
+            return
+        until = time.monotonic() + seconds
+        workers = [self._worker] if self._worker else []
+        if left := [*jobs, *self._jobs]:
+            workers.append(threading.Thread(target=_cancel_all, args=(self._vendor, left), name="cancel", daemon=True))
+            with signals_blocked():
+                workers[-1].start()
+        for worker in workers:
+            worker.join(max(until - time.monotonic(), 0.0))
 
     def _cancel(self, vendor: Cancels, job: JobName) -> None:
         error: BaseException | None = None
@@ -131,3 +142,9 @@ class Canceller:
         except BaseException as found:  # noqa: BLE001 - the coordinator tells of it, or raises it
             error = found
         self._report(Cancelled(job, error))
+
+
+def _cancel_all(vendor: Cancels, jobs: Sequence[JobName]) -> None:
+    for job in jobs:
+        with contextlib.suppress(ExportError):  # they end by themselves, only later
+            vendor.cancel(job)

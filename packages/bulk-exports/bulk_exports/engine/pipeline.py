@@ -23,7 +23,7 @@ from bulk_exports.engine.budgets import used_up
 from bulk_exports.engine.canceller import Cancelled, Canceller
 from bulk_exports.engine.clock import SystemClock
 from bulk_exports.engine.download import Transfer, bare_session
-from bulk_exports.engine.errors import ExportError, InvalidAnswerError, QuotaUsedUpError
+from bulk_exports.engine.errors import InvalidAnswerError, QuotaUsedUpError
 from bulk_exports.engine.lifecycle import Lifecycle
 from bulk_exports.engine.limits import Limits
 from bulk_exports.engine.logs import keep_links_out
@@ -259,19 +259,11 @@ class Pipeline(Generic[RequestT, VerificationT]):
         Args:
             error: With which the run ends. After `QuotaUsedUpError` the next one comes for what still waits, too.
         """
-        vendor = self._vendor
         goes_on = error is not None and issubclass(error, QuotaUsedUpError)
         attempts = [task.attempt for task in self._tasks if task.stage is Stage.POLL or task.is_left]
         open_ones = [each for each in attempts if not each.has_ended and not each.is_given_up]
         jobs = [each.job for each in open_ones if not each.is_remembered or (each.is_waiting and not goes_on)]
-        jobs += self._canceller.jobs
-        until = time.monotonic() + CANCEL_SECONDS
-        if isinstance(vendor, Cancels) and jobs:
-            worker = threading.Thread(target=_cancel, args=(vendor, jobs), name="cancel", daemon=True)
-            with signals_blocked():
-                worker.start()
-            worker.join(CANCEL_SECONDS)
-        self._canceller.wait(max(until - time.monotonic(), 0.0))
+        self._canceller.finish(jobs, CANCEL_SECONDS)
 
     # The coordinator
 
@@ -419,9 +411,3 @@ class Pipeline(Generic[RequestT, VerificationT]):
                 return
             self._outbox.put(task)
             self._handed_over += 1
-
-
-def _cancel(vendor: Cancels, jobs: Sequence[JobName]) -> None:
-    for job in jobs:
-        with contextlib.suppress(ExportError):  # they end by themselves, only later
-            vendor.cancel(job)
