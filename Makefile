@@ -133,4 +133,4 @@ build/uv/bin/uv: | python
 	@build/uv/bin/python -m pip install --quiet --disable-pip-version-check uv \
 		|| { rm -rf build/uv; echo "pip could not install uv: is the package index reachable?"; exit 1; }
 
-.PHONY: help demo demo-apsis demo-pardot fleet-demo test test-siblings test-integrations test-dates test-fleet test-airbyte unit soak lint types bench bench-backfill bench-lookback format documents matrix package lint-image image clean python
+.PHONY: help demo demo-apsis demo-pardot fleet-demo test test-siblings test-integrations test-dates test-fleet test-airbyte test-bench unit soak lint types bench bench-backfill bench-lookback format documents matrix package lint-image image clean python

@@ -126,7 +126,7 @@ APSIS_ROOMS = {
     "decoder": {"account", "definitions"},
     "profiles": {"vocabulary", "decoder", "query", "selection", "settings"},
     "emails": {"vocabulary", "query", "selection", "settings"},
-    "lists": {"client", "definitions"},
+    "lists": {"vocabulary", "client", "definitions"},
     "streams": {"account", "decoder", "emails", "lists", "profiles"},
     "connector": {"config_schema", "settings", "account", "client", "streams"},
     "tap": {"connector"},

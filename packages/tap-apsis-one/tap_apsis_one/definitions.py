@@ -115,10 +115,6 @@ class Definitions:
     event_types: tuple[Definition, ...] = ()
     segments: tuple[Definition, ...] = ()
 
-    def section_numbers(self) -> dict[str, Definition]:
-        """Return the sections by what may name them in a file."""
-        return {name: each for each in self.sections for name in (each.discriminator, each.id) if name}
-
 
 def by_number(definitions: Iterable[Definition]) -> dict[str, tuple[Definition, Version]]:
     """Return definitions by what may name them in a file: the number of a version, or else of the definition itself.

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from bulk_exports.fields import Field
 from bulk_exports.spec import ListStream
+from tap_apsis_one import vocabulary as apsis
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -14,47 +14,24 @@ if TYPE_CHECKING:
     from tap_apsis_one.client import ApsisClient
     from tap_apsis_one.definitions import Definition
 
-_SECTION: Final = Field("section_discriminator", "string", "The section.", nullable=False)
-_DEFINITION: Final = (
-    _SECTION,
-    Field("version_id", "string", "The number of the version, by which files name it.", nullable=False),
-    Field("discriminator", "string", "Names the definition for ever, in all its versions."),
-    Field("name", "string", "Its name, which may change."),
-    Field("description", "string", "What people say about it."),
-    Field("definition_id", "string", "The number of the definition, if it has one."),
-    Field("deprecated_at", "string", "Since when there is a newer version; null for the one in force."),
-    Field("data_type", "string", "What values of an attribute are, as this tap reads them."),
-)
-_SECTIONS: Final = (
-    Field("discriminator", "string", "Names the section for ever.", nullable=False),
-    Field("section_id", "string", "The number by which files name it."),
-    Field("name", "string", "Its name, which may change."),
-)
-_ACTIVITIES: Final = (
-    _SECTION,
-    Field("activity_id", "string", "The e-mail activity.", nullable=False),
-    Field("name", "string", "Its name."),
-    Field("data", "object", "All that APSIS One says of it; its names are not documented publicly."),
-)
-
 
 def list_streams() -> Sequence[ListStream]:
     """Declare the streams."""
     definitions = [
         ListStream(
             name=name,
-            fields=_DEFINITION,
+            fields=apsis.DEFINITIONS,
             key=("section_discriminator", "version_id"),
             rows=partial(_versions, name=name),
         )
         for name in ("attributes", "tags", "event_types")
     ]
     return [
-        ListStream(name="sections", fields=_SECTIONS, key=("discriminator",), rows=_sections),
+        ListStream(name="sections", fields=apsis.SECTIONS, key=("discriminator",), rows=_sections),
         *definitions,
         ListStream(
             name="email_activities",
-            fields=_ACTIVITIES,
+            fields=apsis.ACTIVITIES,
             key=("section_discriminator", "activity_id"),
             rows=_activities,
         ),

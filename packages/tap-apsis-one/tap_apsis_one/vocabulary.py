@@ -122,3 +122,26 @@ EMAIL_CELLS: Final = tuple(
     field.name for field in EMAIL_EVENTS if field.name not in {"event_key", "event_ms", "server_ms"}
 )
 """The columns of the file that are always there."""
+
+_SECTION: Final = Field("section_discriminator", "string", "The section.", nullable=False)
+DEFINITIONS: Final = (
+    _SECTION,
+    Field("version_id", "string", "The number of the version, by which files name it.", nullable=False),
+    Field("discriminator", "string", "Names the definition for ever, in all its versions."),
+    Field("name", "string", "Its name, which may change."),
+    Field("description", "string", "What people say about it."),
+    Field("definition_id", "string", "The number of the definition, if it has one."),
+    Field("deprecated_at", "string", "Since when there is a newer version; null for the one in force."),
+    Field("data_type", "string", "What values of an attribute are, as this tap reads them."),
+)
+SECTIONS: Final = (
+    Field("discriminator", "string", "Names the section for ever.", nullable=False),
+    Field("section_id", "string", "The number by which files name it."),
+    Field("name", "string", "Its name, which may change."),
+)
+ACTIVITIES: Final = (
+    _SECTION,
+    Field("activity_id", "string", "The e-mail activity.", nullable=False),
+    Field("name", "string", "Its name."),
+    Field("data", "object", "All that APSIS One says of it; its names are not documented publicly."),
+)
