@@ -34,6 +34,30 @@ def test_everything_comes_once_and_the_next_run_asks_for_no_day_again(door):
         assert len(account.orchard.exports) == 4 + 2
 
 
+def trace(account):
+    """Return what the TRACE of the last run says that kept it from its end."""
+    (said,) = [content["error"] for kind, _, content in account.messages if kind == "TRACE" and "error" in content]
+    return said["message"]
+
+
+@DOORS
+@pytest.mark.parametrize("failing", [set(), {"standing"}])
+def test_days_that_cannot_be_had_keep_no_other_stream_from_being_read(door, failing):
+    with Account(days=3, streams=ALL) as account:
+        bad_day = account.days[1]
+        account.orchard.bad_days, account.orchard.fails = {bad_day}, failing
+        account.run(door)
+        good_days = [day for day in account.days if day != bad_day]
+        assert account.table == account.orchard.truth(good_days)
+        assert len(account.rows["growers"]) == 2
+        told = account.error if door == "singer" else trace(account)
+        assert ("picks: 1 day was not delivered" in told) is bool(failing)
+        assert "1 day was not delivered" in told
+        account.orchard.bad_days, account.orchard.fails = set(), set()
+        account.run(door)
+        assert (account.error, account.table) == (None, account.truth())
+
+
 def bringing(*streams):
     return dataclasses.replace(CONNECTOR, export_streams=lambda _settings, _connection: streams)
 

@@ -11,6 +11,7 @@
     ├── DeselectedColumnError    the ledger is of no use without a column (`bulk_exports.run`)
     ├── UnusableStateError       what was handed over as STATE holds none (`bulk_exports.singer.given_state`)
     ├── UnusableSettingsError    the settings do not pass (`bulk_exports.singer.tap`)
+    ├── StreamsError             several streams were not read to their end
     ├── OutputError              records cannot be written (`bulk_exports.outputs.standard_streams`)
     └── SystemRefusalError       the system gives the process no more of something
 
@@ -21,8 +22,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from typing_extensions import override
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 NOT_ACCEPTED: Final = 2
 """Exit status where somebody must change something first; a wrong command line ends with it too."""
@@ -52,6 +55,38 @@ class TapError(Exception):
     def problems(self) -> Sequence[str]:
         """What is wrong: one text for each thing, at least one."""
         return [str(self)]
+
+
+class StreamsError(TapError):
+    """Several streams could not be read, or not to their end; all others were.
+
+    Args:
+        errors: What happened to each, by its name.
+    """
+
+    is_passing: ClassVar[bool] = True
+
+    def __init__(self, errors: Mapping[str, TapError]) -> None:
+        self._errors = errors
+        super().__init__("; ".join(self.problems))
+
+    @property
+    @override
+    def problems(self) -> Sequence[str]:
+        return [f"{stream}: {problem}" for stream, error in self._errors.items() for problem in error.problems]
+
+
+def raise_for(errors: Mapping[str, TapError]) -> None:
+    """Raise what kept streams from being read to their end; nothing if nothing did.
+
+    Args:
+        errors: What happened, by the names of streams.
+
+    Raises:
+        TapError: The error itself where there is one.
+    """
+    if errors:
+        raise StreamsError(errors) if len(errors) > 1 else next(iter(errors.values()))
 
 
 class SystemRefusalError(TapError):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from bulk_exports.airbyte.catalog import chosen_columns, configured
 from bulk_exports.airbyte.messages import stream_status
 from bulk_exports.airbyte.state import remembered, state_message, states_by_stream
-from bulk_exports.errors import TapError
+from bulk_exports.errors import TapError, raise_for
 from bulk_exports.listing import listed_rows
 from bulk_exports.run import Run, RunContext
 from bulk_exports.spec import ExportStream, ListStream
@@ -73,7 +73,7 @@ class Sync:
         streams = self.source.connector.export_streams(settings, connection)
         chosen = configured(self.catalog, streams)
         states = states_by_stream(self.state)
-        errors = []
+        errors: dict[str, TapError] = {}
         for declared in streams:
             names = [name for name in declared.names if name in chosen]
             if names:
@@ -87,9 +87,8 @@ class Sync:
                 except TapError as error:
                     if not error.is_passing:
                         raise
-                    errors.append(error)
-        if errors:
-            raise errors[0]
+                    errors[declared.name] = error
+        raise_for(errors)
 
     def _run(
         self, declared: ExportStream, settings: Any, states: Mapping[str, Mapping[str, Any]], output: _StreamOutput

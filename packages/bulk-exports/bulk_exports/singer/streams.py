@@ -16,6 +16,7 @@ from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE, REPLICATION_INC
 from singer_sdk.streams import Stream
 from typing_extensions import override
 
+from bulk_exports.errors import TapError
 from bulk_exports.fields import json_schema
 from bulk_exports.outputs.singer import MessageWriter
 from bulk_exports.reconcile.ledger import ledger_fields
@@ -35,7 +36,28 @@ if TYPE_CHECKING:
 _COLUMN_DEPTH: Final = len(("properties", "column"))
 
 
-class SingerExportStream(Stream):
+class _OneOfSeveral(Stream):
+    """A stream that may fail, for now, without keeping others from being read: the tap tells when all are done."""
+
+    tap: ExportTap
+
+    @override  # type: ignore[misc]
+    def sync(self, context: Context | None = None) -> None:
+        """Sync the stream; see `ExportTap.sync_all`. The SDK means its own to be final."""
+        try:
+            super().sync(context)
+        except TapError as error:
+            if not error.is_passing or self.ABORT_AT_RECORD_COUNT is not None:
+                raise
+            self.tap.undelivered[self.name] = error
+
+    @override
+    def log(self, message: str, *args: Any, level: int = logging.INFO, **kwargs: Any) -> None:
+        """Log a message. What the SDK calls "unhandled" is told properly where the run ends."""
+        super().log(message, *args, level=logging.DEBUG if level == logging.ERROR else level, **kwargs)
+
+
+class SingerExportStream(_OneOfSeveral):
     """A stream of exports, one for each window. It is the `Output` of its run.
 
     Args:
@@ -65,11 +87,6 @@ class SingerExportStream(Stream):
             for name in self.declared.needed_columns:
                 metadata["properties", name].inclusion = Metadata.InclusionType.AUTOMATIC
         return metadata
-
-    @override
-    def log(self, message: str, *args: Any, level: int = logging.INFO, **kwargs: Any) -> None:
-        """Log a message. What the SDK calls "unhandled" is told properly where the run ends."""
-        super().log(message, *args, level=logging.DEBUG if level == logging.ERROR else level, **kwargs)
 
     @override
     def get_records(self, context: Context | None) -> Iterator[Record]:
@@ -194,7 +211,7 @@ class SingerExportStream(Stream):
         return {name: schema for name, schema in properties.items() if self.mask.get(("properties", name), True)}
 
 
-class SingerListStream(Stream):
+class SingerListStream(_OneOfSeveral):
     """A stream that the vendor's API lists.
 
     Args:
@@ -216,11 +233,6 @@ class SingerListStream(Stream):
     def get_batch_config(self, config: Mapping[str, Any]) -> BatchConfig | None:
         """Return none: a few rows need no files."""
         return None
-
-    @override
-    def log(self, message: str, *args: Any, level: int = logging.INFO, **kwargs: Any) -> None:
-        """Log a message. What the SDK calls "unhandled" is told properly where the run ends."""
-        super().log(message, *args, level=logging.DEBUG if level == logging.ERROR else level, **kwargs)
 
     @override
     def get_records(self, context: Context | None) -> Iterable[Record]:

@@ -18,7 +18,7 @@ from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 from typing_extensions import override
 
 from bulk_exports.environment import Environment
-from bulk_exports.errors import TapError
+from bulk_exports.errors import TapError, raise_for
 from bulk_exports.json_files import MAX_LEVELS, levels, too_deep
 from bulk_exports.outputs.singer import MessageWriter
 from bulk_exports.outputs.standard_streams import give_up_stdout
@@ -102,6 +102,7 @@ class ExportTap(Tap):
         self.environment = environment or Environment()
         self.shutdown = Shutdown()
         self.kept: dict[str, Any] = {}
+        self.undelivered: dict[str, TapError] = {}
         self._order: list[str] = []
         self._settings: ExportSettings | None = None
         self.asks_nobody = asks_nobody
@@ -151,6 +152,15 @@ class ExportTap(Tap):
             by_name = super().streams
             self._streams = {name: by_name[name] for name in self._order}
         return self._streams
+
+    @override  # type: ignore[misc]
+    def sync_all(self) -> None:
+        """Sync all streams; what one of them could not deliver keeps no other one from being read.
+
+        The SDK means its own to be final; it would end with the first.
+        """
+        super().sync_all()
+        raise_for(self.undelivered)
 
     @override  # type: ignore[misc]
     def run_connection_test(self) -> bool:
