@@ -35,7 +35,7 @@ POLL = f"{EXPORTS}/abc-secret-of-a-link"
 
 
 class Asking:
-    """A client that spends budgets as the engine does."""
+    """A client that is asked, and whose budgets are kept, as the engine does it."""
 
     def __init__(self, **settings):
         self.clock = VirtualClock(NOW.timestamp())
@@ -48,11 +48,17 @@ class Asking:
     def create(self, stream="profile_events"):
         query = ApsisQuery.of(self.settings, stream, ())
         self.client.create_limit.spend()
-        return self.client.create(ExportRequest(Window(date(2026, 1, 1), date(2026, 1, 30), "new"), query, NOW))
+        request = ExportRequest(Window(date(2026, 1, 1), date(2026, 1, 30), "new"), query, NOW)
+        job = self.client.create(request)
+        self.client.job_cap.started(job, self.clock.now())
+        return job
 
     def status(self, job):
         self.client.status_limit.spend()
-        return self.client.status(job)
+        status = self.client.status(job)
+        if status.state in {JobState.READY, JobState.FAILED}:
+            self.client.job_cap.ended(job)
+        return status
 
 
 @pytest.fixture

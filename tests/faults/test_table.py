@@ -298,7 +298,7 @@ def test_a_refusal_stops_the_run_at_once_and_says_what_to_check(world, case):
     output = world.run(max_exports_in_flight=1)
     assert isinstance(output.error, RequestRejectedError)
     assert case.stops in str(output.error)
-    assert fault.detail.get("message", "") in str(output.error)
+    assert fault.detail.get("message", "").rstrip(".") in str(output.error)
     assert output.days == [world.days[0].isoformat()]
     assert output.bookmark["delivered"] == [[world.days[0].isoformat()] * 2]
     assert world.cometly.requests[-1].fault == fault.kind

@@ -49,7 +49,7 @@ def test_a_pause_is_kept_by_all_requests_of_its_kind_and_told(world, caplog, ste
         seconds = min(later)
         assert LONGEST >= seconds > 10
     assert min(later) >= seconds
-    assert re.search(r"Rate limit reached \(HTTP 429, .*\): waiting \d+ s", caplog.text)
+    assert re.search(r"the request budget is used up \(HTTP 429\); waiting \d+ s", caplog.text)
     assert len([request for request in world.requests("create") if request.export_id]) == 1
 
 

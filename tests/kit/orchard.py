@@ -22,6 +22,7 @@ from bulk_exports.engine.api import Dialect
 from bulk_exports.engine.budgets import AllOf, DailyQuota
 from bulk_exports.engine.credentials import Bearer
 from bulk_exports.engine.errors import RateLimitedError, UnknownJobError, WindowTooLargeError
+from bulk_exports.engine.lists import Lists
 from bulk_exports.engine.polling import Polling
 from bulk_exports.engine.rate_limit import RateLimit
 from bulk_exports.engine.vendor import JobState, JobStatus, Link
@@ -132,6 +133,7 @@ class Client:
             authentication=Bearer(settings.api_key),
             user_agent="tap-orchard",
         )
+        self._lists = Lists(self._api, self.status_limit, connection, items="growers")
 
     def __enter__(self):
         return self
@@ -156,8 +158,7 @@ class Client:
         self._api.ask("DELETE", f"/exports/{job}", self.create_limit)
 
     def growers(self):
-        self.status_limit.spend()
-        return self._api.ask("GET", "/growers", self.status_limit).json_object()["growers"]
+        return self._lists.items("/growers")
 
 
 CONNECTOR = Connector(

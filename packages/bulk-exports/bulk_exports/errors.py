@@ -49,7 +49,7 @@ class TapError(Exception):
     def lines(self) -> Sequence[str]:
         """What to log, the last line with the page that says more."""
         *others, last = self.problems
-        return [*others, f"{last.rstrip('.')}. See {self.page}"]
+        return [*others, f"{last}{'' if last.endswith(('.', '!', '?')) else '.'} See {self.page}"]
 
     @property
     def problems(self) -> Sequence[str]:

@@ -64,6 +64,8 @@ def listed_rows(
                 if clock.now() - began_at >= patience:
                     raise
                 delay = backoff.full_jitter(next(delays))
+                if isinstance(error, RateLimitedError):
+                    delay = max(delay, error.pause_seconds)
                 log.warning("%s: %s; trying again in %.0f s", stream.name, error, delay)
                 clock.wait(queue.SimpleQueue(), until=clock.now() + delay, expecting=False)
             else:

@@ -58,19 +58,17 @@ class Account:
     Attributes:
         settings: What the user asked for.
         api: Sends requests, with the token.
-        jobs: How many exports may be under way.
+        job_cap: How many exports may be under way.
         create_limit: How soon the next export may be created.
         status_limit: How soon the next status may be asked for.
         log: Where to tell.
-        now: The engine's clock, in seconds.
     """
 
     def __init__(self, settings: Settings, connection: Connection) -> None:
         self.settings = settings
         self.log = connection.log
-        self.now = connection.clock.now
-        self.jobs = JobCap()
-        self.create_limit = AllOf(RateLimit(apsis.EVENT_EXPORTS_PER_MINUTE), self.jobs)
+        self.job_cap = JobCap()
+        self.create_limit = AllOf(RateLimit(apsis.EVENT_EXPORTS_PER_MINUTE), self.job_cap)
         self.status_limit = RateLimit(apsis.DOWNLOADS_PER_MINUTE)
         self._lock = threading.Lock()
         self._definitions: Definitions | None = None
@@ -93,7 +91,7 @@ class Account:
         self.api = client(
             RenewedToken(
                 lambda: fetch_token(self._open, TOKEN_PATH, tokens, connection, body=grant),
-                now=self.now,
+                now=connection.clock.now,
                 secrets=(settings.client_secret,),
             )
         )
@@ -152,7 +150,7 @@ class Account:
         )
         if answer.status == 429:
             waits = any(words in text for words in _WAITING)
-            return RateLimitedError("too many exports are under way", by=self.jobs) if waits else None
+            return RateLimitedError("too many exports are under way", by=self.job_cap) if waits else None
         if "section" not in text and any(words in text for words in _TOO_LARGE):
             return WindowTooLargeError(f"{apsis.VENDOR} finds the export too large (HTTP {answer.status}). {REMEDIES}")
         return None

@@ -64,6 +64,7 @@ class ApsisClient:
         account: The account.
         create_limit: How soon the next export may be created.
         status_limit: How soon the next status may be asked for.
+        job_cap: How many exports may be under way.
     """
 
     def __init__(self, account: Account) -> None:
@@ -73,6 +74,7 @@ class ApsisClient:
         self._words_told: set[str] = set()
         self.create_limit = account.create_limit
         self.status_limit = account.status_limit
+        self.job_cap = account.job_cap
 
     def __enter__(self) -> Self:
         return self
@@ -101,7 +103,6 @@ class ApsisClient:
             raise UnavailableError(f"{apsis.VENDOR} returned nothing by which the export can be found")
         export = _Export(place, request.query.is_report)
         self._exports[export.name] = export
-        account.jobs.started(export.name, account.now())
         return export.name
 
     def status(self, job: Hashable) -> JobStatus:
@@ -119,14 +120,7 @@ class ApsisClient:
         if export is None:
             self.status_limit.returned()
             raise UnknownJobError(f"no export of this run is called {job!r}")
-        try:
-            status = self._report_status(export) if export.is_report else self._profile_status(export)
-        except WindowTooLargeError:
-            self.account.jobs.ended(job)
-            raise
-        if status.state in {JobState.READY, JobState.FAILED}:
-            self.account.jobs.ended(job)
-        return status
+        return self._report_status(export) if export.is_report else self._profile_status(export)
 
     def _profile_status(self, export: _Export) -> JobStatus:
         """Ask by the address from which the file comes: the HTTP status is the state, 200 begins to send the file."""

@@ -332,8 +332,10 @@ class Api:
             pause = budget.refused(self._now(), wait, limit=limit)
         if quota := used_up(budget, pause):
             return quota
-        self._log.info("Rate limit reached (HTTP %d, %s): waiting %.0f s", answer.status, asked, pause)
-        return error or RateLimitedError("the request budget is used up")
+        error = error or RateLimitedError("the request budget is used up")
+        error.pause_seconds = pause
+        self._log.info("%s: %s (HTTP %d); waiting %.0f s", asked, error, answer.status, pause)
+        return error
 
     def _refusal(self, answer: Answer) -> ExportError:
         """Turn an answer that is neither success nor 429 into the error that says what it means."""
@@ -345,7 +347,7 @@ class Api:
             return RequestRejectedError(
                 f"{self._vendor} redirects instead of answering (HTTP {status}). {what_to_check}"
             )
-        said = self.words(self._dialect.explain(answer.parsed())) or "no explanation given"
+        said = self.words(self._dialect.explain(answer.parsed())).rstrip(".") or "no explanation given"
         what_to_check = advice.get(status, "This is not a documented answer; the API may have changed")
         return RequestRejectedError(f"{self._vendor} refuses the request (HTTP {status}: {said}). {what_to_check}")
 

@@ -234,7 +234,7 @@ class JobCap:
         self._refusals_in_a_row = 0
 
     def started(self, job: Hashable, now: float) -> None:
-        """Note that a create was accepted, before its answer is noted: that is when the job is under way."""
+        """Note that a job is under way: a create was accepted, or an earlier run left one."""
         with self._lock:
             self._under_way[job] = now
 

@@ -47,6 +47,7 @@ class Canceller:
     Args:
         vendor: Who makes the exports. One that cancels none has none to be cancelled.
         report: Takes what a worker reports, for `heard`.
+        cancelled: Is told of every export that is cancelled, or has ended by itself.
         log: Where to tell what cannot be cancelled.
         jitter: Turns the longest delay before a retry into the one that is waited.
         patience: For so many seconds the vendor may be in trouble before creates wait no longer.
@@ -57,12 +58,14 @@ class Canceller:
         vendor: object,
         *,
         report: Callable[[Cancelled], None],
+        cancelled: Callable[[JobName], None],
         log: logging.Logger,
         jitter: Callable[[float], float],
         patience: float,
     ) -> None:
         self._vendor = vendor if isinstance(vendor, Cancels) else None
         self._report = report
+        self._cancelled = cancelled
         self._log = log
         self._jitter = jitter
         self._patience = patience
@@ -103,6 +106,7 @@ class Canceller:
         was_overdue = self._is_overdue
         if error is None or isinstance(error, UnknownJobError):  # which has ended by itself
             self._trouble, self._is_overdue = None, False
+            self._cancelled(news.job)
             return
         if isinstance(error, (RateLimitedError, UnavailableError, QuotaUsedUpError)):
             self._trouble = self._trouble or Trouble(now)

@@ -17,6 +17,7 @@
         ├── RequestRejectedError   key, permission or settings are not accepted
         ├── QuotaUsedUpError       the vendor's requests of the day are used up
         ├── WrongClockError        the clocks here and there are hours apart
+        ├── StuckError             a budget waits for an answer that cannot come
         └── LocalLimitError        this machine does not give what is needed
             └── SpoolError         the local disk is full or not writable
 """
@@ -61,11 +62,16 @@ class RateLimitedError(ExportError):
     Args:
         message: What happened.
         by: Which budget it is, where one request needs several; None for the first of them.
+
+    Attributes:
+        by: Which budget it is.
+        pause_seconds: For how long nothing may be sent, as the budget sees it.
     """
 
     def __init__(self, message: str, *, by: Budget | None = None) -> None:
         super().__init__(message)
         self.by = by
+        self.pause_seconds = 0.0
 
 
 class UnavailableError(ExportError):
@@ -98,6 +104,10 @@ class InvalidRowsError(ExportError):
 
 class WrongClockError(StoppingError):
     """The clocks of this machine and of the vendor are so far apart that nobody knows which days have ended."""
+
+
+class StuckError(StoppingError):
+    """A budget waits for the answer to a request that nobody has sent: the vendor's client counts wrongly."""
 
 
 class LocalLimitError(StoppingError):

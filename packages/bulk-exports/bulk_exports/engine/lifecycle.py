@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import collections
 import math
+import traceback
 from typing import TYPE_CHECKING, Final, Generic
 
 from bulk_exports.engine.errors import (
@@ -22,6 +23,7 @@ from bulk_exports.engine.errors import (
     UnknownJobError,
     WindowTooLargeError,
 )
+from bulk_exports.engine.phrases import in_seconds, joined, lasting
 from bulk_exports.engine.polling import PollRhythm
 from bulk_exports.engine.task import Result, Stage, Task
 from bulk_exports.engine.vendor import Delivery, Failure, JobState, JobStatus, Left, Link, RequestT, VerificationT
@@ -114,6 +116,7 @@ class Lifecycle(Generic[RequestT, VerificationT]):
             self._polled(task, now, outcome)
         else:
             self._fetched(task, now, outcome)
+        self._let_one_find_out(now)
 
     def _is_dealt_with(self, task: Task[RequestT, VerificationT], error: BaseException, now: float) -> bool:
         """Deal with an error that means the same at every stage; return whether it does."""
@@ -130,7 +133,7 @@ class Lifecycle(Generic[RequestT, VerificationT]):
             if not self._replaced_by_smaller(task, str(error)):
                 self._fail(task, str(error))
         elif not isinstance(error, _HAS_A_REMEDY):
-            self._fail(task, str(error) if isinstance(error, ExportError) else _unexpected(error))
+            self._fail(task, str(error) if isinstance(error, ExportError) else self._unexpected(task, error))
         else:
             return False
         return True
@@ -158,11 +161,19 @@ class Lifecycle(Generic[RequestT, VerificationT]):
             self._fail(task, f"the vendor returned the name of another export ({job})")
             return
         self._jobs.add(job)
-        # Until one job has finished nobody knows how long jobs take: the first finds out for all.
-        first_of_all = self._rhythm.usual is None and all(other.stage is not Stage.POLL for other in self._tasks)
         task.has_job(job, now)
         self._started(task)
-        task.needs(Stage.POLL, now + self._rhythm.first(finding_out=first_of_all))
+        task.needs(Stage.POLL, now + self._rhythm.first(finding_out=False))
+
+    def _let_one_find_out(self, now: float) -> None:
+        """Until a job has finished nobody knows how long jobs take: one finds out for all, and another if it fails."""
+        if self._rhythm.usual is not None:
+            return
+        followed = [task for task in self._tasks if task.stage is Stage.POLL]
+        if followed and not any(task.attempt.finds_out for task in followed):
+            attempt = followed[0].attempt
+            attempt.finds_out = True
+            followed[0].due = min(followed[0].due, max(now, attempt.created_at + self._rhythm.first()))
 
     def _polled(self, task: Task[RequestT, VerificationT], now: float, outcome: object) -> None:
         waited = now - task.attempt.waited_since
@@ -180,13 +191,13 @@ class Lifecycle(Generic[RequestT, VerificationT]):
         if outcome.state is JobState.WAITING:
             self._waits(task, now, outcome.word)
         elif outcome.state is JobState.FAILED:
-            reason = f"the export ended as '{outcome.word}': {outcome.message}"
+            reason = f"the export ended as '{outcome.word}': {outcome.message.rstrip('.')}"
             self._export_again(task, now, reason, of_its_size=True)
         elif outcome.state is JobState.READY:
             self._ready(task, now, outcome.links)
         elif waited >= self._limits.export_seconds:
             # How long it really took to find out: the machine may have slept since it was last asked for.
-            reason = f"the export was still '{outcome.word}' after {_minutes(waited)}"
+            reason = f"the export was still '{outcome.word}' after {lasting(waited)}"
             self._export_again(task, now, reason, of_its_size=True)
         else:
             self._poll_again(task, now)
@@ -207,7 +218,7 @@ class Lifecycle(Generic[RequestT, VerificationT]):
             task.needs(Stage.POLL, min(now + self._rhythm.gap_in_queue(waited), deadline))
             return
         self._export_ended(task.request, now - attempt.created_at, False)
-        self._give_up(task, f"the export has been '{word}' in the vendor's queue for {_minutes(waited)}")
+        self._give_up(task, f"the export has been '{word}' in the vendor's queue for {lasting(waited)}")
 
     def _not_understood(self, task: Task[RequestT, VerificationT], now: float, word: str) -> None:
         """Ask again for a while: what the word means shows in what follows it, if anything does."""
@@ -223,7 +234,7 @@ class Lifecycle(Generic[RequestT, VerificationT]):
         self._export_ended(task.request, now - attempt.created_at, False)
         self._give_up(
             task,
-            f"the export is '{word}', a status that is not known, and has been for {_minutes(lasted)}. "
+            f"the export is '{word}', a status that is not known, and has been for {lasting(lasted)}. "
             "See whether a newer version of the tap knows it",
         )
 
@@ -295,12 +306,12 @@ class Lifecycle(Generic[RequestT, VerificationT]):
         throttled = isinstance(error, RateLimitedError)
         patience = self._limits.throttled_seconds if throttled else self._limits.trouble_seconds
         if lasted >= patience * self._remaining_patience(task.stage):
-            self._give_up(task, f"{error} (for {_minutes(lasted)})")
+            self._give_up(task, f"{error} (for {lasting(lasted)})")
         elif throttled:
             task.due = now  # the budget knows how long to wait
         else:
             task.due = now + self._jitter(next(trouble.delays))
-            when = _when(max(task.due, self._allowed_at(task.stage, now)) - now)
+            when = in_seconds(max(task.due, self._allowed_at(task.stage, now)) - now)
             self._log.warning("%s: %s; trying again %s", task.request, error, when)
 
     def _progressed(self, task: Task[RequestT, VerificationT]) -> bool:
@@ -363,7 +374,7 @@ class Lifecycle(Generic[RequestT, VerificationT]):
             return False
         parts = self._sizing.parts(task.request)
         if parts:
-            self._log.info("%s: asking for %s, because so much was too large before", task.request, _joined(parts))
+            self._log.info("%s: asking for %s, because so much was too large before", task.request, joined(parts))
             self._replace(task, parts)
         return bool(parts)
 
@@ -372,7 +383,7 @@ class Lifecycle(Generic[RequestT, VerificationT]):
         parts = self._sizing.parts(task.request)
         if not parts:
             return False
-        self._log.warning("%s: %s; asking for %s instead", task.request, reason, _joined(parts))
+        self._log.warning("%s: %s; asking for %s instead", task.request, reason, joined(parts))
         self._replace(task, parts)
         return True
 
@@ -394,6 +405,14 @@ class Lifecycle(Generic[RequestT, VerificationT]):
         task.drop_files()
         self._finish(task, Failure(task.request, reason))
 
+    def _unexpected(self, task: Task[RequestT, VerificationT], error: Exception) -> str:
+        """Name an error without its text, which may quote anything."""
+        if refusal := refusal_of_the_system(error):
+            return str(refusal)
+        self._log.debug("%s: where it happened:\n%s", task.request, "".join(traceback.format_tb(error.__traceback__)))
+        what = {Stage.CREATE: "created", Stage.POLL: "asked for"}.get(task.stage, "read")
+        return f"the export cannot be {what} ({type(error).__name__}). This is a fault of the tap: please report it"
+
     def _leave(self, task: Task[RequestT, VerificationT], error: QuotaUsedUpError) -> None:
         task.drop_files()
         task.is_left = task.stage is not Stage.CREATE
@@ -402,22 +421,3 @@ class Lifecycle(Generic[RequestT, VerificationT]):
     def _finish(self, task: Task[RequestT, VerificationT], result: Result[RequestT, VerificationT]) -> None:
         task.result = result
         task.needs(Stage.DONE, math.inf)
-
-
-def _joined(parts: Sequence[object]) -> str:
-    return " and ".join(map(str, parts))
-
-
-def _unexpected(error: Exception) -> str:
-    """Name an error without its text, which may quote anything."""
-    if refusal := refusal_of_the_system(error):
-        return str(refusal)
-    return f"the export cannot be read ({type(error).__name__}). This is a fault of the tap: please report it"
-
-
-def _when(seconds: float) -> str:
-    return f"in {seconds:.0f} s" if math.isfinite(seconds) else "as soon as the rate limit allows"
-
-
-def _minutes(seconds: float) -> str:
-    return f"{seconds / 60:.0f} minutes" if seconds >= 90 else f"{seconds:.0f} seconds"

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import math
-import os
 import queue
 import threading
 import time
@@ -19,11 +18,10 @@ from typing import IO, TYPE_CHECKING, Any, Final, Generic
 
 import backoff
 
-from bulk_exports.engine.budgets import used_up
+from bulk_exports.engine.budgets import JobCap, used_up
 from bulk_exports.engine.canceller import Cancelled, Canceller
 from bulk_exports.engine.clock import SystemClock
-from bulk_exports.engine.download import Transfer, bare_session
-from bulk_exports.engine.errors import InvalidAnswerError, QuotaUsedUpError
+from bulk_exports.engine.errors import QuotaUsedUpError, StuckError
 from bulk_exports.engine.lifecycle import Lifecycle
 from bulk_exports.engine.limits import Limits
 from bulk_exports.engine.logs import keep_links_out
@@ -32,6 +30,7 @@ from bulk_exports.engine.task import Result, Stage, Task
 from bulk_exports.engine.threads import signals_blocked
 from bulk_exports.engine.vendor import (
     Cancels,
+    CapsJobs,
     Delivery,
     JobState,
     JobStatus,
@@ -40,7 +39,7 @@ from bulk_exports.engine.vendor import (
     Vendor,
     VerificationT,
 )
-from bulk_exports.job_names import job_name
+from bulk_exports.engine.workers import Workers
 
 if TYPE_CHECKING:
     import logging
@@ -63,6 +62,8 @@ CANCEL_SECONDS: Final = 3.0
 """And so long until exports are cancelled."""
 MAX_DEAF_SECONDS: Final = 1.0
 """After so long at most a signal is heard that came at the wrong moment."""
+MAX_STUCK_SECONDS: Final = 10 * 60.0
+"""So long a budget may wait for an answer that none of this run's requests will bring."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,21 +136,34 @@ class Pipeline(Generic[RequestT, VerificationT]):
         tells_starts: bool = False,
     ) -> None:
         self._vendor = vendor
-        self._verify = verify
         self._limits = limits
         self._clock = clock or SystemClock()
         keep_links_out(log)
-        self._session = bare_session()
         self._tasks = [Task[RequestT, VerificationT](request) for request in requests]
+        self._inbox: queue.SimpleQueue[_Answer | Cancelled | _Taken | _Stop] = queue.SimpleQueue()
+        job_cap = vendor.job_cap if isinstance(vendor, CapsJobs) else JobCap()
+        self._workers = Workers(
+            vendor,
+            verify=verify,
+            report=lambda task, outcome: self._inbox.put(_Answer(task, outcome)),
+            job_cap=job_cap,
+            clock=self._clock,
+            read_seconds=limits.read_seconds,
+        )
         now = self._clock.now()
         for task in self._tasks:
             if jobs and task.request in jobs:
                 job, age = jobs[task.request]
                 task.adopts(job, now - age, now)
                 task.needs(Stage.POLL, now)
-        self._inbox: queue.SimpleQueue[_Answer | Cancelled | _Taken | _Stop] = queue.SimpleQueue()
+                job_cap.started(job, now - age)
         self._canceller = Canceller(
-            vendor, report=self._inbox.put, log=log, jitter=jitter, patience=limits.trouble_seconds
+            vendor,
+            report=self._inbox.put,
+            cancelled=job_cap.ended,
+            log=log,
+            jitter=jitter,
+            patience=limits.trouble_seconds,
         )
         self._lifecycle = Lifecycle(
             self._tasks,
@@ -165,8 +179,8 @@ class Pipeline(Generic[RequestT, VerificationT]):
         )
         self._handed_over = 0
         self._taken = 0
+        self._stuck_since: float | None = None
         self._under_way: list[Task[RequestT, VerificationT]] = []
-        self._stopped = threading.Event()
         self._outbox: queue.SimpleQueue[Task[RequestT, VerificationT] | _Start[RequestT] | BaseException | _End] = (
             queue.SimpleQueue()
         )
@@ -184,13 +198,13 @@ class Pipeline(Generic[RequestT, VerificationT]):
     ) -> None:
         self._inbox.put(_Stop())
         self._coordinator.join()
-        self._stopped.set()
+        self._workers.stop()
         self._hear_last_answers(wait=isinstance(self._vendor, Cancels))
         for task in self._tasks:
             if not task.busy:  # a worker that is still busy cleans up after itself
                 task.drop_files()
         self._cancel_what_nobody_will_fetch(kind)
-        self._session.close()
+        self._workers.close()
 
     def __iter__(self) -> Iterator[Result[RequestT, VerificationT] | Started[RequestT]]:
         while not isinstance(task := self._next(), _End):
@@ -322,9 +336,17 @@ class Pipeline(Generic[RequestT, VerificationT]):
             else:
                 wake = min(wake, at)
         self._hand_over()
-        if math.isinf(wake) and not self._expects_news():
-            return now + MAX_DEAF_SECONDS  # what is waited for may be an answer to another stream
-        return wake
+        if not math.isinf(wake) or self._expects_news():
+            self._stuck_since = None
+            return wake
+        # What is waited for may be an answer to another stream; but none is for ever on its way.
+        self._stuck_since = now if self._stuck_since is None else self._stuck_since
+        if now - self._stuck_since >= MAX_STUCK_SECONDS:
+            raise StuckError(
+                "The rate limit waits for the answer to a request that was counted and never sent: nothing would come "
+                "of it. This is a fault of the tap: please report it"
+            )
+        return now + MAX_DEAF_SECONDS
 
     def _has_worker_for(self, stage: Stage) -> bool:
         """A link is asked for when it can be used at once: a poll takes a download's place."""
@@ -347,62 +369,12 @@ class Pipeline(Generic[RequestT, VerificationT]):
     def _start(self, task: Task[RequestT, VerificationT]) -> None:
         if task.stage is Stage.CREATE:
             self._vendor.create_limit.spend()
-            work: Callable[[Task[RequestT, VerificationT]], object] = self._create
         elif task.stage is Stage.POLL:
             self._vendor.status_limit.spend()
-            work = self._poll
-        else:
-            work = self._fetch
         task.busy = True
         if task not in self._under_way:
             self._under_way.append(task)
-        threading.Thread(
-            target=self._work, args=(work, task), name=f"{task.stage.name.lower()} {task.request}", daemon=True
-        ).start()
-
-    # The workers
-
-    def _work(
-        self, work: Callable[[Task[RequestT, VerificationT]], object], task: Task[RequestT, VerificationT]
-    ) -> None:
-        try:
-            outcome = work(task)
-        except BaseException as error:  # noqa: BLE001 - the coordinator raises what it does not expect
-            outcome = error
-        self._inbox.put(_Answer(task, outcome))
-        if self._stopped.is_set():
-            task.drop_files()
-
-    def _create(self, task: Task[RequestT, VerificationT]) -> JobName:
-        job = self._vendor.create(task.request)
-        try:
-            return job_name(job)
-        except ValueError as error:
-            raise InvalidAnswerError(f"the name that the vendor gave the export {error}") from None
-
-    def _poll(self, task: Task[RequestT, VerificationT]) -> JobStatus:
-        return self._vendor.status(task.attempt.job)
-
-    def _fetch(self, task: Task[RequestT, VerificationT]) -> Delivery[RequestT, VerificationT]:
-        while len(task.transfers) < len(task.attempt.links):
-            task.transfers.append(Transfer(self._session, now=self._clock.now, read_seconds=self._limits.read_seconds))
-        with contextlib.ExitStack() as stack:
-            arriving = [
-                stack.enter_context(transfer.arriving(link))
-                for transfer, link in zip(task.transfers, task.attempt.links, strict=True)
-            ]
-            verification = self._verify(task.request, tuple(arriving))
-            for file in arriving:
-                file.seek(0, os.SEEK_END)  # whatever the verification needed of it, all of it must have arrived
-        return Delivery(
-            request=task.request,
-            job=task.attempt.job,
-            files=tuple(transfer.file for transfer in task.transfers),
-            verification=verification,
-            file_bytes=sum(transfer.received for transfer in task.transfers),
-            created_at=task.attempt.created_at,
-            ready_at=task.attempt.ready_at or task.attempt.created_at,
-        )
+        self._workers.start(task)
 
     def _hand_over(self) -> None:
         while self._handed_over < len(self._tasks):

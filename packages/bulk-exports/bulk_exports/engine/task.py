@@ -65,6 +65,7 @@ class Attempt:
         links_refused: How often in a row fresh ones were refused.
         unknown_since: Since when the vendor does not know the export, or not where its files are.
         unknown_words_since: Since when it has said nothing about the export but words that nobody knows.
+        finds_out: Whether it is asked for early, to find out how long exports take.
         last_state: What the vendor last said of it that is understood.
         is_given_up: Whether nobody will fetch it.
         most_received: The most bytes that had arrived when a download broke off.
@@ -84,6 +85,7 @@ class Attempt:
         self.links_refused = 0
         self.unknown_since: float | None = None
         self.unknown_words_since: float | None = None
+        self.finds_out = self.is_adopted
         self.last_state: JobState | None = None
         self.is_given_up = False
         self.most_received = 0

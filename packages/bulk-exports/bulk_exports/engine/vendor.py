@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Generic, Protocol, TypeVar, runtime_checka
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from bulk_exports.engine.budgets import JobCap
     from bulk_exports.engine.errors import QuotaUsedUpError
     from bulk_exports.job_names import JobName
 
@@ -129,6 +130,15 @@ class Cancels(Protocol):
         Raises:
             ExportError: It is not.
         """
+
+
+@runtime_checkable
+class CapsJobs(Protocol):
+    """A vendor that allows so many jobs at a time. The engine tells the cap which are under way."""
+
+    @property
+    def job_cap(self) -> JobCap:
+        """Which jobs of this account are under way; one of the budgets of `Vendor.create_limit`."""
 
 
 @dataclasses.dataclass(frozen=True)
