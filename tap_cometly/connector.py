@@ -26,5 +26,6 @@ CONNECTOR: Final = Connector(
     read_settings=Settings.from_config,
     export_streams=lambda settings, _connection: streams(settings),
     connect=_connect,
+    documents="",  # from the root of the repository
     discovery_config={"api_key": "none"},  # the schema follows the settings, but nobody needs a key to look at it
 )

@@ -10,6 +10,7 @@ import pytest
 
 from bulk_exports.airbyte.check import problem_with
 from bulk_exports.airbyte.source import Source
+from bulk_exports.errors import TapError
 from bulk_exports.export_settings import ExportSettings
 from bulk_exports.run import DeselectedColumnError
 from bulk_exports.windows.plan import Plan
@@ -56,6 +57,28 @@ def test_days_that_cannot_be_had_keep_no_other_stream_from_being_read(door, fail
         account.orchard.bad_days, account.orchard.fails = set(), set()
         account.run(door)
         assert (account.error, account.table) == (None, account.truth())
+
+
+@pytest.mark.parametrize("streams", [("picks",), ("picks", "growers"), ("picks", "trees")])
+def test_lines_of_the_log_name_the_stream_where_there_are_several(streams):
+    with Account(days=2, streams=streams) as account:
+        account.run("airbyte")
+    said = [message["log"]["message"] for kind, _, message in account.messages if kind == "LOG"]
+    named = {name for name in streams for line in said if line.startswith(f"{name}: Exporting")}
+    assert named == ({"picks", "trees"} if "trees" in streams else set())
+
+
+@pytest.mark.parametrize(
+    ("said", "line"),
+    [
+        ("It is odd", "It is odd. See here/docs/troubleshooting.md"),
+        ("It is odd.", "It is odd. See here/docs/troubleshooting.md"),
+        ("Did you mean it?", "Did you mean it? See here/docs/troubleshooting.md"),
+    ],
+)
+def test_an_error_refers_to_a_page_where_the_vendor_has_some(said, line):
+    assert TapError(said).lines("here/") == [line]
+    assert TapError(said).lines(None) == [said]
 
 
 def bringing(*streams):

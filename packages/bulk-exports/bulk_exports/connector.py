@@ -44,6 +44,8 @@ class Connector:
         connect: Opens the vendor's client for one stream: a `Vendor` for exports, and what `ListStream.rows` takes.
         discovery_config: What takes the place of required settings that are missing, where only the schema is wanted.
         documentation_url: Where people can read about it; None for its page on PyPI.
+        documents: What stands before the names of the kit's pages, such as ``docs/state.md``, to which errors refer, so
+            that its users find them; None for no reference.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Connector:
     connect: Callable[[Any, Connection], AbstractContextManager[Any]]
     discovery_config: Mapping[str, object] = dataclasses.field(default_factory=dict)
     documentation_url: str | None = None
+    documents: str | None = None
 
     @property
     def tap_name(self) -> str:

@@ -45,11 +45,16 @@ class TapError(Exception):
     page: ClassVar[str] = "docs/troubleshooting.md"
     is_passing: ClassVar[bool] = False
 
-    @property
-    def lines(self) -> Sequence[str]:
-        """What to log, the last line with the page that says more."""
+    def lines(self, documents: str | None) -> Sequence[str]:
+        """Return what to log, the last line with the page that says more.
+
+        Args:
+            documents: Where pages are, to be put before their names; None where there are none.
+        """
         *others, last = self.problems
-        return [*others, f"{last}{'' if last.endswith(('.', '!', '?')) else '.'} See {self.page}"]
+        if documents is None:
+            return self.problems
+        return [*others, f"{last}{'' if last.endswith(('.', '!', '?')) else '.'} See {documents}{self.page}"]
 
     @property
     def problems(self) -> Sequence[str]:

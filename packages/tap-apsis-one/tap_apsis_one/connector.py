@@ -36,5 +36,6 @@ CONNECTOR: Final = Connector(
     read_settings=Settings.from_config,
     export_streams=_export_streams,
     connect=_connect,
+    documents="",  # from the root of the repository
     discovery_config={"client_id": PLACEHOLDER, "client_secret": PLACEHOLDER},
 )

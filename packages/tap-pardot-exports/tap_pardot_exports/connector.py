@@ -26,6 +26,7 @@ CONNECTOR: Final = Connector(
     read_settings=Settings.from_config,
     export_streams=lambda settings, _connection: export_streams(settings),
     connect=_connect,
+    documents="",  # from the root of the repository
     # The schema follows the settings, but nobody needs credentials to look at it.
     discovery_config={
         "business_unit_id": "0Uv000000000000AAA",

@@ -77,7 +77,8 @@ class LogHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         try:
             level = next(name for least, name in _LEVELS if record.levelno >= least or least == logging.DEBUG)
-            told = {"level": level, "message": record.getMessage()}
+            _, _, stream = record.name.partition(".") if record.name.startswith("source-") else ("", "", "")
+            told = {"level": level, "message": f"{stream}: {record.getMessage()}" if stream else record.getMessage()}
             if record.exc_info:
                 told["stack_trace"] = logging.Formatter().formatException(record.exc_info)
             self._writer.write({"type": "LOG", "log": told})

@@ -74,8 +74,10 @@ class Sync:
         chosen = configured(self.catalog, streams)
         states = states_by_stream(self.state)
         errors: dict[str, TapError] = {}
+        exports = [each for each in streams if isinstance(each, ExportStream) and chosen.keys() & {*each.names}]
         for declared in streams:
             names = [name for name in declared.names if name in chosen]
+            log = self.log.getChild(declared.name) if len(exports) > 1 and declared in exports else self.log
             if names:
                 output = _StreamOutput(declared, {name: chosen[name] for name in names}, writer)
                 try:
@@ -83,7 +85,7 @@ class Sync:
                         if isinstance(declared, ListStream):
                             self._list(declared, settings, output)
                         else:
-                            self._run(declared, settings, states, output)
+                            self._run(declared, settings, states, output, log)
                 except TapError as error:
                     if not error.is_passing:
                         raise
@@ -91,7 +93,12 @@ class Sync:
         raise_for(errors)
 
     def _run(
-        self, declared: ExportStream, settings: Any, states: Mapping[str, Mapping[str, Any]], output: _StreamOutput
+        self,
+        declared: ExportStream,
+        settings: Any,
+        states: Mapping[str, Mapping[str, Any]],
+        output: _StreamOutput,
+        log: logging.Logger,
     ) -> None:
         state: dict[str, object] = {}
         if declared.cursor:
@@ -111,7 +118,7 @@ class Sync:
                 kept=self.kept,
                 environment=self.environment,
                 shutdown=self.shutdown,
-                log=self.log,
+                log=log,
                 metrics_log=_NOBODY,
             )
         )

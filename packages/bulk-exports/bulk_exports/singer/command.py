@@ -43,7 +43,7 @@ def run_command(tap: type[ExportTap]) -> None:
 
 def _fail(tap: type[ExportTap], error: TapError) -> NoReturn:
     """End with the words of an error: the user needs them, not our stack."""
-    *others, last = error.lines
+    *others, last = error.lines(tap.connector.documents)
     for line in others:
         logging.getLogger(tap.name).error(line)
     _end(tap, last, 1 if error.is_passing else NOT_ACCEPTED)
