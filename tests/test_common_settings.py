@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime, timezone
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from singer_sdk import typing as th
 
-from bulk_exports import reading
-from bulk_exports.common_settings import problems_of_columns
+from bulk_exports import common_settings, reading
+from bulk_exports.common_settings import common, problems_of_columns
 from bulk_exports.fields import Field, column_names
-from bulk_exports.reading import RuleError
+from bulk_exports.reading import RuleError, SettingsError
 
 SECRET = reading.secret(to_get="Make one.", to_copy="Copy it.")
 LONG_SECRET = reading.secret(to_get="Make one.", to_copy="Copy it.", one_word=False)
@@ -82,6 +85,68 @@ def test_a_setting_is_read_by_its_type_where_nobody_says_otherwise(schema, value
     with pytest.raises(ValueError, match=re.escape(told)) as caught:
         reading.by_type(schema)(value, schema)
     assert "recognisable" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("schema", "told"),
+    [
+        ({"default": 5}, "without quotes; the default is 5."),
+        (
+            {"description": "Most. Default: no limit."},
+            "without quotes; leave the setting out for its default: no limit.",
+        ),
+        ({"description": "A number of yours."}, "without quotes; leave the setting out."),
+    ],
+    ids=str,
+)
+def test_what_it_means_to_leave_a_number_out_is_what_its_description_says(schema, told):
+    with pytest.raises(RuleError) as caught:
+        reading.read_whole_number("7", schema)
+    assert str(caught.value).endswith(told)
+
+
+def test_nobody_is_told_of_a_default_that_there_is_not():
+    for schema, fix in (({}, "Set it."), ({"default": "x"}, "Leave the setting out to get its default.")):
+        with pytest.raises(RuleError) as caught:
+            reading.read_text(" ", schema)
+        assert str(caught.value).endswith(fix)
+
+
+SCHEMA = th.PropertiesList(
+    common("lookback_days", "How many days are asked for again."),
+    common("include_open_day", "Whether the running day, too."),
+    common("max_exports_per_run", "How many exports. Default: no limit."),
+    th.Property("window_days", th.IntegerType(minimum=1), description="How many days at a time."),
+).to_dict()
+
+
+@pytest.mark.parametrize(
+    ("config", "vendor", "least"),
+    [
+        ({"lookback_days": 2}, {}, 3),
+        ({"lookback_days": 0}, {}, 1),
+        ({"lookback_days": 2}, {"days_per_export": 31}, 2),
+        ({"lookback_days": 31}, {"days_per_export": 31}, 2),
+        ({"lookback_days": 32}, {"days_per_export": 31}, 3),
+        ({"lookback_days": 2, "include_open_day": True}, {"days_per_export": 31}, 3),
+        ({"lookback_days": 20, "window_days": 7}, {"days_per_export": 31}, 4),
+        ({"lookback_days": 2}, {"days_per_export": 31, "exports_per_window": 2}, 4),
+        ({"lookback_days": 0}, {"days_per_export": 31, "exports_per_window": 2}, 1),
+    ],
+    ids=str,
+)
+def test_a_run_must_have_exports_left_for_new_days(config, vendor, least):
+    def read(most):
+        now = datetime(2025, 3, 11, 6, tzinfo=timezone.utc)
+        otherwise = {"timezone": ZoneInfo("UTC")}
+        return common_settings.read(
+            {**config, "max_exports_per_run": most}, now, schema=SCHEMA, otherwise=otherwise, **vendor
+        )
+
+    assert read(least)["max_exports_per_run"] == least
+    if least > 1:
+        with pytest.raises(SettingsError, match=f"max_exports_per_run: .* Set it to {least} at least"):
+            read(least - 1)
 
 
 def test_what_fits_its_type_is_taken():

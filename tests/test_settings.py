@@ -286,6 +286,16 @@ class TestARule:
             "attribution_window",
         ]
 
+    def test_about_a_setting_that_is_missing_names_what_was_misspelt(self):
+        with pytest.raises(SettingsError) as caught:
+            Settings.from_config({"api_ky": "s3cr3t", "strat_date": "2026-01-01"}, now=NOW)
+        missing, *unknown = caught.value.problems
+        assert missing.startswith("api_key: is required; found none.")
+        assert unknown == [
+            "api_ky: unknown setting (did you mean 'api_key'?); it has no effect",
+            "strat_date: unknown setting (did you mean 'start_date'?); it has no effect",
+        ]
+
     def test_that_is_broken_does_not_break_others(self):
         told = problems(sources="email", attribution_model="linear", attribution_window=7, fields=["ad_id"])
         assert [text.partition(":")[0] for text in told] == ["sources"]
@@ -313,7 +323,7 @@ class TestARule:
         try:
             Settings.from_config(config, now=NOW)
         except SettingsError as error:
-            assert all(text.partition(": ")[0] in PROPERTIES for text in error.problems)  # noqa: PT017
+            assert all(text.partition(": ")[0] in {*PROPERTIES, "unknown"} for text in error.problems)  # noqa: PT017
 
     @given(st.text())
     def test_about_the_key_shows_no_part_of_it(self, rest):

@@ -7,7 +7,7 @@ import json
 import jsonschema
 import pytest
 
-from bulk_exports.airbyte.form import settings_of
+from bulk_exports.airbyte.form import form, settings_of
 from bulk_exports.reading import SettingsError
 from tap_cometly.config_schema import CONFIG_JSONSCHEMA
 from tap_cometly.source import SOURCE
@@ -44,6 +44,10 @@ def test_fields_are_of_one_type_in_the_order_of_the_settings(shown):
 def test_the_key_is_a_secret_and_nothing_else(shown):
     assert [name for name, field in shown["properties"].items() if field.get("airbyte_secret")] == ["api_key"]
     assert shown["required"] == ["api_key"]
+
+
+def test_a_vendor_may_require_nothing():
+    assert form({"properties": {"pace": {"type": ["integer", "null"]}}}, [])["required"] == []
 
 
 def test_names_of_sources_are_offered(shown):

@@ -56,7 +56,16 @@ class Settings(ExportSettings):
 
 
 def read_settings(config, *, now):
-    return Settings(**common_settings.read(config, now, schema=SCHEMA, otherwise={"timezone": ZoneInfo("UTC")}))
+    return Settings(
+        **common_settings.read(
+            config,
+            now,
+            schema=SCHEMA,
+            days_per_export=31,
+            exports_per_window=2,
+            otherwise={"timezone": ZoneInfo("UTC")},
+        )
+    )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -60,6 +60,25 @@ def test_a_mistake_is_explained(changes, words):
     assert "recognisable" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("changes", "least"),
+    [
+        ({}, 4),  # the days of the lookback, and new ones, each with and without deleted rows
+        ({"lookback_days": 31}, 6),
+        ({"lookback_days": 31, "window_days": 90}, 4),
+        ({"deleted_rows": False}, 2),
+        ({"api_version": "5"}, 2),
+        ({"lookback_days": 0}, 1),
+    ],
+    ids=str,
+)
+def test_a_run_must_have_exports_left_for_new_days(changes, least):
+    assert read(**changes, max_exports_per_run=least).max_exports_per_run == least
+    if least > 1:
+        with pytest.raises(SettingsError, match=f"max_exports_per_run: .* Set it to {least} at least"):
+            read(**changes, max_exports_per_run=least - 1)
+
+
 def test_an_unknown_setting_is_told():
     assert "did you mean 'window_days'" in " ".join(read(windows_days=3).warnings)
 

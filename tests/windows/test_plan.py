@@ -163,7 +163,7 @@ def test_a_bound_that_is_not_reached_changes_nothing():
 
 @pytest.mark.parametrize(("lookback", "open_day"), [(5, False), (4, True)])
 def test_a_bound_that_would_let_no_new_day_come_is_refused(lookback, open_day):
-    with pytest.raises(SettingsError, match="max_exports_per_run: must be greater than `lookback_days`"):
+    with pytest.raises(SettingsError, match="max_exports_per_run: must be greater than what `lookback_days`"):
         plan(lookback_days=lookback, include_open_day=open_day, max_exports_per_run=5)
 
 

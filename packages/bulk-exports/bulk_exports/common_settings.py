@@ -13,6 +13,7 @@ from singer_sdk import typing as th
 from bulk_exports import reading
 from bulk_exports.reading import RuleError, SettingsError, suggestion
 from bulk_exports.windows import dates
+from bulk_exports.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -94,6 +95,8 @@ def read(
     schema: Schema,
     readers: Mapping[str, Reader] | None = None,
     where_the_zone_is_shown: str = "UTC",
+    days_per_export: int = 1,
+    exports_per_window: int = 1,
     otherwise: Mapping[str, object] | None = None,
     also: Callable[[Mapping[str, object], Mapping[str, Any]], Iterable[str]] = lambda _given, _values: (),
 ) -> dict[str, Any]:
@@ -105,6 +108,9 @@ def read(
         schema: JSON Schema of the configuration.
         readers: What reads the vendor's own settings, where their type does not say it all.
         where_the_zone_is_shown: What ``timezone`` should be set to.
+        days_per_export: How many days an export covers, where no setting ``window_days`` says so; where streams differ,
+            the fewest.
+        exports_per_window: How many exports these days take: one for each variant; where streams differ, the most.
         otherwise: What is true of settings that are not set, or that nobody can set, where `ExportSettings` says
             otherwise.
         also: Returns what the vendor's settings say together that cannot be, given what `conflicts` is given.
@@ -119,10 +125,12 @@ def read(
     values, problems = reading.read_all(given, schema, {**_READERS, **(readers or {})})
     values |= {name: value for name, value in (otherwise or {}).items() if values.get(name) is None}
     problems += conflicts(given, values, now, where_the_zone_is_shown=where_the_zone_is_shown)
+    problems += _too_few_exports(values, values.get("window_days") or days_per_export, exports_per_window)
     problems += also(given, values)
+    unknown = list(_unknown(given, schema))
     if problems:
-        raise SettingsError(problems)
-    return {**values, "warnings": tuple(warnings(given, values, now, schema=schema))}
+        raise SettingsError([*problems, *unknown])  # a setting that is missing may be one of these, misspelt
+    return {**values, "warnings": (*unknown, *warnings(values, now))}
 
 
 def conflicts(
@@ -149,27 +157,35 @@ def conflicts(
     if is_open and "timezone" not in given and tz is None:
         fix = f"Set `timezone` to {where_the_zone_is_shown}."
         yield f"include_open_day: {RuleError('needs `timezone`, to know which day it is', found='none', fix=fix)}"
-    most, looked_back = values.get("max_exports_per_run"), (values.get("lookback_days") or 0) + is_open
-    if most is not None and most <= looked_back:
-        fix = f"Set it to {looked_back + 1} at least, or lower `lookback_days`: otherwise no new day would ever come."
-        found = f"{most}, with {looked_back} days that every run exports again"
-        wrong = RuleError("must be greater than `lookback_days` (and the open day)", found=found, fix=fix)
-        yield f"max_exports_per_run: {wrong}"
 
 
-def warnings(given: Mapping[str, object], values: Mapping[str, Any], now: datetime, *, schema: Schema) -> Iterator[str]:
-    """Yield what is odd about settings, yet no reason to stop.
+def _too_few_exports(values: Mapping[str, Any], days_per_export: int, exports_per_window: int) -> Iterator[str]:
+    """Yield why ``max_exports_per_run`` would let no new day come: a run first looks at days again."""
+    most = values.get("max_exports_per_run")
+    again = -(-(values.get("lookback_days") or 0) // days_per_export) + bool(values.get("include_open_day"))
+    if most is not None and max(most // exports_per_window, 1) <= again:
+        least = (again + 1) * exports_per_window
+        fix = f"Set it to {least} at least, or lower `lookback_days`: otherwise no new day would ever come."
+        found = f"{most}, with {counted(again * exports_per_window, 'export')} of days that every run exports again"
+        rule = "must be greater than what `lookback_days` (and the open day) takes"
+        yield f"max_exports_per_run: {RuleError(rule, found=found, fix=fix)}"
 
-    Args:
-        given: What the user wrote.
-        values: What was read of it.
-        now: The present moment.
-        schema: JSON Schema of the configuration.
-    """
+
+def _unknown(given: Mapping[str, object], schema: Schema) -> Iterator[str]:
+    """Yield which settings there are none of, and what was probably meant."""
     known = (*schema["properties"], *BUILT_IN_SETTINGS)
     for name in given:
         if name not in known:
             yield f"{name}: unknown setting{suggestion(name, known)}; it has no effect"
+
+
+def warnings(values: Mapping[str, Any], now: datetime) -> Iterator[str]:
+    """Yield what is odd about the values of settings, yet no reason to stop.
+
+    Args:
+        values: What was read.
+        now: The present moment.
+    """
     if (start := values.get("start_date")) and start > dates.today(now, values.get("timezone")):
         yield f"start_date: {start} lies in the future; nothing is exported until that day has ended"
 

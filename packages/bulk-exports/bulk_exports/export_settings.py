@@ -28,7 +28,7 @@ class ExportSettings:
         backfill_order: "oldest_first" or "newest_first".
         resync: Whether a request that means something else makes all days due instead of an error.
         max_exports_in_flight: How many exports may be under way at once.
-        max_exports_per_run: How many days one run exports at most; None for no limit.
+        max_exports_per_run: How many exports one run of a stream creates at most; None for no limit.
         export_timeout: How long the vendor may take for one.
         queue_timeout: How long one may wait in the vendor's queue, where the vendor tells.
         settle: How long after a moment the vendor knows what happened before it.

@@ -72,7 +72,7 @@ def read_all(
     problems = []
     for name, declared in properties.items():
         value = given.get(name, declared.get("default"))
-        if value is not None or name in schema["required"]:
+        if value is not None or name in schema.get("required", ()):
             try:
                 values[name] = (readers.get(name) or by_type(declared))(value, declared)
             except ValueError as error:
@@ -95,14 +95,16 @@ def by_type(schema: Schema) -> Reader:
     return read_day if schema.get("format") == "date" else reader
 
 
-def read_text(value: object, _schema: Schema) -> str:
+def read_text(value: object, schema: Schema) -> str:
     """Take text that is not blank."""
     if value is None:
         raise RuleError("is required", found="none", fix="Set it.")
     if not isinstance(value, str):
         raise RuleError("must be text", found=repr(value), fix="Put it in quotes.")
     if not value.strip():
-        raise RuleError("must not be blank", found=repr(value), fix="Leave the setting out to get its default.")
+        has_default = "default" in schema or _default_in_words(schema)
+        fix = "Leave the setting out to get its default." if has_default else "Set it."
+        raise RuleError("must not be blank", found=repr(value), fix=fix)
     return value
 
 
@@ -191,9 +193,19 @@ def read_whole_number(value: object, schema: Schema) -> int:
     least, most = schema.get("minimum"), schema.get("maximum")
     if isinstance(value, int) and not isinstance(value, bool) and _is_between(value, least, most):
         return value
-    default = f"the default is {schema['default']}" if "default" in schema else "leave the setting out for no limit"
-    fix = f"Write it in digits, without quotes; {default}."
+    default = f"the default is {schema['default']}." if "default" in schema else _left_out(schema)
+    fix = f"Write it in digits, without quotes; {default}"
     raise RuleError(f"must be a whole number{_between(least, most)}", found=repr(value), fix=fix)
+
+
+def _left_out(schema: Schema) -> str:
+    """Return in words that a setting can be left out, and what that means, if its description says so."""
+    default = _default_in_words(schema)
+    return f"leave the setting out for its default: {default}" if default else "leave the setting out."
+
+
+def _default_in_words(schema: Schema) -> str:
+    return str(schema.get("description", "")).partition("Default: ")[2]
 
 
 def read_minutes(value: object, schema: Schema) -> timedelta:
@@ -213,8 +225,7 @@ def read_names(value: object, schema: Schema) -> tuple[str, ...]:
     repeated = sorted(name for name, count in collections.Counter(names).items() if count > 1)
     if repeated or not _is_between(len(names), least, most):
         again = f", {listed(repeated)} more than once" if repeated else ""
-        default = schema.get("description", "").partition("Default: ")[2]
-        fix = f"Change the list, or leave the setting out{' for its default: ' + default if default else '.'}"
+        fix = f"Change the list, or {_left_out(schema)}"
         raise RuleError(f"must hold{_between(least, most)} different names", found=f"{len(names)}{again}", fix=fix)
     return names
 

@@ -91,6 +91,8 @@ class Settings(ExportSettings):
             now,
             schema=CONFIG_JSONSCHEMA,
             readers=_READERS,
+            days_per_export=min(thing.window_days for thing in pardot.OBJECTS),
+            exports_per_window=1 if config.get("deleted_rows") is False or config.get("api_version") == "5" else 2,
             where_the_zone_is_shown="what the user's profile in Account Engagement shows",
             otherwise={"custom_fields": {}, "user_agent": f"tap-pardot-exports/{version('tap-pardot-exports')}"},
             also=_conflicts,

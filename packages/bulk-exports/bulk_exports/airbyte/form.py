@@ -74,7 +74,7 @@ def form(
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "type": "object",
-        "required": list(schema["required"]),
+        "required": list(schema.get("required", ())),
         "additionalProperties": True,
         "properties": {name: {**field, "order": order} for order, (name, field) in enumerate(shown.items())},
     }
