@@ -14,6 +14,17 @@ def test_it_creates_one_export_and_does_not_wait_for_it(source, cometly, clock):
     assert clock.now() == began
 
 
+def test_what_is_odd_about_the_settings_is_logged_by_every_command(source):
+    odd = {"strat_date": "2025-01-01"}
+    file = source.file("odd", source.config | odd)
+    for said in (source("check", "--config", file), source("discover", "--config", file), source.read(**odd)):
+        assert said.status == 0
+        told = [each for each in said.of("LOG") if each["level"] == "WARN" and "strat_date" in each["message"]]
+        assert [each["message"] for each in told] == [
+            "strat_date: unknown setting (did you mean 'start_date'?); it has no effect"
+        ]
+
+
 @pytest.mark.parametrize(
     ("changes", "told"),
     [

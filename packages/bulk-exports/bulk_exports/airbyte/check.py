@@ -45,7 +45,7 @@ def problem_with(
     limits = dataclasses.replace(environment.limits or Limits(), read_seconds=ANSWER_SECONDS)
     hasty = dataclasses.replace(environment, limits=limits)
     try:
-        settings = source.settings(config, now=now)
+        settings = source.settings(config, now=now, log=log)
         declared = source.connector.export_streams(settings, lambda: hasty.connection(log, kept))
         exports = [stream for stream in declared if isinstance(stream, ExportStream)]
         for stream in [*exports, *declared][:1]:

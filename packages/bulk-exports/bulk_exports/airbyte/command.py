@@ -85,7 +85,9 @@ class _Command:
         self._writer.write(connection_status(problem))
 
     def discover(self, options: argparse.Namespace) -> None:
-        settings = self._source.settings(_config(options.config), now=self._environment.now(), only_schema=True)
+        settings = self._source.settings(
+            _config(options.config), now=self._environment.now(), log=self._log, only_schema=True
+        )
         connection = partial(self._environment.connection, self._log, {})
         streams = self._source.connector.export_streams(settings, connection)
         self._writer.write({"type": "CATALOG", "catalog": discovered(streams)})

@@ -66,9 +66,7 @@ class Sync:
             SettingsError: The form cannot be used.
             TapError: What keeps a stream from being read, or from being read completely.
         """
-        settings = self.source.settings(self.config, now=self.environment.now())
-        for warning in settings.warnings:
-            self.log.warning(warning)
+        settings = self.source.settings(self.config, now=self.environment.now(), log=self.log)
         connection = partial(self.environment.connection, self.log, self.kept)
         streams = self.source.connector.export_streams(settings, connection)
         chosen = configured(self.catalog, streams)

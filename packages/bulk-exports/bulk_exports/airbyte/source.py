@@ -9,6 +9,7 @@ from bulk_exports.airbyte.form import form, settings_of
 from bulk_exports.common_settings import BUILT_IN_SETTINGS
 
 if TYPE_CHECKING:
+    import logging
     from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
@@ -47,12 +48,15 @@ class Source:
             "connectionSpecification": form(vendor.settings_schema, self.choices, self.suggestions),
         }
 
-    def settings(self, filled_in: Mapping[str, Any], *, now: datetime, only_schema: bool = False) -> ExportSettings:
+    def settings(
+        self, filled_in: Mapping[str, Any], *, now: datetime, log: logging.Logger, only_schema: bool = False
+    ) -> ExportSettings:
         """Read and check the filled-in form.
 
         Args:
             filled_in: The form.
             now: The present moment.
+            log: Is told what is odd about them.
             only_schema: Whether required settings may be missing, because only the schema is wanted.
 
         Raises:
@@ -62,4 +66,7 @@ class Source:
         config = {name: value for name, value in given.items() if value is not None}
         if only_schema:
             config = {**self.connector.discovery_config, **config}
-        return self.connector.read_settings(config, now=now)
+        settings = self.connector.read_settings(config, now=now)
+        for warning in settings.warnings:
+            log.warning(warning)
+        return settings
