@@ -181,7 +181,9 @@ def test_a_connection_test_says_that_key_and_settings_work_and_nothing_of_days_o
     *_, last = [line for line in done.stderr.splitlines() if "METRIC" not in line]
     assert last.endswith("The key and the settings work")
     assert '"status":"succeeded"' in done.stderr
-    for word in ("Exporting", "failed", "left", "Done: "):
+    assert done.stdout.count('"stream":"events","record"') == 1
+    assert f"{LAST_DAY} verified (1 of 1): 30 rows" in done.stderr
+    for word in ("Exporting", "failed", "left", "delivered", "Done: "):
         assert word not in done.stderr
 
 

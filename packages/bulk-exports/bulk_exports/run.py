@@ -280,6 +280,7 @@ class Run:
             is_first=stream.ledger is not None,
             vendor=stream.vendor,
             in_flight=settings.max_exports_in_flight,
+            is_test=context.single_export,
         )
         timezone_check = TimezoneCheck(settings.timezone, vendor=stream.vendor, log=log)
         reconciler = Reconciler(
