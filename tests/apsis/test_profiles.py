@@ -10,7 +10,7 @@ from singer_sdk.exceptions import ConfigValidationError
 from simulation.tapping import sync
 from tap_apsis_one.sandbox import Quirks
 from tap_apsis_one.tap import TapApsisOne
-from tests.apsis.account import World, counted, moment, plain, told, truth
+from tests.apsis.account import World, counted, moment, plain, selecting, told, truth
 
 KEY = ("export_key", "section_id")
 COLUMNS = {
@@ -142,6 +142,30 @@ def test_a_plan_asks_nobody(tmp_path, capsys):
         assert ended.value.code == 0
         assert not world.sandbox.requests
     assert '"exports": 1' in capsys.readouterr().out
+
+
+def test_a_plan_that_asks_nobody_knows_the_columns_that_the_catalog_has(tmp_path, capsys):
+    with World.of(settings={"email_attributes": ["City"]}) as world:
+
+        class Tap(TapApsisOne):
+            def __init__(self, **given):
+                super().__init__(environment=world.tap.keywords["environment"], **given)
+
+        given = {
+            "config": world.config,
+            "catalog": selecting(world.tap(config=world.config).catalog_dict, ["email_events"]),
+            "state": world.run("email_events").state,
+        }
+        arguments = ["--plan=json"]
+        for option, content in given.items():
+            file = tmp_path / f"{option}.json"
+            file.write_text(json.dumps(content))
+            arguments += [f"--{option}", str(file)]
+        capsys.readouterr()
+        with pytest.raises(SystemExit):
+            Tap.cli(arguments)
+    (planned,) = json.loads(capsys.readouterr().out)["streams"]
+    assert (planned["exports"], planned["remarks"]) == (0, [])
 
 
 def test_extras_of_email_events_are_columns():

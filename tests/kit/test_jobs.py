@@ -91,10 +91,10 @@ def job(first, last, number=7, created_at="2025-03-11T05:00:00Z"):
     return StartedJob(date(2025, 3, first), date(2025, 3, last), None, number, created_at)
 
 
-def planned(state):
+def planned(state, stream=STREAM):
     config = {"api_key": "k", "timezone": "UTC", "start_date": "2025-03-01", "lookback_days": 0}
     settings = Settings.from_config(config, now=NOW)
-    return Plan.make(STREAM, settings, CreationQuery(columns=("id",)), state, NOW)
+    return Plan.make(stream, settings, CreationQuery(columns=("id",)), state, NOW)
 
 
 @pytest.mark.parametrize(
@@ -111,6 +111,19 @@ def test_only_an_export_of_days_that_had_ended_is_gone_on_with(started, taken):
     asked = planned({}).bookmark.request
     plan = planned({**state_with(started), "request": asked})
     assert (plan.bookmark.jobs == (started,)) is taken
+
+
+def test_an_export_that_is_under_way_need_not_be_created():
+    slow = dataclasses.replace(STREAM, creates_per_minute=1)
+    begun = state_with(job(1, 5))
+    two = planned({**begun, "request": planned({}).bookmark.request}, slow)
+    assert (two.exports, two.under_way, two.min_minutes) == (2, (job(1, 5),), 0)
+    assert two.summary() == (
+        "Exporting 10 days of 2025-03-01 to 2025-03-10 in 2 exports (10 new); "
+        "1 export of an earlier run is under way and will be gone on with"
+    )
+    left = planned({**begun, "request": {**two.bookmark.request, "fields": ["id", "email"]}}, slow)
+    assert (left.exports, left.under_way) == (1, ()), "it holds something else than is wanted"
 
 
 def test_a_window_longer_than_any_is_none_of_ours():

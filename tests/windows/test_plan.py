@@ -91,6 +91,14 @@ def test_days_in_doubt_are_due_however_old_they_are_if_they_are_wanted():
 def test_the_open_day_is_due_in_any_case():
     made = plan(state((1, 10)), start_date="2025-03-01", lookback_days=0, include_open_day=True)
     assert reasons(made) == [(11, "open")]
+    assert made.summary() == "Exporting 1 day of 2025-03-01 to 2025-03-11 (1 still open)"
+
+
+def test_the_open_day_is_in_the_range_that_is_told_where_it_is_the_only_wanted_one_too():
+    made = plan({}, start_date="2025-03-10", lookback_days=0, include_open_day=True)
+    assert made.summary() == "Exporting 2 days of 2025-03-10 to 2025-03-11 (1 new, 1 still open)"
+    first = plan({}, start_date="2025-03-11", lookback_days=0, include_open_day=True)
+    assert first.summary() == "Exporting 1 day of 2025-03-11 to 2025-03-11 (1 still open)"
 
 
 @pytest.mark.parametrize("bounds", [{"end_date": "2025-03-10"}, {"start_date": "2025-03-12"}], ids=str)

@@ -388,7 +388,7 @@ def _quota_used_up(
 
 def _under_way(plan: Plan, requests: Sequence[ExportRequest[Any]]) -> dict[ExportRequest[Any], tuple[JobName, float]]:
     """Return the exports of an earlier run with which requests begin, and how many seconds ago they were asked for."""
-    jobs = {(job.first, job.last, job.variant): job for job in plan.bookmark.jobs or ()}
+    jobs = {(job.first, job.last, job.variant): job for job in plan.under_way}
     names = {
         request: (request.window.first, request.window.last, request.variant.name if request.variant else None)
         for request in requests

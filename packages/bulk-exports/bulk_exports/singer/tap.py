@@ -31,7 +31,7 @@ from bulk_exports.singer.streams import LedgerStream, SingerExportStream, Singer
 from bulk_exports.spec import ListStream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
     from types import FrameType
 
@@ -73,7 +73,8 @@ class ExportTap(Tap):
 
     Args:
         environment: Time and patience; a test has its own.
-        asks_nobody: Whether no request may be sent, not even to find out which columns there are.
+        asks_nobody: Whether no request may be sent, not even to find out which columns there are; then nobody needs a
+            key either.
     """
 
     message_writer_class = MessageWriter
@@ -105,6 +106,7 @@ class ExportTap(Tap):
         self.undelivered: dict[str, TapError] = {}
         self._order: list[str] = []
         self._settings: ExportSettings | None = None
+        self._told: set[str] = set()
         self.asks_nobody = asks_nobody
         super().__init__(*args, **kwargs)
 
@@ -120,17 +122,13 @@ class ExportTap(Tap):
             ConfigValidationError: If the tap was made without validation and the configuration is not sound.
         """
         if self._settings is None:
-            with _as_the_sdk_knows_it():
-                self._settings = self._read(self.config)
-            for warning in self._settings.warnings:
-                self.logger.warning(warning)
+            self._settings = self._read(needs_key=not self.asks_nobody)
         return self._settings
 
     @override
     def discover_streams(self) -> list[Stream]:
-        # The schema follows the settings, but nobody needs a key to look at it.
+        settings = self._read(needs_key=False)  # the schema follows the settings, but nobody needs one to look at it
         with _as_the_sdk_knows_it():
-            settings = self._read({**self.connector.discovery_config, **self.config})
             connection = partial(self.environment.connection, self.logger, self.kept, asks_nobody=self.asks_nobody)
             declared = self.connector.export_streams(settings, connection)
         streams: list[Stream] = []
@@ -227,8 +225,8 @@ class ExportTap(Tap):
             flag_value="text",
             type=click.Choice(["text", "json"]),
             help=(
-                "Print which days are delivered, which are due and why, and how long their exports take at least. "
-                "Sends no request. --plan=json is for programs."
+                "Print which days of each selected stream are delivered, which are due and why, and how long their "
+                "exports take at least. Sends no request. --plan=json is for programs."
             ),
         )
         command.params.append(plan)
@@ -252,10 +250,11 @@ class ExportTap(Tap):
             UnusableSettingsError: The settings do not pass.
         """
         try:
+            state, catalog = checked_file("--state", state), checked_file("--catalog", catalog)
             if plan is not None:
-                cls._print_plan(plan, kwargs["config"], checked_file("--state", state))
+                cls._print_plan(plan, kwargs["config"], state=state, catalog=catalog)
                 return
-            super().invoke(state=checked_file("--state", state), catalog=checked_file("--catalog", catalog), **kwargs)
+            super().invoke(state=state, catalog=catalog, **kwargs)
         except ConfigValidationError as error:
             # Told by ourselves: the SDK's last line would be that the validation failed, and not why.
             raise UnusableSettingsError(error.errors or [str(error)]) from None
@@ -264,8 +263,16 @@ class ExportTap(Tap):
             give_up_stdout()
             sys.exit(128 + signal.SIGPIPE)
 
-    def _read(self, config: Mapping[str, Any]) -> ExportSettings:
-        return self.connector.read_settings(config, now=self.environment.now())
+    def _read(self, *, needs_key: bool) -> ExportSettings:
+        """Read the settings, and tell what is odd about them, once, whatever the tap was started for."""
+        placeholders = {} if needs_key else self.connector.discovery_config
+        with _as_the_sdk_knows_it():
+            settings = self.connector.read_settings({**placeholders, **self.config}, now=self.environment.now())
+        for warning in settings.warnings:
+            if warning not in self._told:
+                self._told.add(warning)
+                self.logger.warning(warning)
+        return settings
 
     @override
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
@@ -281,21 +288,28 @@ class ExportTap(Tap):
         self.shutdown.request(signum)
 
     @classmethod
-    def _print_plan(cls, form: str, config: Any, state: IO[str] | None) -> None:
+    def _print_plan(cls, form: str, config: Any, *, state: IO[str] | None, catalog: IO[str] | None) -> None:
         tap = cls(
             config=config.config,
             parse_env_config=config.parse_env,
             state=json.load(state) if state else None,
+            catalog=json.load(catalog) if catalog else None,
             validate_config=False,
             setup_mapper=False,
             asks_nobody=True,
         )
-        # A plan needs no key: it asks nobody, not even what columns there are.
-        with _as_the_sdk_knows_it():
-            tap._settings = tap._read({**cls.connector.discovery_config, **tap.config})
+        plans = []
         for stream in tap.streams.values():
             if isinstance(stream, SingerExportStream) and stream.selected:
                 plan = stream.begin_run().plan()
-                if state is None:
+                if state is None and stream.replication_key:
                     plan = plan.with_remark("No STATE was given (`--state`): all days count as not delivered")
-                click.echo(json.dumps(plan.as_json(), indent=2) if form == "json" else plan.text())
+                plans.append(plan)
+        if form == "json":
+            told = {"warnings": tap.settings.warnings, "streams": [plan.as_json() for plan in plans]}
+            click.echo(json.dumps(told, indent=2))
+        elif len(plans) == 1:
+            click.echo(plans[0].text())
+        else:
+            blocks = [f"{plan.stream}:\n{plan.text()}" for plan in plans]
+            click.echo("\n\n".join(blocks) or "No stream that comes in exports is selected: there is nothing to plan")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from bulk_exports.export_settings import ExportSettings
     from bulk_exports.spec import ExportStream, Query
+    from bulk_exports.windows.bookmark import StartedJob
 
 _Request: TypeAlias = "tuple[Window, str | None]"
 _REASONS: Final = {"new": "new", "missing": "missing", "lookback": "looked back", "open": "still open"}
@@ -33,18 +34,19 @@ class Plan:
     """The days of one run.
 
     Attributes:
+        stream: Name of the stream.
         planned_at: The moment for which it was planned.
         bookmark: What is delivered, and what the vendor is asked for from now on.
         wanted: First and last day that are wanted and have ended; None while there is none.
         requests: What this run exports, in this order: windows, and the names of variants, where there are any.
         left: How many days are due, too, but are left for the next run.
-        exports: How many exports that takes.
+        exports: How many exports that takes, those among them that are under way.
         calls: How many requests they cost, as a rule; None where the vendor has no quota of them.
         per_minute: How many exports can be created a minute.
         remarks: What the user should know about it.
-        warnings: What is odd about the settings.
     """
 
+    stream: str
     planned_at: datetime
     bookmark: Bookmark
     wanted: tuple[date, date] | None
@@ -54,7 +56,6 @@ class Plan:
     calls: int | None = None
     per_minute: float
     remarks: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
 
     @classmethod
     def make(
@@ -104,10 +105,11 @@ class Plan:
         bookmark = _with_adoptable_jobs(bookmark, stream, settings, due, now)
         variants = _names(stream)
         planned = _planned(due, stream.windows.max_days, bookmark, variants)
-        most = settings.max_exports_per_run and max(settings.max_exports_per_run // len(variants), 1) * len(variants)
-        taken = _first(planned, most, bookmark.rewrite)
+        most = settings.max_exports_per_run and max(settings.max_exports_per_run // len(variants), 1)
+        taken = _first(planned, most, bookmark.rewrite, exports_per_window=len(variants))
         exports = len(taken)
         return cls(
+            stream=stream.name,
             planned_at=now,
             bookmark=bookmark,
             wanted=wanted,
@@ -117,7 +119,6 @@ class Plan:
             calls=stream.calls_per_export and exports * stream.calls_per_export,
             per_minute=stream.creates_per_minute,
             remarks=tuple(remarks),
-            warnings=settings.warnings,
         )
 
     @classmethod
@@ -125,6 +126,7 @@ class Plan:
         window = Window.single(dates.today(now, settings.timezone), "snapshot")
         requests = tuple((window, variant.name) for variant in stream.variants) or ((window, None),)
         return cls(
+            stream=stream.name,
             planned_at=now,
             bookmark=Bookmark(stream.cursor),
             wanted=None,
@@ -132,7 +134,6 @@ class Plan:
             exports=len(requests),
             calls=stream.calls_per_export and len(requests) * stream.calls_per_export,
             per_minute=stream.creates_per_minute,
-            warnings=settings.warnings,
         )
 
     def with_remark(self, remark: str) -> Plan:
@@ -151,9 +152,15 @@ class Plan:
         return tuple(dict.fromkeys(window for window, _ in self.requests))
 
     @property
+    def under_way(self) -> tuple[StartedJob, ...]:
+        """The exports of an earlier run with which this one goes on."""
+        names = {(window.first, window.last, variant) for window, variant in self.requests}
+        return tuple(job for job in self.bookmark.jobs or () if (job.first, job.last, job.variant) in names)
+
+    @property
     def min_minutes(self) -> int:
         """For how long exports will be created at least."""
-        return int(max(self.exports - 1, 0) // self.per_minute)
+        return int(max(self.exports - len(self.under_way) - 1, 0) // self.per_minute)
 
     def summary(self) -> str:
         """Return the plan in one line."""
@@ -166,15 +173,18 @@ class Plan:
             if self.wanted is None:
                 return "Nothing to export: no wanted day has ended yet"
             return f"Nothing to export: every day from {self.wanted[0]} to {self.wanted[1]} is delivered"
-        first, last = self.wanted or (due[0].day, due[0].day)
+        days = [*(self.wanted or ()), *(each.day for each in due)]
         counts = ", ".join(f"{count} {_REASONS[reason]}" for reason, count in self._counts().items() if count)
         minutes = self.min_minutes
         pace = f"; at {self.per_minute:g} new exports a minute this takes at least {counted(minutes, 'minute')}"
         exports = f" in {counted(self.exports, 'export')}" if self.exports != len(due) else ""
+        begun = len(self.under_way)
+        are = f"{counted(begun, 'export')} of an earlier run {'is' if begun == 1 else 'are'}"
+        under_way = f"; {are} under way and will be gone on with"
         left = f"; {counted(self.left, 'more day')} left for the next run (`max_exports_per_run`)"
         return (
-            f"Exporting {counted(len(due), 'day')} of {first} to {last}{exports} ({counts})"
-            f"{pace if minutes else ''}{calls}{left if self.left else ''}"
+            f"Exporting {counted(len(due), 'day')} of {min(days)} to {max(days)}{exports} ({counts})"
+            f"{under_way if begun else ''}{pace if minutes else ''}{calls}{left if self.left else ''}"
         )
 
     def text(self) -> str:
@@ -182,19 +192,21 @@ class Plan:
         stretches = {"delivered": self.bookmark.delivered}
         stretches |= {words: _days(self.due, reason) for reason, words in _REASONS.items()}
         lines = [f"{words:<11} {_described(days)}" for words, days in stretches.items()]
-        return "\n".join([*lines, "", *self.warnings, *self.remarks, self.summary()])
+        return "\n".join([*lines, "", *self.remarks, self.summary()])
 
     def as_json(self) -> dict[str, Any]:
         """Return the plan for programs."""
         return {
+            "stream": self.stream,
             "wanted": [day.isoformat() for day in self.wanted] if self.wanted else None,
             "delivered": self.bookmark.delivered.as_json(),
             "due": {reason: _days(self.due, reason).as_json() for reason in _REASONS},
             "exports": self.exports,
+            "under_way": [job.to_state() for job in self.under_way],
             **({"calls": self.calls} if self.calls is not None else {}),
             "left_for_next_run": self.left,
             "min_minutes": self.min_minutes,
-            "remarks": [*self.warnings, *self.remarks],
+            "remarks": list(self.remarks),
         }
 
     def _counts(self) -> dict[str, int]:
@@ -286,13 +298,15 @@ def _names(stream: ExportStream) -> list[str | None]:
     return names or [None]
 
 
-def _first(planned: tuple[_Request, ...], count: int | None, rewrite: AbstractSet[date]) -> tuple[_Request, ...]:
-    """Return so many of the requests, in the same order.
+def _first(
+    planned: tuple[_Request, ...], most: int | None, rewrite: AbstractSet[date], *, exports_per_window: int
+) -> tuple[_Request, ...]:
+    """Return the requests of so many windows, in the same order.
 
     First those in doubt, whose rows the target may lack; then those that every run looks at again, because a day that
     is not looked at while others are written comes into doubt itself; then the others in their order.
     """
-    if count is None or len(planned) <= count:
+    if most is None or len(planned) <= (count := most * exports_per_window):
         return planned
     ranks = {"lookback": 1, "open": 2}
 
@@ -300,7 +314,13 @@ def _first(planned: tuple[_Request, ...], count: int | None, rewrite: AbstractSe
         window, _ = request
         return ranks.get(window.reason, 3) if rewrite.isdisjoint(window.days()) else 0
 
-    taken = set(sorted(planned, key=rank)[:count])
+    ranked = sorted(planned, key=rank)
+    others = [request for request in ranked if rank(request) == 3]
+    if others and all(0 < rank(request) < 3 for request in ranked[:count]):
+        # Holes cut the days that are looked at again into more windows than settings reckon with: the same ones would
+        # be all that every run takes.
+        ranked = [*ranked[: count - exports_per_window], *others[:exports_per_window]]
+    taken = set(ranked[:count])
     return tuple(request for request in planned if request in taken)
 
 
