@@ -83,7 +83,7 @@ def test_404_on_a_status_means_that_the_export_is_unknown(client, requests_mock)
 @pytest.mark.parametrize(
     ("status", "body", "told"),
     [
-        (401, {"message": "Unauthenticated."}, ["401", "Unauthenticated.", "api_key"]),
+        (401, {"message": "Unauthenticated"}, ["401: Unauthenticated)", "api_key"]),
         (403, {"message": "Forbidden"}, ["403", "permission", "subscription"]),
         (404, {"message": "Nope"}, ["404", "api_url"]),
         (422, {"message": "Bad", "errors": {"fields": ["too many", "odd"]}}, ["Bad", "fields: too many odd"]),

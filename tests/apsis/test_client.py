@@ -213,7 +213,7 @@ def test_a_file_that_begins_is_ready_and_is_fetched_from_the_same_address(profil
     assert "secret" not in repr(status)
 
 
-@pytest.mark.parametrize("content", [b"{}", b'{"profiles": {}}', b'{"p-1": {"status": "error"}}', b"\x1f\x8b\x08"])
+@pytest.mark.parametrize("content", [b"{}", b'{"profiles": {}}', b'{"p-1": {"sections": {}}}', b"\x1f\x8b\x08"])
 def test_a_short_file_is_ready_too(profiles, requests_mock, content):
     asking, job = profiles
     requests_mock.get(POLL, content=content)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 from datetime import datetime, timezone
 
@@ -38,14 +39,20 @@ def test_items_are_listed_bare_or_in_an_object(lists, requests_mock, said):
     assert list(lists.items("/things")) == [{"id": 1}]
 
 
-@pytest.mark.parametrize("said", [{}, {"items": None}, {"items": {"id": 1}}, []])
+@pytest.mark.parametrize("said", [{"items": []}, []])
 def test_nothing_is_listed(lists, requests_mock, said):
     requests_mock.get(f"{URL}/things", json=said)
     assert list(lists.items("/things")) == []
 
 
-def test_what_is_no_list_is_tried_again_by_nobody(lists, requests_mock):
-    requests_mock.get(f"{URL}/things", json=5)
+NO_LISTS = [{}, {"items": None}, {"items": {"id": 1}}, {"message": "later"}, {"items": [], "next": {"page": 2}}, 5]
+
+
+@pytest.mark.parametrize("said", NO_LISTS)
+def test_what_is_no_list_is_asked_for_again_and_never_taken_for_an_empty_one(lists, requests_mock, said):
+    requests_mock.get(f"{URL}/things", [{"json": said}, {"text": "<html>"}, {"json": [{"id": 1}]}])
+    assert list(lists.items("/things")) == [{"id": 1}]
+    requests_mock.get(f"{URL}/things", json=said)
     with pytest.raises(UnavailableError, match="no list"):
         list(lists.items("/things"))
 
@@ -64,9 +71,14 @@ def test_no_page_is_asked_of_another_host(lists, requests_mock):
     assert requests_mock.call_count == 1
 
 
-def test_a_list_that_goes_on_for_ever_has_an_end(lists, requests_mock):
-    requests_mock.get(f"{URL}/things", json={"items": [{"id": 1}], "next": "/things"})
-    assert len(list(lists.items("/things"))) == MAX_PAGES
+@pytest.mark.parametrize(("following", "pages"), [("/things", 1), (None, MAX_PAGES)])
+def test_a_list_that_goes_on_for_ever_is_no_whole_one(lists, requests_mock, following, pages):
+    counted = itertools.count()
+    requests_mock.get(
+        f"{URL}/things", json=lambda *_: {"items": [], "next": following or f"/things?page={next(counted)}"}
+    )
+    with pytest.raises(InvalidAnswerError, match=f"no end: its page {pages} "):
+        list(lists.items("/things"))
 
 
 def test_a_list_may_be_in_another_place_or_nowhere(lists, requests_mock):

@@ -91,8 +91,9 @@ def test_no_token_is_trouble_of_the_moment(requests_mock, said):
 
 def test_a_refusal_for_want_of_budget_is_trouble_of_the_moment_too(requests_mock):
     requests_mock.post(f"{URL}/oauth/token", status_code=429)
-    with pytest.raises(UnavailableError, match="429"):
+    with pytest.raises(UnavailableError, match="429") as caught:
         fetch()
+    assert caught.value.pause_seconds >= 1
 
 
 def test_no_more_tokens_are_asked_for_than_the_vendor_gives(requests_mock):
@@ -100,8 +101,9 @@ def test_no_more_tokens_are_asked_for_than_the_vendor_gives(requests_mock):
     budget = RateLimit(10)
     for _ in range(10):
         fetch(budget)
-    with pytest.raises(UnavailableError, match="no more tokens"):
+    with pytest.raises(UnavailableError, match="no more tokens") as caught:
         fetch(budget)
+    assert 0 < caught.value.pause_seconds <= 61
     assert requests_mock.call_count == 10
 
 

@@ -31,14 +31,17 @@ def columns_of(part):
     yield {"part": part.name, "keys": list(part.keys), "value": part.value}
 
 
-def rows_of(content, *, whole=1024 * 1024, piece=256 * 1024, chunk=2 * 1024 * 1024, parts=PATHS, rows=columns_of):
+def rows_of(
+    content, *, whole=1024 * 1024, piece=256 * 1024, chunk=2 * 1024 * 1024, parts=PATHS, rows=columns_of, needs=()
+):
     columns = dict.fromkeys(("part", "keys", "value"))
     with (
         mock.patch.object(json_stream, "MAX_WHOLE", whole),
         mock.patch.object(json_stream, "PIECE_BYTES", piece),
         mock.patch.object(archives, "CHUNK_BYTES", chunk),
     ):
-        blocks = list(JsonObject(parts=parts, rows=rows).read(io.BytesIO(content), columns).blocks())
+        rules = JsonObject(parts=parts, rows=rows, needs=needs)
+        blocks = list(rules.read(io.BytesIO(content), columns).blocks())
     return [json.loads(line, parse_float=decimal.Decimal) for block in blocks for line in block.splitlines()]
 
 
@@ -219,3 +222,63 @@ def test_a_giant_among_the_profiles_is_not_taken_into_memory():
     tracemalloc.stop()
     assert count == 100_001
     assert peak < 40_000_000
+
+
+# Files that are something else
+
+A_PROFILE = {"sections": {"s": {"events": [{"e": 1}]}}}
+SMALL = {"whole": 2, "piece": 3, "chunk": 5}
+
+
+@pytest.mark.parametrize("sizes", [{}, SMALL], ids=["whole", "entered"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"status": "processing"},
+        {"status": 503, "title": "Service Unavailable", "detail": "Export processing failed"},
+        {"message": "Endpoint request timed out"},
+        {"error": {"code": 7}},
+        {"profiles": None},
+        {"profiles": "none"},
+        {"data": {"profiles": {"p": A_PROFILE}}},
+        {"Profiles": {"p": A_PROFILE}},
+        {"profiles": {"p": {"x": 1}}},
+        {"profiles": {"p": {"Sections": {}}}},
+        {"profiles": {"p": {"sections": "none"}}},
+        {"profiles": {"p": {"sections": {"s": {"events": "none"}}}}},
+        {"p": A_PROFILE, "status": "processing"},
+    ],
+)
+def test_what_is_not_what_the_stream_knows_is_refused(said, sizes):
+    with pytest.raises(InvalidRowsError, match="something unexpected under"):
+        rows_of(json.dumps(said).encode(), needs=("sections",), **sizes)
+
+
+@pytest.mark.parametrize("sizes", [{}, SMALL], ids=["whole", "entered"])
+@pytest.mark.parametrize(
+    ("said", "count"),
+    [
+        ({}, 0),
+        ({"profiles": {}}, 0),
+        ({"profiles": []}, 0),
+        ({"profiles": {"p": {}}}, 0),
+        ({"profiles": {"p": A_PROFILE | {"key": "k", "sections_seen": 3}}}, 1),
+        ({"count": 1, "profiles": {"p": A_PROFILE}, "meta": {"x": 1}}, 1),
+        ({"p": A_PROFILE, "q": {"sections": {"s": {"events": None}, "t": {}}}}, 1),
+    ],
+)
+def test_what_stands_beside_it_is_skipped(said, count, sizes):
+    assert len(rows_of(json.dumps(said).encode(), needs=("sections",), **sizes)) == count
+
+
+@given(st.dictionaries(texts, values, max_size=4).map(json.dumps) | files())
+def test_what_is_refused_does_not_depend_on_what_fits_into_memory(said):
+    content = said.encode()
+
+    def ending(**sizes):
+        try:
+            return rows_of(content, needs=("sections",), **sizes)
+        except InvalidRowsError:
+            return None
+
+    assert ending() == ending(**SMALL)

@@ -88,10 +88,11 @@ def raise_for(errors: Mapping[str, TapError]) -> None:
         errors: What happened, by the names of streams.
 
     Raises:
-        TapError: The error itself where there is one.
+        TapError: The error itself where there is one, or all say the same.
     """
     if errors:
-        raise StreamsError(errors) if len(errors) > 1 else next(iter(errors.values()))
+        different = {str(error) for error in errors.values()}
+        raise StreamsError(errors) if len(different) > 1 else next(iter(errors.values()))
 
 
 class SystemRefusalError(TapError):

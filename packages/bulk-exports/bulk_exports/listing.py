@@ -63,9 +63,7 @@ def listed_rows(
                 patience = limits.throttled_seconds if throttled else limits.trouble_seconds
                 if clock.now() - began_at >= patience:
                     raise
-                delay = backoff.full_jitter(next(delays))
-                if isinstance(error, RateLimitedError):
-                    delay = max(delay, error.pause_seconds)
+                delay = max(backoff.full_jitter(next(delays)), error.pause_seconds)
                 log.warning("%s: %s; trying again in %.0f s", stream.name, error, delay)
                 clock.wait(queue.SimpleQueue(), until=clock.now() + delay, expecting=False)
             else:

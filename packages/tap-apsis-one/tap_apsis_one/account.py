@@ -33,7 +33,7 @@ REMEDIES: Final = (
     "`attributes`, `tags` or `event_types`, a simpler `segment` or none, or fewer `window_days`"
 )
 
-_TOO_LARGE: Final = ("too large", "too much", "size", "narrow", "shorter", "smaller", "reduce")
+_TOO_LARGE: Final = ("too large", "too much", "too big", "too many", "narrow", "shorter", "smaller", "reduce", "exceed")
 _WAITING: Final = ("pending", "ongoing", "in progress", "concurrent")
 _WHAT_TO_CHECK: Final = {
     300: "Check the setting `api_url`",
@@ -152,7 +152,10 @@ class Account:
             waits = any(words in text for words in _WAITING)
             return RateLimitedError("too many exports are under way", by=self.job_cap) if waits else None
         if "section" not in text and any(words in text for words in _TOO_LARGE):
-            return WindowTooLargeError(f"{apsis.VENDOR} finds the export too large (HTTP {answer.status}). {REMEDIES}")
+            told = self.api.words(text).rstrip(".")
+            return WindowTooLargeError(
+                f"{apsis.VENDOR} finds the export too large (HTTP {answer.status}: {told}). {REMEDIES}"
+            )
         return None
 
     def _all_definitions(self) -> Definitions:

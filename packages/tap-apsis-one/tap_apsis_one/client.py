@@ -10,7 +10,8 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from typing import TYPE_CHECKING, Final
+import re
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
 
 from typing_extensions import Self
@@ -21,7 +22,7 @@ from tap_apsis_one import vocabulary as apsis
 from tap_apsis_one.account import REMEDIES
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Iterator, Mapping
 
     from bulk_exports.engine.answer import Answer
     from bulk_exports.spec import ExportRequest
@@ -34,6 +35,7 @@ _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _NOT_READY: Final = frozenset({202, 404})
 _GONE: Final = 410
 _FAILED: Final = 503
+_ADDRESS: Final = re.compile(r"(https?://|/|audience/)\S+$")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,12 +97,14 @@ class ApsisClient:
         body = request.query.body(account.settings, account.selection, request)
         answer = account.api.ask("POST", request.query.path, self.create_limit, body)
         said = answer.parsed()
-        if _is_too_large(said):
-            raise _too_large("the export")
+        if _is_error(said):
+            raise self._too_large("the export", said)
         address = _address(answer, said)
         place = _report(said, address) if request.query.is_report else address
         if not place:
             raise UnavailableError(f"{apsis.VENDOR} returned nothing by which the export can be found")
+        account.api.hide(place)
+        account.api.hide(urlsplit(place).path)
         export = _Export(place, request.query.is_report)
         self._exports[export.name] = export
         return export.name
@@ -137,9 +141,11 @@ class ApsisClient:
             if export.name not in self._failed_once:
                 self._failed_once.add(export.name)
                 return JobStatus(JobState.RUNNING, "HTTP 503")
-            return JobStatus(JobState.FAILED, "HTTP 503", REMEDIES)
-        if _is_too_large(_whole(answer)):
-            raise _too_large("the export")
+            return JobStatus(JobState.FAILED, "HTTP 503", f"{self._told(answer.parsed())}{REMEDIES}")
+        if isinstance(said := _whole(answer), dict) and not _is_export(said):
+            if _is_error(said):
+                raise self._too_large("the export", said)
+            return JobStatus(JobState.UNKNOWN, api.words(said.get("status") or ", ".join(said)))
         # A redirect leads to the file too, and takes none of these headers along to another host.
         headers = {**api.credentials(), "Accept-Encoding": "gzip"}
         return JobStatus(JobState.READY, f"HTTP {answer.status}", links=(Link(api.address(export.place), headers),))
@@ -151,9 +157,11 @@ class ApsisClient:
         if answer.status == 404:
             raise UnknownJobError(f"{apsis.VENDOR} does not know the report (HTTP 404)")
         said = answer.json_object()
-        word = api.words(said.get("status"))
-        if word == "error":
-            raise _too_large("the report")
+        word = api.words(said.get("status")).lower()
+        if _is_error(said):
+            raise self._too_large("the report", said)
+        if word == "failed":
+            return JobStatus(JobState.FAILED, word, f"{self._told(said)}{REMEDIES}")
         if word != "completed":
             if word not in self._words_told:
                 self._words_told.add(word)
@@ -165,13 +173,25 @@ class ApsisClient:
         link_token = answer.headers.get(LINK_HEADER)
         return JobStatus(JobState.READY, word, links=(Link(url, {LINK_HEADER: link_token} if link_token else {}),))
 
+    def _too_large(self, what: str, said: object) -> WindowTooLargeError:
+        told = self._told(said)
+        return WindowTooLargeError(f"{apsis.VENDOR} ended {what} with an error: {told}it is too large. {REMEDIES}")
 
-def _too_large(what: str) -> WindowTooLargeError:
-    return WindowTooLargeError(f"{apsis.VENDOR} ended {what} with an error: it is too large. {REMEDIES}")
+    def _told(self, said: object) -> str:
+        """Return the vendor's explanation, with a full stop; nothing if there is none."""
+        text = self.account.api.words(said.get("detail") or said.get("message") or "") if isinstance(said, dict) else ""
+        return f"{text.rstrip('.')}. " if text else ""
 
 
-def _is_too_large(said: object) -> bool:
-    return isinstance(said, dict) and said.get("status") == "error"
+def _is_error(said: object) -> bool:
+    return isinstance(said, dict) and str(said.get("status")).lower() == "error"
+
+
+def _is_export(said: Mapping[str, Any]) -> bool:
+    """Whether an object is an export of profiles, and not an answer about one: with the wrapper, or without."""
+    profiles = said.get("profiles", said)
+    found = profiles.values() if isinstance(profiles, dict) else profiles if profiles == [] else [None]
+    return all(isinstance(each, dict) and (not each or isinstance(each.get("sections"), dict)) for each in found)
 
 
 def _whole(answer: Answer) -> object:
@@ -183,10 +203,17 @@ def _whole(answer: Answer) -> object:
 
 
 def _address(answer: Answer, said: object) -> str | None:
-    """Return the address that an answer names, under whichever name."""
-    texts = said.values() if isinstance(said, dict) else (said,)
-    named = [text for text in texts if isinstance(text, str) and text.startswith(("https://", "http://", "/"))]
-    return named[0] if named else answer.headers.get("Location")
+    """Return the address that an answer names, wherever it does; of several, that of an export."""
+    named = [*_addresses(said if said is not None else answer.content.decode(errors="replace").strip())]
+    return next((each for each in named if "/exports/" in each), named[0] if named else answer.headers.get("Location"))
+
+
+def _addresses(said: object) -> Iterator[str]:
+    if isinstance(said, str) and _ADDRESS.match(said):
+        yield said if "://" in said or said.startswith("/") else f"/{said}"
+    elif isinstance(said, (dict, list)):
+        for inner in said.values() if isinstance(said, dict) else said:
+            yield from _addresses(inner)
 
 
 def _report(said: object, address: str | None) -> str | None:

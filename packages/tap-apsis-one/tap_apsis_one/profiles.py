@@ -30,6 +30,8 @@ MAX_NUMBERS_REMEMBERED: Final = 10_000
 """No account has so many sections or versions of event types; a file may pretend to."""
 _SECTIONS: Final = (("profiles", None, "sections", None), (None, "sections", None))
 """With the wrapper around all profiles, and without: the documentation has it both ways."""
+_NEEDS: Final = ("sections",)
+"""Whatever else stands where a profile should be is no profile, and the file no export."""
 _EVENTS: Final = tuple((*path, "events", None) for path in _SECTIONS)
 
 
@@ -44,7 +46,7 @@ def profile_events(settings: Settings, decoder: Decoder) -> ExportStream:
         windows=Windows(max_days=settings.window_days, rows_outside="told"),
         query=partial(ApsisQuery.of, settings, "profile_events"),
         creates_per_minute=apsis.EVENT_EXPORTS_PER_MINUTE,
-        format=JsonObject(parts={"event": _EVENTS}, rows=EventRows(decoder)),
+        format=JsonObject(parts={"event": _EVENTS}, rows=EventRows(decoder), needs=_NEEDS),
     )
 
 
@@ -127,7 +129,7 @@ def profiles(settings: Settings, selection: Selection | None, decoder: Decoder) 
         windows=Windows(snapshot=True, rows_outside="taken"),
         query=partial(ApsisQuery.of, settings, "profiles", columns_of=columns),
         creates_per_minute=apsis.EVENT_EXPORTS_PER_MINUTE,
-        format=JsonObject(parts={"section": _SECTIONS}, rows=ProfileRows(decoder, columns)),
+        format=JsonObject(parts={"section": _SECTIONS}, rows=ProfileRows(decoder, columns), needs=_NEEDS),
     )
 
 

@@ -131,6 +131,7 @@ class Api:
         self._now = now
         self._utc_now = utc_now
         self._clock_is_told = False
+        self._hidden: set[str] = set()
         self._log = log
         self._timeout = (CONNECT_SECONDS, answer_seconds)
         self._attempt_seconds = CONNECT_SECONDS + 2 * answer_seconds
@@ -230,7 +231,11 @@ class Api:
 
     def words(self, words: object) -> str:
         """Return words of the server as they may be shown."""
-        return foreign(words, self._authentication.secrets)
+        return foreign(words, {*self._authentication.secrets, *self._hidden})
+
+    def hide(self, secret: str) -> None:
+        """Never show this either: what the API has said that is as good as a key, such as where a file will be."""
+        self._hidden.add(secret)
 
     def _url(self, address: str, budget: Budget) -> str:
         """Return an address in full, which is the API's own: nobody else gets the credentials."""

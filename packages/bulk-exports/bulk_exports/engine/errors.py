@@ -33,9 +33,14 @@ if TYPE_CHECKING:
 
 
 class ExportError(TapError):
-    """Something about an export went wrong; the text is meant for the user."""
+    """Something about an export went wrong; the text is meant for the user.
+
+    Attributes:
+        pause_seconds: For how long another attempt can be of no use, if that is known.
+    """
 
     is_passing: ClassVar[bool] = True
+    pause_seconds = 0.0
 
 
 class StoppingError(ExportError):
@@ -65,13 +70,11 @@ class RateLimitedError(ExportError):
 
     Attributes:
         by: Which budget it is.
-        pause_seconds: For how long nothing may be sent, as the budget sees it.
     """
 
     def __init__(self, message: str, *, by: Budget | None = None) -> None:
         super().__init__(message)
         self.by = by
-        self.pause_seconds = 0.0
 
 
 class UnavailableError(ExportError):

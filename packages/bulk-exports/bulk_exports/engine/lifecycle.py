@@ -310,7 +310,7 @@ class Lifecycle(Generic[RequestT, VerificationT]):
         elif throttled:
             task.due = now  # the budget knows how long to wait
         else:
-            task.due = now + self._jitter(next(trouble.delays))
+            task.due = now + max(self._jitter(next(trouble.delays)), error.pause_seconds)
             when = in_seconds(max(task.due, self._allowed_at(task.stage, now)) - now)
             self._log.warning("%s: %s; trying again %s", task.request, error, when)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import backoff
 
-from bulk_exports.engine.errors import RateLimitedError, UnavailableError
+from bulk_exports.engine.errors import InvalidAnswerError, RateLimitedError, UnavailableError
 from bulk_exports.engine.rate_limit import MAX_PAUSE_SECONDS
 
 if TYPE_CHECKING:
@@ -54,24 +54,38 @@ class Lists:
             optional: Whether it may be nowhere, and then has no items.
 
         Raises:
-            UnavailableError: It is not to be had, or makes no sense.
+            UnavailableError: It is not to be had, or is no list.
+            InvalidAnswerError: It does not end.
             RequestRejectedError: Who asks may not see it.
         """
-        page: object = path
-        for _ in range(MAX_PAGES):
-            if not isinstance(page, str) or not page:
-                return
+        seen: set[str] = set()
+        page: str | None = path
+        while page:
+            seen.add(page)
             answer = self._answer(page, expected={404} if others or optional else set())
             if answer.status == 404:
                 if others:
                     yield from self.items(*others, optional=optional)
                 return
-            said = answer.parsed()
-            listed = said.get(self._items) if isinstance(said, dict) else said
-            if not isinstance(said, (dict, list)):
-                raise UnavailableError("the vendor returned no list")
-            yield from (each for each in listed if isinstance(each, dict)) if isinstance(listed, list) else ()
-            page = said.get(self._next_page) if isinstance(said, dict) else None
+            listed, page = self._page(answer)
+            yield from (each for each in listed if isinstance(each, dict))
+            if page in seen or len(seen) >= MAX_PAGES:
+                raise InvalidAnswerError(f"a list of the vendor has no end: its page {len(seen)} names another one")
+
+    def _page(self, answer: Answer) -> tuple[list[Any], str | None]:
+        """Return the items of a page, and where the next one is.
+
+        Raises:
+            UnavailableError: It is no page.
+        """
+        said = answer.parsed()
+        if isinstance(said, list):
+            return said, None
+        listed = said.get(self._items) if isinstance(said, dict) else None
+        following = said.get(self._next_page) if isinstance(said, dict) else None
+        if not isinstance(listed, list) or not isinstance(following, (str, type(None))):
+            raise UnavailableError(f"the vendor returned no list (HTTP {answer.status})")
+        return listed, following
 
     def _answer(self, path: str, expected: Collection[int]) -> Answer:
         pauses = backoff.expo(max_value=MAX_BACKOFF_SECONDS)
@@ -81,12 +95,15 @@ class Lists:
             self._wait(min(self._budget.ready_at(now) - now, MAX_PAUSE_SECONDS))
             self._budget.spend()
             try:
-                return self._api.ask("GET", path, self._budget, expected=expected)
+                answer = self._api.ask("GET", path, self._budget, expected=expected)
+                if answer.status not in expected:
+                    self._page(answer)  # what is no list may be one when it is asked for again
+                return answer
             except (UnavailableError, RateLimitedError) as error:
                 if attempt == MAX_ATTEMPTS:
                     raise
                 if isinstance(error, UnavailableError):
-                    pause = next(pauses)
+                    pause = max(next(pauses), error.pause_seconds)
                     self._connection.log.warning("%s; trying again in %.0f s", error, pause)
                     self._wait(pause)
         raise AssertionError  # never: the last attempt returns or raises

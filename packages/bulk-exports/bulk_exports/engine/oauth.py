@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 from typing import TYPE_CHECKING, Any, Final
 
 from bulk_exports.engine.credentials import Token
@@ -48,13 +49,13 @@ def fetch_token(
     """
     # Nobody waits for this budget, so being used up is trouble like any other: tried again, later and later.
     now = connection.clock.now()
-    if budget.ready_at(now) > now:
-        raise UnavailableError("no more tokens may be asked for at the moment")
+    if (ready_at := budget.ready_at(now)) > now:
+        raise _unavailable("no more tokens may be asked for at the moment", ready_at - now)
     budget.spend()
     try:
         answer = api.ask("POST", path, budget, body, form=form)
-    except RateLimitedError:
-        raise UnavailableError("the vendor gives no more tokens at the moment (HTTP 429)") from None
+    except RateLimitedError as error:
+        raise _unavailable("the vendor gives no more tokens at the moment (HTTP 429)", error.pause_seconds) from None
     said = answer.json_object()
     value = said.get("access_token")
     if not isinstance(value, str) or not value or not (value.isascii() and value.isprintable()):
@@ -63,6 +64,12 @@ def fetch_token(
     # By the clock of whoever wrote the token's end, where it tells its own.
     moment = (answer.date or connection.utc_now()).timestamp()
     return Token(value, _life(value, said, moment), rotated if isinstance(rotated, str) and rotated else None)
+
+
+def _unavailable(why: str, seconds: float) -> UnavailableError:
+    error = UnavailableError(why)
+    error.pause_seconds = seconds if math.isfinite(seconds) else 0.0
+    return error
 
 
 def _life(value: str, said: Mapping[str, Any], moment: float) -> float:

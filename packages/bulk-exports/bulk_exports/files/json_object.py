@@ -41,10 +41,14 @@ class JsonObject:
     Attributes:
         parts: Paths of the parts that are wanted, by a name for parts of this kind. No part lies within another.
         rows: Makes rows of a part.
+        needs: Names without which an object on the way to parts is something else, such as an answer that tells of an
+            error. If there are any, a file is refused where such an object lacks them, or where neither an object nor
+            a list stands on the way. What stands beside a name that a path has is skipped.
     """
 
     parts: Mapping[str, tuple[Path, ...]]
     rows: Callable[[Part], Iterable[Mapping[str, Any]]]
+    needs: tuple[str, ...] = ()
 
     @property
     def converts(self) -> bool:
@@ -71,7 +75,7 @@ class JsonObjectFile:
         self.rows = None
         self._columns = columns.keys()
         self._rules = rules
-        self._start = Crossing.of(rules.parts)
+        self._start = Crossing.of(rules.parts, rules.needs)
         self._chunks = prefetch(chunks(file, _KIND))
 
     def blocks(self) -> Generator[bytes]:

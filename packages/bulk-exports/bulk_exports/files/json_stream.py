@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
 from bulk_exports.engine.errors import CorruptFileError
 from bulk_exports.exact_numbers import MAX_DIGITS, read_number
+from bulk_exports.files.json_parts import UnexpectedPartError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -82,6 +83,8 @@ class JsonStream:
         self._at = 0
         self._before = 0
         self._at_end = False
+        self._beside: str | None = None
+        self._is_named = False
         self._scanner = json.JSONDecoder(parse_float=read_number, parse_constant=_refuse_constant)
 
     def parts(self, start: Crossing) -> Iterator[Part]:
@@ -97,22 +100,43 @@ class JsonStream:
         if self._next() != "{":
             self._refuse("something else")
         way = [self._enter(start, "", broken=False)]
+        has: list[set[str]] = [set()]  # of what is needed of each value that was entered
         follows = False
         found: list[Part] = []
         while way:
             if self._next() == way[-1].closing:
-                if way.pop().broken:
+                if way[-1].broken:
                     self._refuse("something malformed")
+                self._look_at_entered(way, has.pop())
+                way.pop()
                 self._at += 1
                 follows = True
                 continue
             if follows:
                 self._take(",")
-            follows = self._take_value(way, found)
+            follows = self._take_value(way, has, found)
             yield from found
             found.clear()
         if self._more_than_blanks():
             self._refuse("something behind its end")
+        if self._beside and not self._is_named:
+            self._refuse(self._beside)
+
+    def _look_at_entered(self, way: list[_Entered], has: set[str]) -> None:
+        """Look whether what has been entered, and ends here, is what is expected there."""
+        entered = way[-1]
+        if entered.there is not None:
+            try:
+                entered.there.check(has, tuple(each.name for each in way[1:]), is_list=entered.closing == "]")
+            except UnexpectedPartError as odd:
+                self._unexpected(odd, way)
+
+    def _unexpected(self, odd: UnexpectedPartError, way: list[_Entered]) -> None:
+        """Refuse what is not expected, or remember it: anything may stand beside a name that a path has."""
+        start = way[0].there
+        if start is not None and odd.names[0] in start.named:
+            self._refuse(str(odd))
+        self._beside = self._beside or str(odd)
 
     def _collect_elements(self, there: Crossing, names: tuple[str, ...], parts: list[Part]) -> None:
         """Take elements of a list as long as each of them, and the comma behind it, is in memory.
@@ -144,21 +168,28 @@ class JsonStream:
         self._at += 1
         return _Entered(there, _CLOSING[bracket], name, broken)
 
-    def _take_value(self, way: list[_Entered], parts: list[Part]) -> bool:
+    def _take_value(self, way: list[_Entered], has: list[set[str]], parts: list[Part]) -> bool:
         """Take the next value of what was entered last, or enter it; return whether a comma may follow."""
         inner = way[-1]
         name, there = self._onwards(inner)
         names = (*[entered.name for entered in way[1:]], name)  # the outermost object has none
+        if inner.there is not None and name in inner.there.named:
+            has[-1].add(name)
+            self._is_named |= len(way) == 1
         if there is not None and inner.closing == "]":
             self._collect_elements(there, names, parts)
         is_part = there is not None and there.part is not None
         found, value = self._value(MAX_PART if is_part else MAX_WHOLE)
         if not found:
             way.append(self._enter(None if is_part else there, name, broken=is_part))
+            has.append(set())
             if len(way) > MAX_LEVELS:
                 self._refuse(_TOO_DEEP)
         elif there is not None:
-            there.collect(value, names, parts)
+            try:
+                there.collect(value, names, parts)
+            except UnexpectedPartError as odd:
+                self._unexpected(odd, way)
         return found
 
     def _onwards(self, inner: _Entered) -> tuple[str, Crossing | None]:
