@@ -18,7 +18,7 @@ QUERIES: Final = {
         from apsis_one.email_events group by 1 order by 2 desc
     """,
     "Revenue of the shop, by city of the profile:": """
-        select coalesce(p.webshop_city, p.club_city) as city, count(*) as orders,
+        select p.city_z9e3a5hh as city, count(*) as orders,
                sum((e.data ->> 'total')::numeric)::numeric(12, 2) as revenue
         from apsis_one.profile_events e join apsis_one.profiles p using (export_key, section_id)
         where e.event_name = 'Order' group by 1 order by 3 desc

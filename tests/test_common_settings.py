@@ -175,6 +175,13 @@ def test_things_that_users_have_named_get_columns_of_their_own(named, taken):
 
 
 def test_a_thing_keeps_its_column_whatever_else_there_is():
-    named = {1: ("Größe", "x1"), 2: ("Size", "x2"), 3: ("size!", "x3"), 4: ("ID", "x4")}
-    assert column_names(named, {"id"}) == {1: "groe", 2: "size_x2", 3: "size_x3", 4: "id_x4"}
+    named = {1: ("Größe", "x1"), 2: ("Size", "x2"), 3: ("size!", "x3"), 4: ("ID", "x4"), 5: ("", "x5")}
+    columns = column_names(named, {"id"})
+    assert columns == {1: "groe", 2: "size_6ee8b081", 3: "size_19ef8017", 4: "id_878b15b4", 5: "_f08c2522"}
     assert column_names({3: named[3], 1: named[1]}, {"id"}) == {3: "size", 1: "groe"}
+
+
+@given(st.permutations([("a" * 60, "1"), ("a" * 61, "2"), ("b", "3"), ("B", "4"), ("b 5", "5"), ("c", "6")]))
+def test_the_order_of_things_does_not_matter(things):
+    columns = column_names({thing: thing for thing in things}, {"c"})
+    assert columns == column_names({thing: thing for thing in sorted(things)}, {"c"})

@@ -367,8 +367,6 @@ def test_a_list_is_waited_for_in_bounded_time(asking, requests_mock, caplog):
 def test_trouble_that_passes_costs_a_list_nothing(asking, requests_mock):
     good = {"json": {"items": []}}
     requests_mock.get(f"{URL}/audience/sections", [{"status_code": 500}, {"status_code": 429}, {"text": "oops"}, good])
-    with pytest.raises(UnavailableError, match="no list"):
-        _ = asking.account.definitions
     assert asking.account.definitions.sections == ()
 
 

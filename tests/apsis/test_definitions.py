@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from datetime import datetime, timezone
 
 import pytest
 
-from bulk_exports.fields import Field
 from bulk_exports.reading import SettingsError
 from tap_apsis_one.definitions import Definition, Definitions, Version, by_number
 from tap_apsis_one.selection import Selection
@@ -149,31 +149,45 @@ class TestSelection:
 
 
 class TestColumns:
-    def names(self, *definitions, sections=(WEB,), taken=()):
-        taken = [Field(name, "string", "") for name in taken]
-        return [*Selection(sections=sections)._columns(definitions, (), taken)]
+    def names(self, *definitions, tags=()):
+        return [*Selection(sections=(WEB, CLUB), attributes=definitions, tags=tags).profile_columns()]
 
-    def test_names_become_identifiers(self):
-        given = [defined(name) for name in ("First name", "Größe, cm", "2nd name", "CRM-ID", "select")]
-        assert self.names(*given) == ["first_name", "groe_cm", "_2nd_name", "crm_id", "select"]
+    def of_emails(self, *definitions):
+        return [*Selection(sections=(WEB, CLUB), email_attributes=definitions).email_columns()]
 
-    def test_where_several_sections_are_selected_each_has_its_columns(self):
-        two = (defined("Email"), defined("Email", section="s.club-2"))
-        assert self.names(*two, sections=(WEB, CLUB)) == ["web_email", "club_email"]
+    def test_columns_are_named_by_discriminators(self):
+        given = ("com.apsis1.attributes.email", "usercreated.attributes.height-x7w", "com.apsis1.shop.attributes.id")
+        tag = defined("VIP", own="usercreated.tags.vip-1a2")
+        names = self.names(*(defined("whatever", own=own) for own in given), tags=(tag,))
+        assert names == ["email", "height_x7w", "com_apsis1_shop_attributes_id", "vip_1a2"]
 
-    def test_columns_of_one_name_have_the_end_of_the_discriminator_behind_it(self):
-        two = (defined("Size", own="a.size-1a2b"), defined("size!", own="a.size-9z8y"))
-        assert self.names(*two) == ["size_1a2b", "size_9z8y"]
+    def test_no_other_section_name_version_definition_or_order_moves_a_column(self):
+        city = defined("City", own="usercreated.attributes.city-z9e")
+        others = (
+            defined("City", own="usercreated.attributes.city-a1b"),
+            defined("City", own="usercreated.attributes.city-z9e", section="s.club-2"),
+            defined("Town", own="usercreated.attributes.city-z9e", versions=("9", "1"), section="s.more"),
+        )
+        for order in (others, others[::-1]):
+            assert set(self.names(city, *order)) == set(self.names(*order, city)) == {"city_z9e", "city_a1b"}
+        assert self.names(city) == ["city_z9e"]
 
-    def test_a_name_that_is_taken_and_one_without_letters(self):
-        two = (defined("Export key", own="a.exportkey-77aa"), defined("李雷", own="a.x-55bb"))
-        assert self.names(*two, taken={"export_key"}) == ["export_key_77aa", "_55bb"]
+    def test_what_sections_have_in_common_is_one_column_and_text_where_they_differ(self):
+        one = Definition.of({"discriminator": "a.x", "versions": [{"id": "1", "type": "number"}]}, "s.web-1")
+        other = Definition.of({"discriminator": "a.x", "versions": [{"id": "2", "type": "date"}]}, "s.club-2")
+        ((name, column),) = Selection(attributes=(one, other)).profile_columns().items()
+        assert (name, column.field(name).kind) == ("a_x", "string")
+        ((_, column),) = Selection(attributes=(one,)).profile_columns().items()
+        assert column.field(name).kind == "integer"
 
-    def test_a_new_version_or_another_order_moves_no_column(self):
-        first, second = defined("A", versions=("1",)), defined("B")
-        newer = defined("A", versions=("9", "1"))
-        assert self.names(first, second) == self.names(newer, second) == self.names(second, first)[::-1]
+    def test_a_name_that_is_taken_gets_another_that_is_always_the_same(self):
+        taken = defined("x", own="usercreated.attributes.export-key")
+        (name,) = self.names(taken)
+        assert re.fullmatch(r"export_key_[0-9a-f]{8}", name)
+        assert self.names(defined("y", own="a.y"), taken) == ["a_y", name]
 
-    def test_a_long_name_fits_into_postgresql(self):
-        (name,) = self.names(defined("x" * 1000))
-        assert len(name) <= 63
+    def test_events_of_emails_may_have_values_of_several_sections(self):
+        city = defined("City", own="usercreated.attributes.city-z9e")
+        other = defined("City", own="usercreated.attributes.city-z9e", section="usercreated.sections.club-p0l")
+        assert self.of_emails(city) == ["city_z9e"]
+        assert self.of_emails(city, other) == ["s_web_1_city_z9e", "club_p0l_city_z9e"]

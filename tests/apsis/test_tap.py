@@ -39,7 +39,7 @@ def emails_truth(world, first=None, last=None):
             int(row["event_time"]),
             moment(int(row["server_time"])),
             row["subject"],
-            int(row["bounce_code"]) if row["bounce_code"] else None,
+            row["bounce_code"] or None,
             row["device"] or None,
         )
         for row in world.sandbox.email_events(first or world.days[0], last or world.days[1])

@@ -43,8 +43,17 @@ def test_whole_numbers(value, number):
     assert epoch.whole_number(value) == number
 
 
-@pytest.mark.parametrize("zero_is_unknown", [True, False])
-@given(cells=st.lists(st.sampled_from(["0", "1769756439465", "-1", "", " 5", "soon", "9" * 20, "²"])))
-def test_a_column_of_cells_is_its_cells(zero_is_unknown, cells):
-    together = epoch.of_cells(cells, zero_is_unknown=zero_is_unknown)
-    assert together == [epoch.of_cells([cell], zero_is_unknown=zero_is_unknown)[0] for cell in cells]
+@pytest.mark.parametrize("may_be_unknown", [True, False])
+@given(
+    cells=st.lists(
+        st.sampled_from(["0", "1769756439465", "-1", "", " 5", "soon", "9" * 18, "9" * 20, "²", "007", "5.0"])
+    )
+)
+def test_a_column_of_cells_is_its_cells(may_be_unknown, cells):
+    together = epoch.of_cells(cells, may_be_unknown=may_be_unknown)
+    assert together == [epoch.of_cells([cell], may_be_unknown=may_be_unknown)[0] for cell in cells]
+
+
+def test_numbers_are_written_in_plain_digits():
+    assert epoch.plain_cells(["12", "0"]) == ["12", "0"]
+    assert epoch.plain_cells(["012", " 12", "12.0", "", "x", "0"]) == ["12", "12", "12", "", "x", "0"]

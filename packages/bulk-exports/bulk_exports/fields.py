@@ -7,6 +7,7 @@ import dataclasses
 import keyword
 import re
 import unicodedata
+import zlib
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from singer_sdk import typing as th
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
 ThingT = TypeVar("ThingT")
-MAX_COLUMN_NAME: Final = 55
-"""PostgreSQL takes 63 bytes; what makes a name different from another needs some."""
+MAX_COLUMN_NAME: Final = 50
+"""PostgreSQL takes 63 bytes; what tells a name from another needs some."""
 
 Kind = Literal["integer", "number", "boolean", "string", "date", "timestamp", "object", "texts"]
 """What a column of one type holds. An object is whatever JSON object the vendor sends; texts are a list of text."""
@@ -83,31 +84,35 @@ def json_schema(fields: Iterable[Field]) -> dict[str, Any]:
 def identifier(name: str) -> str:
     """Return a name that needs no quotes anywhere: small letters, digits and underscores, a letter first."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    words = "_".join(re.findall(r"[a-z0-9]+", plain))[:MAX_COLUMN_NAME].strip("_")
+    words = "_".join(re.findall(r"[a-z0-9]+", plain))
     return f"_{words}" if words[:1].isdigit() else words
 
 
 def column_names(named: Mapping[ThingT, tuple[str, str]], taken: Collection[str]) -> dict[ThingT, str]:
     """Return a column for each thing that users of the vendor have made and named.
 
-    A thing keeps its column whatever others there are, unless one of them gets its name.
+    Which column a thing gets depends on no order, and on no other thing but one of the same name.
 
     Args:
-        named: The name of each, and what tells it from others of that name, whichever come and go.
+        named: The name of each, and what it is: a text that is always the same, and of nothing else.
         taken: Names that other columns have.
     """
     plain = {thing: identifier(name) for thing, (name, _) in named.items()}
     counts = collections.Counter(plain.values())
-    columns: dict[ThingT, str] = {}
-    used = set(taken)
-    for thing, name in plain.items():
-        column = name
-        if not name or counts[name] > 1 or name in used:
-            column = identifier(f"{name} {named[thing][1]}")
+    simple = {
+        thing: name
+        for thing, name in plain.items()
+        if name and len(name) <= MAX_COLUMN_NAME and counts[name] == 1 and name not in taken
+    }
+    columns: dict[ThingT, str] = dict(simple)
+    used = {*taken, *simple.values()}
+    for thing in sorted(plain.keys() - simple.keys(), key=lambda thing: named[thing][1]):
+        what = f"{zlib.crc32(named[thing][1].encode()):08x}"
+        name = column = f"{plain[thing][:MAX_COLUMN_NAME]}_{what}"
         number = 1
         while column in used:
             number += 1
             column = f"{name}_{number}"
         used.add(column)
         columns[thing] = column
-    return columns
+    return {thing: columns[thing] for thing in named}

@@ -40,6 +40,7 @@ class Decoder:
         self._lock = threading.Lock()
         self._known: Numbers = {}
         self._unknown: set[tuple[str, str]] = set()
+        self._misfits: set[tuple[str, str]] = set()
         self._looks = 0
 
     def section(self, number: str) -> Definition | None:
@@ -55,6 +56,15 @@ class Decoder:
     def value(self, number: str) -> tuple[Definition, Version] | None:
         """Return the attribute or tag of a number, and which version of it."""
         return self._find(_VALUE, number)
+
+    def tell_misfit(self, definition: Definition, version: Version) -> None:
+        """Tell, once, that a value of an attribute is not what the attribute is said to hold."""
+        with self._lock:
+            if (_VALUE, version.id) in self._misfits:
+                return
+            self._misfits.add((_VALUE, version.id))
+        told = "A value of the attribute %s is no %s, as its definition says; such values are delivered in `unmapped`"
+        self._account.log.warning(told, foreign(definition.name), version.kind)
 
     def _find(self, what: str, number: str) -> tuple[Definition, Version] | None:
         if self._known and (found := self._known[what].get(number)):

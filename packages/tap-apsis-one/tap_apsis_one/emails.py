@@ -6,13 +6,15 @@ in parentheses, by the number of their version. The number decides: names change
 
 from __future__ import annotations
 
+import functools
+import operator
 import re
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from bulk_exports.engine.errors import InvalidRowsError
 from bulk_exports.fields import Measures
 from bulk_exports.files.csv import Csv
-from bulk_exports.records.epoch import of_cells, of_timestamp
+from bulk_exports.records.epoch import of_cells, of_timestamp, plain_cells
 from bulk_exports.records.keys import key_of
 from bulk_exports.spec import ExportStream, Windows
 from tap_apsis_one import vocabulary as apsis
@@ -37,6 +39,7 @@ _IDENTITY: Final = (
     "bounce_code",
 )
 """What does not change between two exports of the same event."""
+_NUMBERS: Final = frozenset({"event_time", "server_time", "link_id", "bounce_code"})
 
 
 def email_events(settings: Settings, selection: Selection | None) -> ExportStream:
@@ -54,7 +57,7 @@ def email_events(settings: Settings, selection: Selection | None) -> ExportStrea
         key=(apsis.EVENT_KEY.name,),
         measures=Measures(key=apsis.EVENT_KEY.name, time="server_time"),
         windows=Windows(max_days=settings.window_days, rows_outside="told"),
-        query=partial(ApsisQuery.of, settings, "email_events", columns_of=extras),
+        query=functools.partial(ApsisQuery.of, settings, "email_events", columns_of=extras),
         creates_per_minute=apsis.EVENT_EXPORTS_PER_MINUTE,
         format=Csv(derive=Derived(extras)),
     )
@@ -69,23 +72,23 @@ class Derived:
 
     def __init__(self, extras: Mapping[str, Column]) -> None:
         self._extras = {
-            version.id: (name, version, _reader(version.kind, is_tag=column.is_tag))
+            version.id: (name, age, _reader(version.kind, is_tag=column.is_tag))
             for name, column in extras.items()
-            for version in column.definition.versions
+            for definition in column.definitions
+            for age, version in enumerate(definition.versions)
         }
 
     def __call__(self, table: Table) -> Table:
         """Return the columns of the stream."""
         made: dict[str, Sequence[str]] = {name: table[name] for name in apsis.EMAIL_CELLS if name in table}
         if "server_time" in table:
-            made["server_ms"] = table["server_time"]
-            made["server_time"] = of_cells(table["server_time"], zero_is_unknown=False)
+            made["server_ms"] = plain_cells(table["server_time"])
+            made["server_time"] = of_cells(table["server_time"], may_be_unknown=False)
         if "event_time" in table:
-            made["event_ms"] = table["event_time"]
-            made["event_time"] = of_cells(table["event_time"], zero_is_unknown=True)
-        if "server_time" in table and "type" in table:
-            made["event_key"] = _keys(table)
-        older: dict[str, Sequence[str]] = {}
+            made["event_ms"] = plain_cells(table["event_time"])
+            made["event_time"] = of_cells(table["event_time"], may_be_unknown=True)
+        made["event_key"] = _keys(table)
+        versions: dict[str, list[tuple[int, list[str]]]] = {}
         for heading, cells in table.items():
             if heading in apsis.EMAIL_CELLS:
                 continue
@@ -93,22 +96,19 @@ class Derived:
             known = self._extras.get(number[2]) if number else None
             if known is None:
                 made[heading] = cells
-                continue
-            column, version, read = known
-            values: Sequence[str] = [*map(read, cells)]
-            if version.deprecated_at is None:
-                made[column] = values
             else:
-                older[column] = _first(older[column], values) if column in older else values
-        for column, values in older.items():
-            made[column] = _first(made[column], values) if column in made else values
+                column, age, read = known
+                versions.setdefault(column, []).append((age, [*map(read, cells)]))
+        for column, found in versions.items():  # of several versions that have a value, the newest is right
+            made[column] = functools.reduce(_first, (cells for _, cells in sorted(found, key=operator.itemgetter(0))))
         return made
 
 
 def _keys(table: Table) -> list[str]:
-    nothing = [""] * len(table["server_time"])
-    columns = [table.get(name, nothing) for name in _IDENTITY]
-    addresses = table.get("address", nothing)
+    if missing := [name for name in _IDENTITY if name not in table]:
+        raise InvalidRowsError(f"the header lacks columns by which events are told apart: {', '.join(missing)}")
+    columns = [plain_cells(table[name]) if name in _NUMBERS else table[name] for name in _IDENTITY]
+    addresses = table.get("address", [""] * len(columns[0]))
     return [
         key_of(identity if identity[0] else (*identity, address))
         for identity, address in zip(zip(*columns, strict=True), addresses, strict=True)

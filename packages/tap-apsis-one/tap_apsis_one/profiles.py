@@ -6,21 +6,26 @@ a list of events. It is read an event at a time, or a section at a time, so that
 
 from __future__ import annotations
 
+import collections
+import contextlib
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from bulk_exports.engine.errors import InvalidRowsError
 from bulk_exports.fields import Measures
 from bulk_exports.files.json_object import JsonObject
+from bulk_exports.records.coercion import FITS
 from bulk_exports.records.epoch import of_milliseconds, of_timestamp, whole_number
 from bulk_exports.records.keys import key_of
 from bulk_exports.spec import ExportStream, Windows
+from bulk_exports.wording import foreign
 from tap_apsis_one import vocabulary as apsis
 from tap_apsis_one.query import ApsisQuery
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from bulk_exports.fields import Kind
     from bulk_exports.files.json_parts import Part
     from tap_apsis_one.decoder import Decoder
     from tap_apsis_one.selection import Column, Selection
@@ -76,7 +81,10 @@ class EventRows:
             number = _text(number)
         type_id, discriminator, name = self._types.get(number) or self._type(number)
         correlation_id = _text(get("correlationId"))
-        created, source = whole_number(get("createdAt")), whole_number(get("sourceEventTime"))
+        created, created_at = _time(get("createdAt"))
+        if created_at is None:
+            raise InvalidRowsError(f"an event has no time of receipt: its `createdAt` is {foreign(get('createdAt'))!r}")
+        source, source_at = _time(get("sourceEventTime"))
         data = get("data")
         identity = (export_key, section_id, type_id, correlation_id, created, source)
         return (
@@ -89,9 +97,9 @@ class EventRows:
                 "event_discriminator": discriminator,
                 "event_name": name,
                 "correlation_id": correlation_id,
-                "created_at": None if created is None else of_milliseconds(created),
-                "source_event_time": of_milliseconds(source) if source else None,
-                "source_event_ms": source,
+                "created_at": created_at,
+                "source_event_time": source_at if source else None,
+                "source_event_ms": source if isinstance(source, int) else None,
                 "data": data if isinstance(data, dict) or data is None else {"value": data},
             },
         )
@@ -144,9 +152,14 @@ class ProfileRows:
     def __init__(self, decoder: Decoder, columns: Mapping[str, Column]) -> None:
         self._decoder = decoder
         self._columns = {
-            (column.definition.discriminator, column.definition.section): name for name, column in columns.items()
+            (definition.discriminator, definition.section): (name, column.is_tag)
+            for name, column in columns.items()
+            for definition in column.definitions
         }
-        self._tags = {name: column.definition.section for name, column in columns.items() if column.is_tag}
+        self._tags: dict[str, list[str]] = collections.defaultdict(list)
+        for name, column in columns.items():
+            for definition in column.definitions if column.is_tag else ():
+                self._tags[definition.section].append(name)
 
     def __call__(self, part: Part) -> Iterator[dict[str, Any]]:
         """Yield the row of a section of a profile."""
@@ -161,9 +174,9 @@ class ProfileRows:
             "section_name": section.name if section else None,
         }
         if section:
-            row |= {name: False for name, of_section in self._tags.items() if of_section == section.discriminator}
+            row |= dict.fromkeys(self._tags.get(section.discriminator, ()), False)
         unmapped: dict[str, Any] = {}
-        current: set[str] = set()
+        ages: dict[str, int] = {}
         attributes = part.value.get("attributes")
         for number, said in (attributes if isinstance(attributes, dict) else {}).items():
             value = said.get("value") if isinstance(said, dict) else said
@@ -172,21 +185,51 @@ class ProfileRows:
                 unmapped[number] = value
                 continue
             definition, version = found
-            column = self._columns.get((definition.discriminator, definition.section))
+            column, is_tag = self._columns.get((definition.discriminator, definition.section), (None, False))
             if column is None:
                 continue
-            if column in self._tags:
+            if is_tag:
                 row[column] = True
                 continue
-            # Of two versions that have a value, that which is in force is right.
-            if value is None or (column in current and row.get(column) is not None):
+            try:
+                value = _fitted(value, version.kind)
+            except (ValueError, OverflowError):
+                unmapped[number] = value
+                self._decoder.tell_misfit(definition, version)
+                continue
+            # Of several versions that have a value, the newest is right.
+            age = definition.versions.index(version)
+            if value is None or age >= ages.get(column, len(definition.versions)):
                 row.setdefault(column, None)
                 continue
-            if version.deprecated_at is None:
-                current.add(column)
-            row[column] = of_timestamp(value) if version.kind == "timestamp" else value
+            ages[column] = age
+            row[column] = value
         row["unmapped"] = unmapped or None
         yield row
+
+
+def _time(value: object) -> tuple[int | str | None, str | None]:
+    """Return what a file has as a time, for the key, and the time that it is: milliseconds, or as text."""
+    number = whole_number(value)
+    if number is not None:
+        return number, of_milliseconds(number)
+    with contextlib.suppress(ValueError):
+        return str(value), FITS["timestamp"](value)
+    return None if value is None else str(value), None
+
+
+def _fitted(value: Any, kind: Kind) -> Any:
+    """Return a value of an attribute as its kind has it; nothing for an empty text that is to be something else.
+
+    Raises:
+        ValueError: It is none of this kind.
+    """
+    if kind == "string" or value is None or value == "":
+        return value if kind == "string" else None
+    if kind == "timestamp":
+        value = of_timestamp(value)
+    FITS[kind](value)
+    return value
 
 
 def _text(value: object) -> str | None:

@@ -60,7 +60,8 @@ class ApsisQuery:
         meaning = {name: getattr(settings, name) for name in _MEANING[stream]}
         meaning = {name: sorted(value) if isinstance(value, tuple) else value for name, value in meaning.items()}
         meaning["request_body"] = settings.request_body.get(stream)
-        wanted = tuple(column.definition for name, column in (columns_of or {}).items() if name in columns)
+        chosen = (column for name, column in (columns_of or {}).items() if name in columns)
+        wanted = tuple(each for column in chosen for each in column.definitions)
         return cls(stream=stream, columns=tuple(columns), meaning=meaning, wanted=wanted)
 
     @property

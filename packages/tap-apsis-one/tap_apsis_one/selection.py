@@ -14,12 +14,12 @@ from bulk_exports.reading import RuleError, SettingsError, chosen, listed
 from tap_apsis_one import vocabulary as apsis
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from tap_apsis_one.definitions import Definition, Definitions
     from tap_apsis_one.settings import Settings
 
-_TAIL: Final = re.compile(r"[a-z0-9]+$")
+_OWN: Final = re.compile(r"(?:com\.apsis1|usercreated)\.(?:attributes|tags|sections)\.(.+)")
 _OF_ACCOUNT: Final = "must name what the account has"
 _OF_SECTIONS: Final = f"{_OF_ACCOUNT} in these sections"
 
@@ -29,23 +29,18 @@ class Column:
     """A column for an attribute or a tag.
 
     Attributes:
-        definition: The attribute or the tag.
+        definitions: The attribute or the tag; in several sections there may be one of the same discriminator.
         is_tag: Which of the two it is.
     """
 
-    definition: Definition
+    definitions: tuple[Definition, ...]
     is_tag: bool = False
-
-    def called(self, before: str) -> tuple[str, str]:
-        """Return its name, and the end of its discriminator, which is as good as random."""
-        end = _TAIL.search(self.definition.discriminator)
-        return f"{before}{self.definition.name}", end[0] if end else "x"
 
     def field(self, name: str) -> Field:
         """Return the column under a name."""
-        what = "Tag" if self.is_tag else "Attribute"
-        said = f"{what} {self.definition.name!r} of the profile ({self.definition.discriminator})."
-        return Field(name, "boolean" if self.is_tag else self.definition.kind, said)
+        what, kinds = "Tag" if self.is_tag else "Attribute", {each.kind for each in self.definitions}
+        said = f"{what} {self.definitions[0].name!r} of the profile ({self.definitions[0].discriminator})."
+        return Field(name, "boolean" if self.is_tag else kinds.pop() if len(kinds) == 1 else "string", said)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,21 +104,27 @@ class Selection:
         return selection
 
     def profile_columns(self) -> dict[str, Column]:
-        """Return what profiles have of attributes and tags, by the names of their columns."""
-        return self._columns(self.attributes, self.tags, (*apsis.PROFILE_KEYS, apsis.UNMAPPED))
+        """Return what profiles have of attributes and tags, by the names of their columns.
+
+        A row is about one section, so that a discriminator has one column, whichever sections know it.
+        """
+        columns = [Column(tuple(each)) for each in _by_discriminator(self.attributes)]
+        columns += [Column(tuple(each), is_tag=True) for each in _by_discriminator(self.tags)]
+        named = {each: _stem(each.definitions[0].discriminator) for each in columns}
+        return _named(named, (*apsis.PROFILE_KEYS, apsis.UNMAPPED))
 
     def email_columns(self) -> dict[str, Column]:
-        """Return what e-mail events carry along of attributes and tags, by the names of their columns."""
-        return self._columns(self.email_attributes, self.email_tags, apsis.EMAIL_EVENTS)
+        """Return what e-mail events carry along of attributes and tags, by the names of their columns.
 
-    def _columns(
-        self, attributes: Iterable[Definition], tags: Iterable[Definition], others: Iterable[Field]
-    ) -> dict[str, Column]:
-        """Name columns by definitions and not by their versions, so that a new version feeds the same column."""
-        columns = [*map(Column, attributes), *(Column(each, is_tag=True) for each in tags)]
-        several = {each.discriminator: f"{each.name} " for each in self.sections} if len(self.sections) > 1 else {}
-        named = {each: each.called(several.get(each.definition.section, "")) for each in columns}
-        return {name: each for each, name in column_names(named, {field.name for field in others}).items()}
+        A row may have values of several sections: the section stands before what several of them have.
+        """
+        named = {}
+        for definitions, is_tag in ((self.email_attributes, False), (self.email_tags, True)):
+            for same in _by_discriminator(definitions):
+                for each in same:
+                    section = f"{_stem(each.section)} " if len(same) > 1 else ""
+                    named[Column((each,), is_tag)] = f"{section}{_stem(each.discriminator)}"
+        return _named(named, apsis.EMAIL_EVENTS)
 
     def _too_many(self, settings: Settings) -> Iterator[str]:
         counts = {
@@ -139,6 +140,28 @@ class Selection:
                 fix = f"Name those that are wanted in `{name}`, or fewer `sections`: an attribute counts in each."
                 wrong = RuleError(f"an export takes {most} at most", found=f"{count}{default}{besides}", fix=fix)
                 yield f"{name}: {wrong}"
+
+
+def _by_discriminator(definitions: Iterable[Definition]) -> list[list[Definition]]:
+    found: dict[str, list[Definition]] = {}
+    for each in definitions:
+        found.setdefault(each.discriminator, []).append(each)
+    return list(found.values())
+
+
+def _stem(discriminator: str) -> str:
+    """Return what a column is named by: neither a new name, nor another definition or version, makes it another.
+
+    That is the end of the discriminator, with the hash of what users have made: ``email``, ``city-z9e3a5hh``.
+    """
+    found = _OWN.fullmatch(discriminator)
+    return found[1] if found else discriminator
+
+
+def _named(named: Mapping[Column, str], others: Iterable[Field]) -> dict[str, Column]:
+    taken = {field.name for field in others}
+    names = column_names({each: (name, each.definitions[0].discriminator) for each, name in named.items()}, taken)
+    return {name: each for each, name in names.items()}
 
 
 def _segment(name: str | None, segments: Sequence[Definition], problems: list[str]) -> str | None:

@@ -113,7 +113,7 @@ EMAIL_EVENTS: Final = (
     Field("link_url", "string", "Its address."),
     Field("link_title", "string", "Its title."),
     Field(
-        "bounce_code", "integer", "Why an e-mail bounced: 1000 rejected, 2000 invalid, 3000 for the moment, and so on."
+        "bounce_code", "string", "Why an e-mail bounced: 1000 rejected, 2000 invalid, 3000 for the moment, and so on."
     ),
     Field("unsubscribe_topic", "string", "The topic that was unsubscribed from."),
     Field("abuse_section", "string", "The section of a complaint."),

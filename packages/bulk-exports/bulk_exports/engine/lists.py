@@ -98,7 +98,6 @@ class Lists:
                 answer = self._api.ask("GET", path, self._budget, expected=expected)
                 if answer.status not in expected:
                     self._page(answer)  # what is no list may be one when it is asked for again
-                return answer
             except (UnavailableError, RateLimitedError) as error:
                 if attempt == MAX_ATTEMPTS:
                     raise
@@ -106,6 +105,8 @@ class Lists:
                     pause = max(next(pauses), error.pause_seconds)
                     self._connection.log.warning("%s; trying again in %.0f s", error, pause)
                     self._wait(pause)
+            else:
+                return answer
         raise AssertionError  # never: the last attempt returns or raises
 
     def _wait(self, seconds: float) -> None:

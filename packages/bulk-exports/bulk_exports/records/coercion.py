@@ -82,7 +82,7 @@ KINDS: Final[dict[tuple[str, str | None], Kind]] = {
 def _fit_for_type(name: str, form: str | None) -> Fit:
     kind = KINDS.get((name, form), KINDS.get((name, None)))
     if kind is not None:
-        return _FITS[kind]
+        return FITS[kind]
     if name not in _INSTANCES:
         raise ValueError(f"the catalog declares a type that JSON Schema does not know: {name!r}")
     return _fit_instance(_INSTANCES[name])
@@ -162,7 +162,7 @@ def _fit_instance(kind: type) -> Fit:
     return fit
 
 
-_FITS: Final[dict[Kind, Fit]] = {
+FITS: Final[dict[Kind, Fit]] = {
     "integer": fit_integer,
     "number": fit_number,
     "boolean": fit_boolean,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
+from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -12,6 +14,7 @@ MIN_MILLISECONDS: Final = 10**11
 """A number that is smaller is one of seconds, which reach the year 5138 below it."""
 MAX_DAYS_REMEMBERED: Final = 10_000
 _MAX_DIGITS: Final = 18
+_FRACTION: Final = re.compile(r"\.0+$")
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 _DAY_MS: Final = 86_400_000
 _MINUTE_MS: Final = 60_000
@@ -41,27 +44,49 @@ def of_milliseconds(value: int) -> str | None:
     return f"{day}{_MINUTES[minute]}{_REST[second]}Z"
 
 
-def of_cells(cells: Sequence[str], *, zero_is_unknown: bool) -> list[str]:
-    """Return milliseconds in cells as times; what is none stays as it is, to be refused by its column."""
+def of_cells(cells: Sequence[str], *, may_be_unknown: bool) -> list[str]:
+    """Return milliseconds in cells as times; what is no number stays as it is, to be judged by its column.
+
+    Args:
+        cells: The cells.
+        may_be_unknown: Whether 0, and a number that is in no calendar, say that nobody knows the time.
+    """
+    if _are_plain(cells):
+        if may_be_unknown:
+            return ["" if cell == "0" else of_milliseconds(int(cell)) or "" for cell in cells]
+        return [of_milliseconds(int(cell)) or cell for cell in cells]
+    return [_of_cell(cell, may_be_unknown=may_be_unknown) for cell in cells]
+
+
+def plain_cells(cells: Sequence[str]) -> Sequence[str]:
+    """Return whole numbers in cells in plain digits, however else they are written; what is none stays as it is."""
+    if _are_plain(cells) and not any(cell[0] == "0" for cell in cells):
+        return cells
+    return [cell if (number := whole_number(cell)) is None else str(number) for cell in cells]
+
+
+def _are_plain(cells: Sequence[str]) -> bool:
     together = "".join(cells)
-    if together.isascii() and together.isdecimal() and max(map(len, cells)) <= _MAX_DIGITS and "" not in cells:
-        return ["" if zero_is_unknown and cell == "0" else of_milliseconds(int(cell)) or cell for cell in cells]
-    return [_of_cell(cell, zero_is_unknown=zero_is_unknown) for cell in cells]
+    return together.isascii() and together.isdecimal() and max(map(len, cells)) <= _MAX_DIGITS and "" not in cells
 
 
-def _of_cell(cell: str, *, zero_is_unknown: bool) -> str:
+def _of_cell(cell: str, *, may_be_unknown: bool) -> str:
     number = whole_number(cell)
     if number is None:
         return cell
-    return "" if zero_is_unknown and number == 0 else of_milliseconds(number) or cell
+    if may_be_unknown and number == 0:
+        return ""
+    return of_milliseconds(number) or ("" if may_be_unknown else cell)
 
 
 def whole_number(value: object) -> int | None:
     """Return a whole number that stands in a file as a number or as text; None if it is none."""
     if type(value) is int:  # which a boolean is not
         return value
+    if isinstance(value, Decimal) and value == value.to_integral_value():
+        return int(value)
     if isinstance(value, str):
-        digits = value.strip()
+        digits = _FRACTION.sub("", value.strip())
         unsigned = digits.removeprefix("-")
         if unsigned.isascii() and unsigned.isdecimal() and len(unsigned) <= _MAX_DIGITS:
             return int(digits)
