@@ -18,6 +18,7 @@
         ├── QuotaUsedUpError       the vendor's requests of the day are used up
         ├── WrongClockError        the clocks here and there are hours apart
         ├── StuckError             a budget waits for an answer that cannot come
+        ├── ClientMistakeError     the vendor's client says what the engine does not know
         └── LocalLimitError        this machine does not give what is needed
             └── SpoolError         the local disk is full or not writable
 """
@@ -111,6 +112,10 @@ class WrongClockError(StoppingError):
 
 class StuckError(StoppingError):
     """A budget waits for the answer to a request that nobody has sent: the vendor's client counts wrongly."""
+
+
+class ClientMistakeError(StoppingError, TypeError):
+    """The vendor's client says what the engine does not know: its developer has to mend it."""
 
 
 class LocalLimitError(StoppingError):

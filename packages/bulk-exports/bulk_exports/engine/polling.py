@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import math
 import statistics
 from typing import Final
 
@@ -30,11 +31,23 @@ class Polling:
         first_seconds: The age at which a job is first asked while nothing is known.
         min_gap_seconds: Between two polls of a job, at least.
         max_gap_seconds: Between two polls of a job, at most.
+
+    Raises:
+        ValueError: A job would be asked all the time, or never.
     """
 
     first_seconds: float = FIRST_POLL_SECONDS
     min_gap_seconds: float = MIN_GAP_SECONDS
     max_gap_seconds: float = MAX_GAP_SECONDS
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.first_seconds < math.inf:
+            raise ValueError(f"first_seconds must be 0 or more, so that a job is asked; it is {self.first_seconds}")
+        if not 0 < self.min_gap_seconds <= self.max_gap_seconds < math.inf:
+            raise ValueError(
+                "min_gap_seconds must be more than 0 and no more than max_gap_seconds, so that a job is asked now and "
+                f"then; they are {self.min_gap_seconds} and {self.max_gap_seconds}"
+            )
 
 
 USUAL_POLLING: Final = Polling()

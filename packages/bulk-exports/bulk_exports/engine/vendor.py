@@ -11,6 +11,8 @@ import dataclasses
 import enum
 from typing import IO, TYPE_CHECKING, Generic, Protocol, TypeVar, runtime_checkable
 
+from bulk_exports.engine.errors import ClientMistakeError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -62,12 +64,26 @@ class JobStatus:
         word: The vendor's own word for it, for messages.
         message: The vendor's explanation, for messages.
         links: The files of a finished job; empty for one without data.
+
+    Raises:
+        ClientMistakeError: State or links are something else: nobody would find the job finished, or its files.
     """
 
     state: JobState
     word: str
     message: str = ""
     links: tuple[Link, ...] = ()
+
+    def __post_init__(self) -> None:
+        state: object = self.state
+        if not isinstance(state, JobState):
+            raise ClientMistakeError(
+                f"The state of a job must be a JobState, such as JobState.READY; found one of the type "
+                f"{type(state).__name__}. The vendor's own word for it is the second argument of JobStatus"
+            )
+        links: object = self.links
+        if not isinstance(links, (tuple, list)) or not all(isinstance(link, Link) for link in links):
+            raise ClientMistakeError("The links of a job must be a tuple of Link(url), and no bare addresses")
 
 
 class RateLimit(Protocol):
