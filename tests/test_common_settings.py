@@ -46,6 +46,12 @@ def test_a_secret_of_several_lines_is_taken_where_there_are_some():
         LONG_SECRET(PEM + "\x00", {})
 
 
+def test_a_word_that_no_setting_has_is_refused_and_the_right_one_named():
+    with pytest.raises(TypeError, match=r"`lookback_days` has no 'defualt' \(did you mean 'default'\?\)"):
+        common("lookback_days", "How many.", defualt=1)
+    assert common("lookback_days", "How many.", default=1).to_dict()["lookback_days"]["default"] == 1
+
+
 def test_domains_are_domains():
     schema = {"minItems": 1, "maxItems": 3, "examples": [["pardot.com"]], "description": "Default: none"}
     assert reading.read_hosts(["Pardot.com", "a-b.example"], schema) == ("pardot.com", "a-b.example")

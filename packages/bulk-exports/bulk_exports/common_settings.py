@@ -74,6 +74,7 @@ _READERS: Final[Mapping[str, Reader]] = {
     "user_agent": reading.read_header,
 }
 """What reads those of them for which their type does not say it all."""
+_OTHERWISE: Final = ("title", "default", "examples", "allowed_values", "required", "secret", "wrapped")
 
 
 def common(name: str, description: str, **otherwise: Any) -> th.Property[Any]:
@@ -82,8 +83,14 @@ def common(name: str, description: str, **otherwise: Any) -> th.Property[Any]:
     Args:
         name: Name of the setting.
         description: What it means for this vendor.
-        otherwise: What is otherwise than usual: title, default, examples, or ``wrapped``, its type.
+        otherwise: What is otherwise than usual: title, default, examples, allowed_values, required, secret, or
+            ``wrapped``, its type.
+
+    Raises:
+        TypeError: There is no such thing. The SDK would write it into the schema, where it means nothing.
     """
+    for word in otherwise.keys() - set(_OTHERWISE):
+        raise TypeError(f"The setting `{name}` has no {word!r}{suggestion(word, _OTHERWISE)}")
     wrapped, usual = _COMMON[name]
     return th.Property(name, description=description, **{"wrapped": wrapped, **usual, **otherwise})
 
