@@ -14,7 +14,7 @@ TAP = ROOT / "tap_cometly"
 PARDOT = ROOT / "packages" / "tap-pardot-exports" / "tap_pardot_exports"
 APSIS = ROOT / "packages" / "tap-apsis-one" / "tap_apsis_one"
 
-GROUND = {"errors", "exact_numbers", "fields", "job_names", "json_files", "wording"}
+GROUND = {"annotations", "errors", "exact_numbers", "fields", "job_names", "json_files", "wording"}
 """What every room may use."""
 
 ROOMS = {
@@ -22,7 +22,7 @@ ROOMS = {
     "files": {"engine"},
     "records": {"files", "engine"},
     "windows": {"spec", "export_settings"},
-    "reconcile": {"records", "files", "windows", "engine", "spec", "export_settings"},
+    "reconcile": {"declarations", "records", "files", "windows", "engine", "spec", "export_settings"},
     "outputs": {"records"},
     "run": {
         "reconcile",
@@ -36,7 +36,7 @@ ROOMS = {
         "reporting",
         "shutdown",
     },
-    "connector": {"engine", "export_settings", "spec"},
+    "connector": {"declarations", "engine", "export_settings", "spec"},
     "singer": {
         "connector",
         "listing",
@@ -68,7 +68,8 @@ ROOMS = {
         "shutdown",
     },
     "listing": {"engine", "environment", "records", "shutdown", "spec"},
-    "spec": {"engine", "files", "windows"},
+    "declarations": {"engine", "files", "records", "spec", "windows"},
+    "spec": {"declarations", "engine", "files", "windows"},
     "export_settings": {"windows"},
     "environment": {"engine"},
     "reporting": {"engine", "spec", "windows"},

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, Protocol
 
+from bulk_exports import declarations
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
@@ -61,3 +63,19 @@ class Connector:
     def tap_name(self) -> str:
         """Name of the tap, its executable and its distribution."""
         return f"tap-{self.name}"
+
+    def streams(self, settings: Any, connection: Callable[[], Connection]) -> Sequence[ExportStream | ListStream]:
+        """Return the streams that these settings bring, with their ledgers no two of one name.
+
+        Args:
+            settings: What `read_settings` has returned.
+            connection: Makes a connection, should the vendor be asked what there is.
+
+        Raises:
+            SettingsError: The settings contradict what there is.
+            DeclarationError: Two have the same name: one of them would be left out, and nobody told.
+        """
+        streams = tuple(self.export_streams(settings, connection))
+        for error in declarations.of_all(streams):
+            raise error
+        return streams

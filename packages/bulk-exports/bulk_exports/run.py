@@ -229,7 +229,7 @@ class Run:
         # Always in the same order, whatever a catalog has done to it: the digest of a day depends on it.
         vendors = [name for name in stream.ordered(selected) if name not in stream.foreign_columns]
         self._columns = Columns({name: selected[name] for name in vendors}, keys=stream.key, measures=stream.measures)
-        self._query = stream.query(vendors)
+        self._query = stream.query_of(vendors)
 
     def plan(self) -> Plan:
         """Return what there is to do now.

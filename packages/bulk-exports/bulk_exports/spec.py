@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
+from collections.abc import Callable, Collection, Iterable, Mapping  # noqa: TC003 - annotations are read, see `misfits`
+from datetime import date, datetime, timedelta  # noqa: TC003
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, Protocol, TypeVar
 
 from typing_extensions import override
 
+from bulk_exports import declarations
+from bulk_exports.annotations import misfits
+from bulk_exports.declarations import DeclarationError
 from bulk_exports.fields import Field, Measures, json_schema
-from bulk_exports.windows.bookmark import RESERVED_NAMES
-from bulk_exports.windows.windows import MAX_WINDOW_DAYS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-    from datetime import date, datetime, timedelta
-
     from bulk_exports.engine.polling import Polling
     from bulk_exports.files.format import Format
     from bulk_exports.windows.windows import Window
@@ -28,13 +28,18 @@ class Query(Protocol):
         """Names in the fingerprint that decide what a row means, or which rows there are."""
 
     def fingerprint(self) -> Mapping[str, Any]:
-        """Return the query as STATE remembers it: JSON values by name, ``fields`` among them."""
+        """Return the query as STATE remembers it: JSON values by name, ``fields`` among them, the names of the columns.
+
+        A run adds ``timezone`` and ``ledger``, which may be breaking, too, and ``variants``.
+        """
 
     def ledger_values(self) -> Mapping[str, Any]:
         """Return the query as it stands in a row of the ledger, by the names of `Ledger.query_fields`."""
 
 
 QueryT = TypeVar("QueryT", bound=Query)
+_LOADED_LATER: Final = ("Format", "Polling")
+"""Rooms that only a run needs are not loaded for the sake of annotations."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,13 +122,6 @@ class Windows:
     rows_outside: Literal["refused", "left out", "told", "taken"] = "refused"
 
 
-class DeclarationError(ValueError):
-    """A vendor's declaration of a stream contradicts itself. For its developer: it is found when the tap starts."""
-
-    def __init__(self, stream: str, rule: str) -> None:
-        super().__init__(f"The declaration of the stream `{stream}` contradicts itself: {rule}")
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ExportStream:
     """A stream whose rows come in exports, one for each window.
@@ -132,7 +130,7 @@ class ExportStream:
     version. A stream without one is merely kept up to date by its key.
 
     Attributes:
-        name: Name of the stream.
+        name: Name of the stream: letters, digits, underscores and hyphens.
         vendor: What people call the vendor.
         fields: All columns, in the order in which they are declared.
         left_out: Columns that it may have, too, but that the settings leave out. Measures may be among them.
@@ -156,7 +154,7 @@ class ExportStream:
         selected_by_default: Whether the stream is exported unless somebody deselects it.
 
     Raises:
-        DeclarationError: It contradicts itself; names stream and rule.
+        DeclarationError: It cannot be, or contradicts itself; names stream and rule.
     """
 
     name: str
@@ -180,8 +178,21 @@ class ExportStream:
     selected_by_default: bool = True
 
     def __post_init__(self) -> None:
-        for rule in _broken_rules(self):
+        for rule in misfits(self, ExportStream, unread=_LOADED_LATER):
             raise DeclarationError(self.name, rule)
+        for rule in declarations.of_exports(self):
+            raise DeclarationError(self.name, rule)
+
+    def query_of(self, columns: Collection[str]) -> Query:
+        """Return what the vendor is asked for, if these columns of its own are wanted.
+
+        Raises:
+            DeclarationError: It is not what a run can remember.
+        """
+        query = self.query(columns)
+        for rule in declarations.of_query(self, query):
+            raise DeclarationError(self.name, rule)
+        return query
 
     @property
     def schema(self) -> dict[str, Any]:
@@ -238,6 +249,9 @@ class ListStream:
         key: The columns whose values no two rows share.
         rows: Asks the vendor's client for the rows.
         selected_by_default: Whether the stream is read unless somebody deselects it.
+
+    Raises:
+        DeclarationError: It cannot be, or contradicts itself; names stream and rule.
     """
 
     name: str
@@ -247,7 +261,9 @@ class ListStream:
     selected_by_default: bool = True
 
     def __post_init__(self) -> None:
-        for rule in _of_list(self):
+        for rule in misfits(self, ListStream):
+            raise DeclarationError(self.name, rule)
+        for rule in declarations.of_list(self):
             raise DeclarationError(self.name, rule)
 
     @property
@@ -259,104 +275,3 @@ class ListStream:
     def names(self) -> tuple[str, ...]:
         """The name under which its rows are written."""
         return (self.name,)
-
-
-def _of_list(stream: ListStream) -> Iterator[str]:
-    names = [field.name for field in stream.fields]
-    yield from _of_names(names)
-    if not stream.key or not set(names).issuperset(stream.key):
-        yield "its key is empty, or names a column that is not among its fields"
-
-
-def _broken_rules(stream: ExportStream) -> Iterator[str]:
-    """Yield what a declaration contradicts itself in."""
-    names = [field.name for field in stream.fields]
-    yield from _of_names([*names, *(field.name for field in stream.left_out)])
-    if not stream.key:
-        yield "it has no key"
-    for name in (*stream.key, *stream.foreign_columns):
-        if name not in names:
-            yield f"the column `{name}` of the key, the ledger or a variant is not among its fields"
-    yield from _of_measures(stream)
-    yield from _of_windows(stream)
-    yield from _of_variants(stream)
-    if stream.creates_per_minute <= 0:
-        yield f"{stream.creates_per_minute} exports a minute are none"
-    if stream.calls_per_export is not None and stream.calls_per_export <= 0:
-        yield f"an export costs at least one request, not {stream.calls_per_export}"
-    if stream.jobs_last is not None and stream.jobs_last.total_seconds() <= 0:
-        yield f"exports that last for {stream.jobs_last} are not kept; leave `jobs_last` out"
-    yield from _of_ledger(stream)
-
-
-def _of_names(names: list[str]) -> Iterator[str]:
-    for name in sorted({name for name in names if names.count(name) > 1}):
-        yield f"the column `{name}` is declared twice"
-
-
-def _of_windows(stream: ExportStream) -> Iterator[str]:
-    windows = stream.windows
-    if windows.max_days < 1:
-        yield f"a window has at least one day, not {windows.max_days}"
-    if windows.max_days > MAX_WINDOW_DAYS:
-        yield f"a window has at most {MAX_WINDOW_DAYS} days, not {windows.max_days}"
-    if not windows.snapshot:
-        return
-    if stream.jobs_last is not None:
-        yield "a snapshot is not kept for a later run, which wants what there is then; leave `jobs_last` out"
-    if windows.rows_move:
-        yield "a snapshot has no later window to which a row could move; leave `rows_move` out"
-    if windows.max_days > 1:
-        yield f"a snapshot has no days, but its windows have up to {windows.max_days}"
-    if windows.rows_outside != "taken":
-        yield "no row lies outside of a snapshot; its `rows_outside` is `taken`"
-
-
-def _of_variants(stream: ExportStream) -> Iterator[str]:
-    names = [variant.name for variant in stream.variants]
-    for name in sorted({name for name in names if names.count(name) > 1}):
-        yield f"the variant `{name}` is declared twice"
-    for place, variant in enumerate(stream.variants):
-        for other in stream.variants[:place]:
-            if variant.values == other.values:
-                yield f"nothing tells rows of the variants `{other.name}` and `{variant.name}` apart"
-
-
-def _of_measures(stream: ExportStream) -> Iterator[str]:
-    kinds = {field.name: field.kind for field in (*stream.fields, *stream.left_out)}
-    wanted = {"key": stream.measures.key, "time": stream.measures.time, "amount": stream.measures.amount}
-    for what, name in wanted.items():
-        if name is None:
-            continue
-        if name not in kinds:
-            yield f"the measure `{what}` names the column `{name}`, which is not among its fields"
-        elif kinds[name] != (kind := {"time": "timestamp", "amount": "number"}.get(what, kinds[name])):
-            yield f"the measure `{what}` names the column `{name}`, which is no {kind} but a {kinds[name]}"
-    if stream.cursor in RESERVED_NAMES:
-        yield f"the column `{stream.cursor}`, of whose days STATE speaks, has the name of something else in STATE"
-    if stream.cursor and stream.cursor in {field.name for field in stream.left_out}:
-        yield f"STATE speaks of the days of the column `{stream.cursor}`, which is left out"
-    if stream.windows.rows_outside in {"left out", "told"} and (
-        stream.measures.time is None or stream.measures.time in {field.name for field in stream.left_out}
-    ):
-        yield "rows outside of a window are known by `measures.time`, which it lacks"
-
-
-def _of_ledger(stream: ExportStream) -> Iterator[str]:
-    fields = len(stream.own_columns)
-    if stream.ledger is None:
-        if fields:
-            yield "a window field and a version field are of no use without a ledger"
-        if stream.measures.time is None and not stream.windows.snapshot:
-            yield "without a ledger STATE speaks of the days of `measures.time`, which it lacks"
-        return
-    if stream.ledger.name == stream.name:
-        yield f"its ledger is called `{stream.name}`, too"
-    if fields < len(("window_field", "version_field")):
-        yield "a ledger is joined by a window field and a version field, and it lacks one of them"
-    if stream.measures.time is None:
-        yield "a ledger tells the first and the last `measures.time` of a day, which it lacks"
-    if stream.windows.snapshot or stream.variants:
-        yield "a ledger speaks of days with one export each; it can have neither snapshots nor variants"
-    if stream.windows.max_days > 1:
-        yield f"a ledger speaks of single days, but its windows have up to {stream.windows.max_days}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tap_apsis_one import bodies
 
@@ -39,8 +39,6 @@ class ApsisQuery:
     meaning: Mapping[str, Any]
     wanted: tuple[Definition, ...] = ()
 
-    breaking: ClassVar[Collection[str]] = ("sections", "segment", "event_types", "request_body")
-
     @classmethod
     def of(
         cls,
@@ -63,6 +61,11 @@ class ApsisQuery:
         chosen = (column for name, column in (columns_of or {}).items() if name in columns)
         wanted = tuple(each for column in chosen for each in column.definitions)
         return cls(stream=stream, columns=tuple(columns), meaning=meaning, wanted=wanted)
+
+    @property
+    def breaking(self) -> Collection[str]:
+        """All of that: rows of two requests that differ in it do not mix."""
+        return self.meaning.keys()
 
     @property
     def is_report(self) -> bool:

@@ -46,7 +46,7 @@ def problem_with(
     hasty = dataclasses.replace(environment, limits=limits)
     try:
         settings = source.settings(config, now=now, log=log)
-        declared = source.connector.export_streams(settings, lambda: hasty.connection(log, kept))
+        declared = source.connector.streams(settings, lambda: hasty.connection(log, kept))
         exports = [stream for stream in declared if isinstance(stream, ExportStream)]
         for stream in [*exports, *declared][:1]:
             with source.connector.connect(settings, hasty.connection(log, kept, stream=stream.name)) as client:
@@ -63,7 +63,7 @@ def _request(stream: ExportStream, settings: ExportSettings, now: datetime) -> E
     wanted = settings.wanted(now)
     day = wanted[1] if wanted else dates.last_closed_day(now, settings.timezone)
     columns = [name for name in stream.ordered(stream.schema["properties"]) if name not in stream.foreign_columns]
-    return ExportRequest(Window.single(day), stream.query(columns), now, *stream.variants[:1])
+    return ExportRequest(Window.single(day), stream.query_of(columns), now, *stream.variants[:1])
 
 
 def _create(vendor: Vendor[ExportRequest[Any]], request: ExportRequest[Any]) -> None:

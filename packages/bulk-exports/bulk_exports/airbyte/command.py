@@ -89,7 +89,7 @@ class _Command:
             _config(options.config), now=self._environment.now(), log=self._log, only_schema=True
         )
         connection = partial(self._environment.connection, self._log, {})
-        streams = self._source.connector.export_streams(settings, connection)
+        streams = self._source.connector.streams(settings, connection)
         self._writer.write({"type": "CATALOG", "catalog": discovered(streams)})
 
     def read(self, options: argparse.Namespace) -> None:

@@ -68,7 +68,7 @@ class Sync:
         """
         settings = self.source.settings(self.config, now=self.environment.now(), log=self.log)
         connection = partial(self.environment.connection, self.log, self.kept)
-        streams = self.source.connector.export_streams(settings, connection)
+        streams = self.source.connector.streams(settings, connection)
         chosen = configured(self.catalog, streams)
         states = states_by_stream(self.state)
         errors: dict[str, TapError] = {}

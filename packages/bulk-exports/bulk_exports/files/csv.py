@@ -23,6 +23,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, Literal, NoReturn
 
 import msgspec
 
+from bulk_exports.annotations import misfits
 from bulk_exports.engine.errors import CorruptFileError, InvalidRowsError
 from bulk_exports.engine.threads import prefetch
 from bulk_exports.fields import can_be_field
@@ -32,7 +33,7 @@ from bulk_exports.files.csv_columns import columns_of
 from bulk_exports.wording import foreign
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Collection, Generator, Iterator
 
     from bulk_exports import fields
 
@@ -48,6 +49,7 @@ Table = Mapping[str, Sequence[Any]]
 
 _KIND: Final = Kind("CSV", lambda head: not head.startswith((b"<", b"{", b"[")))
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
+_NO_DELIMITERS: Final = '"\r\n\0'
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
 _FIRST_ROW: Final = re.compile(rb"[\r\n]*[^\r\n]*(?:\r\n|\r|\n)?")
 
@@ -81,6 +83,16 @@ class Csv:
     def converts(self) -> bool:
         """See `Format.converts`."""
         return True
+
+    def broken_rules(self, columns: Collection[str]) -> Iterator[str]:
+        """Yield what is wrong with it; see `HasRules.broken_rules`."""
+        yield from misfits(self, Csv, where="format")
+        if len(self.delimiter) != 1 or self.delimiter in _NO_DELIMITERS:
+            yield f"the delimiter of its CSV files must be one character, no quote and no line end: {self.delimiter!r}"
+        if self.derive is None:  # which may make other columns of those that are named
+            for heading, name in self.named.items():
+                if name not in columns:
+                    yield f"the heading `{heading}` of its CSV files is to name the column `{name}`, which it lacks"
 
     def read(self, file: IO[bytes], columns: Mapping[str, fields.Kind | None]) -> CsvFile:
         """Return what reads a file; see `Format.read`."""

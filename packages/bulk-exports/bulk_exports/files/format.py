@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
-from typing import IO, TYPE_CHECKING, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from typing_extensions import override
 
@@ -26,7 +26,7 @@ except ImportError:  # no wheel of it for this machine
     _GzipFile = gzip.GzipFile
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Generator, Mapping
+    from collections.abc import Collection, Generator, Iterator, Mapping
 
     from bulk_exports.fields import Kind
 
@@ -44,6 +44,18 @@ class Format(Protocol):
         Args:
             file: A file, from its beginning; it may still be arriving.
             columns: The columns that are wanted, with the kind of their values if that is a simple one.
+        """
+
+
+@runtime_checkable
+class HasRules(Protocol):
+    """A format that can be declared wrongly."""
+
+    def broken_rules(self, columns: Collection[str]) -> Iterator[str]:
+        """Yield in words what is wrong with it, or does not go with a stream.
+
+        Args:
+            columns: The names of all columns that the stream may have.
         """
 
 

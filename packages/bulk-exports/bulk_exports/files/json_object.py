@@ -10,11 +10,13 @@ from __future__ import annotations
 import collections
 import dataclasses
 import itertools
+from collections.abc import Callable, Iterable, Mapping  # noqa: TC003 - annotations are read, see `misfits`
 from decimal import Decimal
 from typing import IO, TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from bulk_exports.annotations import misfits
 from bulk_exports.engine.errors import InvalidRowsError
 from bulk_exports.engine.threads import prefetch
 from bulk_exports.files.content import Kind, chunks
@@ -22,7 +24,7 @@ from bulk_exports.files.json_parts import Crossing
 from bulk_exports.files.json_stream import JsonStream, UnexpectedJsonError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Mapping
+    from collections.abc import Collection, Generator, Iterator
 
     from bulk_exports import fields
     from bulk_exports.files.json_parts import Part, Path
@@ -54,6 +56,14 @@ class JsonObject:
     def converts(self) -> bool:
         """See `Format.converts`."""
         return True
+
+    def broken_rules(self, _columns: Collection[str]) -> Iterator[str]:
+        """Yield what is wrong with it; see `HasRules.broken_rules`."""
+        yield from misfits(self, JsonObject, where="format", unread=("Part", "Path"))
+        try:
+            Crossing.of(self.parts, self.needs)
+        except ValueError as error:
+            yield f"`format.parts` cannot be: {error}"
 
     def read(self, file: IO[bytes], columns: Mapping[str, fields.Kind | None]) -> JsonObjectFile:
         """Return what reads a file; see `Format.read`."""

@@ -11,6 +11,7 @@ import dataclasses
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
+from bulk_exports.declarations import DeclarationError, of_columns
 from bulk_exports.exact_numbers import EXACT
 from bulk_exports.fields import Field
 
@@ -34,12 +35,16 @@ _TIMEZONE: Final = Field("timezone", "string", "The setting of that name when th
 
 
 def ledger_fields(stream: ExportStream) -> tuple[Field, ...]:
-    """Return the columns of a stream's ledger; none if it has no ledger."""
+    """Return the columns of a stream's ledger; none if it has no ledger.
+
+    Raises:
+        DeclarationError: What the vendor declares of it gives two columns the same name.
+    """
     if not (stream.ledger and stream.window_field and stream.version_field):
         return ()
     rows, measures, described = stream.name, stream.measures, dataclasses.replace
     amount = f"Exact sum of their `{measures.amount}`; null where `{measures.amount}` is not asked for."
-    return (
+    fields = (
         described(stream.window_field, description=stream.ledger.day),
         described(stream.version_field, description=f"Names what the day holds: rows of `{rows}` with it are true."),
         Field("row_count", "integer", "How many rows that are.", nullable=False),
@@ -51,6 +56,9 @@ def ledger_fields(stream: ExportStream) -> tuple[Field, ...]:
         *stream.ledger.query_fields,
         _TIMEZONE,
     )
+    for rule in of_columns(fields):
+        raise DeclarationError(stream.ledger.name, rule)
+    return fields
 
 
 def ledger_row(

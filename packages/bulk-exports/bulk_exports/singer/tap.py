@@ -130,7 +130,7 @@ class ExportTap(Tap):
         settings = self._read(needs_key=False)  # the schema follows the settings, but nobody needs one to look at it
         with _as_the_sdk_knows_it():
             connection = partial(self.environment.connection, self.logger, self.kept, asks_nobody=self.asks_nobody)
-            declared = self.connector.export_streams(settings, connection)
+            declared = self.connector.streams(settings, connection)
         streams: list[Stream] = []
         for stream in declared:
             if isinstance(stream, ListStream):

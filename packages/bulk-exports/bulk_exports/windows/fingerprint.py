@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from bulk_exports.errors import TapError
@@ -11,6 +13,9 @@ if TYPE_CHECKING:
 
 
 MAX_SHOWN: Final = 1000
+ALWAYS_ADDED: Final = ("timezone", "ledger")
+ADDED: Final = (*ALWAYS_ADDED, "variants")
+"""What a run says of its request beside what the query says."""
 
 
 class ChangedRequestError(TapError):
@@ -25,6 +30,23 @@ class ChangedRequestError(TapError):
             "table or schema (`meltano run --state-id-suffix ...`), or load every day again in the new way: with "
             "`resync: true`, or once with `meltano run --full-refresh ...`"
         )
+
+
+def as_remembered(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a request as STATE gives it back, whoever has read it: tuples are lists, decimals are numbers.
+
+    Raises:
+        TypeError: It holds what JSON cannot hold.
+        ValueError: It holds itself.
+    """
+    remembered: dict[str, Any] = json.loads(json.dumps(dict(request), default=_number), parse_constant=str)
+    return remembered
+
+
+def _number(value: object) -> float:
+    if isinstance(value, Decimal):
+        return float(value)
+    raise TypeError(f"it holds a {type(value).__name__}, which JSON has not")
 
 
 def breaking_changes(before: Mapping[str, Any], now: Mapping[str, Any], names: Collection[str]) -> list[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from bulk_exports.windows import dates
 from bulk_exports.windows.bookmark import Bookmark
 from bulk_exports.windows.delivered import DeliveredDays, DueDay, MalformedStateError
-from bulk_exports.windows.fingerprint import ChangedRequestError, breaking_changes, harmless_changes
+from bulk_exports.windows.fingerprint import ChangedRequestError, as_remembered, breaking_changes, harmless_changes
 from bulk_exports.windows.variants import regrouped
 from bulk_exports.windows.windows import Window, windows
 from bulk_exports.wording import counted
@@ -218,10 +218,11 @@ def _asking(
 ) -> tuple[Bookmark, list[str]]:
     """Return the bookmark with what is asked now, and what changed since."""
     zone = settings.timezone.key if settings.timezone else None
-    request = {**query.fingerprint(), "timezone": zone, "ledger": ledger and stream.ledger is not None}
+    request = {**as_remembered(query.fingerprint()), "timezone": zone, "ledger": ledger and stream.ledger is not None}
     if variants := [variant.name for variant in stream.variants]:
         request["variants"] = variants
-    before = bookmark.request if bookmark.request is not None else request
+    remembered = None if bookmark.request is None else as_remembered(bookmark.request)
+    before = request if remembered is None else remembered
     old = before.get("variants") or []
     changes = breaking_changes(before, request, query.breaking)
     if bool(old) != bool(variants):  # nobody can tell which rows the days in STATE hold
@@ -232,7 +233,7 @@ def _asking(
         return Bookmark(bookmark.replication_key, since=bookmark.since, request=request), [
             f"Loading every day again (`resync`): {'; '.join(changes)}"
         ]
-    if {**(bookmark.request or {}), "variants": None} != {**request, "variants": None}:
+    if {**(remembered or {}), "variants": None} != {**request, "variants": None}:
         bookmark = dataclasses.replace(bookmark, jobs=None)  # which hold something else than is wanted now
     told = harmless_changes(before, request, ledger=stream.ledger.name if stream.ledger else None)
     told = told if bookmark.delivered.count else []
