@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulk_exports.engine import Delivery, Failure, Limits, Pipeline
-from bulk_exports.engine.errors import WindowTooLargeError
+from bulk_exports.engine.errors import InvalidRowsError, WindowTooLargeError
+from bulk_exports.engine.lifecycle import MAX_SPLITS_FOR_ROWS
 from bulk_exports.engine.vendor import JobState, JobStatus, Link
 from simulation.virtual_time import VirtualClock
-from tests.engine.scripted import LOG, FreeBudget, read
+from tests.engine.scripted import LOG, FreeBudget, ScriptedVendor, read
 from tests.examples import examples
 
 
@@ -107,3 +108,42 @@ def test_whatever_is_split_limits_hold_and_every_day_has_one_result_in_order(win
     lost = {result.request for result in results if isinstance(result, Failure)}
     assert lost == {(day, day) for day in bad if day < ends[-1]}
     assert all(isinstance(result, Delivery) for result in results if result.request not in lost)
+
+
+class Letters(Halves):
+    """Days are letters."""
+
+    def parts(self, request):
+        middle = (len(request) + 1) // 2
+        return [request[:middle], request[middle:]] if len(request) > 1 else []
+
+    def is_too_large(self, _request):
+        return False
+
+
+def verified(vendor, clock, windows, verify):
+    how = {"verify": verify, "log": LOG, "clock": clock, "jitter": float, "sizing": Letters()}
+    with Pipeline(vendor, windows, **how) as results:
+        return list(results)
+
+
+def test_only_the_days_whose_rows_cannot_be_taken_fail(clock, files):
+    def verify(request, opened):
+        if "c" in request:
+            raise InvalidRowsError("a row that cannot be taken")
+        return read(request, opened)
+
+    results = verified(ScriptedVendor(clock), clock, ["abcd", "ef"], verify)
+    assert [result.request for result in results] == ["ab", "c", "d", "ef"]
+    assert [isinstance(result, Failure) for result in results] == [False, True, False, False]
+
+
+def test_what_is_wrong_with_the_rows_of_all_days_is_not_looked_for_in_each(clock, files):
+    def verify(_request, _opened):
+        raise InvalidRowsError("a row that cannot be taken")
+
+    vendor = ScriptedVendor(clock)
+    results = verified(vendor, clock, ["abcdefgh", "ijklmnop"], verify)
+    assert {type(result) for result in results} == {Failure}
+    assert "".join(result.request for result in results) == "abcdefghijklmnop"
+    assert len(vendor.jobs) == 2 + 2 * MAX_SPLITS_FOR_ROWS

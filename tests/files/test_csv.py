@@ -137,7 +137,7 @@ def test_a_column_may_have_other_names_in_the_header():
 
 
 @pytest.mark.parametrize(
-    "content", [b"id,note\n", b"note,id", b"\xef\xbb\xbfid,note\r\n\r\n", gzip.compress(b"", mtime=0)]
+    "content", [b"id,note\n", b"note,id", b"\xef\xbb\xbfid,note\r\n\r\n", gzip.compress(b"id,note", mtime=0)]
 )
 def test_a_file_without_rows_is_an_empty_window(content):
     assert rows_of(content) == []
@@ -147,6 +147,8 @@ def test_a_file_without_rows_is_an_empty_window(content):
     ("content", "reason"),
     [
         (b"", "0 bytes"),
+        (gzip.compress(b"", mtime=0), "no header"),
+        (gzip.compress(b"\xef\xbb\xbf\n", mtime=0), "no header"),
         (b"<!doctype html><title>Sign in</title>", "neither gzip nor CSV"),
         (b'{"error":"expired"}', "neither gzip nor CSV"),
         (gzip.compress(b"id,note\n1,a\n")[:-9], "truncated"),
@@ -156,7 +158,19 @@ def test_a_file_without_rows_is_an_empty_window(content):
         (b"id,note\n1,a\n2", "cut short: line 3 has 1 columns, the header 2, and it does not end"),
         ("id,note\n1,é".encode()[:-1], "cut short: its last character"),
     ],
-    ids=["empty", "html", "json", "archive", "no header", "quote", "quote, lines later", "last row", "character"],
+    ids=[
+        "empty",
+        "gzip of nothing",
+        "blank",
+        "html",
+        "json",
+        "archive",
+        "no header",
+        "quote",
+        "quote, lines later",
+        "last row",
+        "character",
+    ],
 )
 def test_a_file_that_is_not_whole_is_damaged(content, reason):
     with pytest.raises(CorruptFileError, match=reason):

@@ -282,3 +282,10 @@ def test_what_is_refused_does_not_depend_on_what_fits_into_memory(said):
             return None
 
     assert ending() == ending(**SMALL)
+
+
+@pytest.mark.parametrize("wrapper", ['{"profiles": %s}', "%s"])
+def test_a_profile_that_comes_twice_is_read_twice(wrapper):
+    twice = '{"p": {"sections": {"s": {"events": [1]}}}, "p": {"sections": {"s": {"events": [2]}}}}'
+    rows = rows_of((wrapper % twice).encode(), needs=("sections",))
+    assert [row["value"] for row in rows] == [1, 2]

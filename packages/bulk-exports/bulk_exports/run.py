@@ -263,6 +263,7 @@ class Run:
             polling=stream.polling or USUAL_POLLING,
         )
         plan = self.plan()
+        self._tell_of_unknown_columns()
         asked = self._announce(plan)
         windows = list(dict.fromkeys(window for window, _ in asked))
         variants = {variant.name: variant for variant in stream.variants}
@@ -338,6 +339,15 @@ class Run:
                     raise _quota_used_up(left, failures, plan)
         timezone_check.close()
         self._conclude(report, failures, left=plan.left)
+
+    def _tell_of_unknown_columns(self) -> None:
+        stream, log = self._context.stream, self._context.log
+        known = {*stream.schema["properties"], *(field.name for field in stream.left_out)}
+        if unknown := [name for name in self._context.columns if name not in known]:
+            told = (
+                "The catalog has columns that the stream does not have: %s. They stay empty; discover the streams again"
+            )
+            log.warning(told, foreign(", ".join(unknown)))
 
     def _announce(self, plan: Plan) -> Sequence[tuple[Window, str | None]]:
         """Tell what the run is about to do; return the windows that it exports, each with the name of a variant."""

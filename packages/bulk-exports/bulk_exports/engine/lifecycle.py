@@ -53,6 +53,10 @@ PROGRESS_BYTES: Final = 1024 * 1024
 FAILURES_BEFORE_SPLIT: Final = 2
 """Exports of a window that the vendor fails, or does not finish, before smaller windows are tried."""
 
+MAX_SPLITS_FOR_ROWS: Final = 5
+"""So often windows are split for rows that cannot be taken, and once more for each window that is delivered: enough to
+find a bad day in a month."""
+
 _HAS_A_REMEDY: Final = (UnknownJobError, LinkExpiredError, CorruptFileError, InvalidRowsError)
 """Errors of one request that are looked at by stage; any other that does not stop the run fails its request."""
 
@@ -100,6 +104,7 @@ class Lifecycle(Generic[RequestT, VerificationT]):
         self._give_up_export = give_up_export
         self._rhythm = PollRhythm(limits.polling)
         self._lost_in_a_row: collections.Counter[Stage] = collections.Counter()
+        self._splits_for_rows = self._delivered = 0
         self._jobs: set[JobName] = {task.attempt.job for task in tasks if task.attempt.is_adopted}
 
     def advance(self, task: Task[RequestT, VerificationT], outcome: object, now: float) -> None:
@@ -271,9 +276,10 @@ class Lifecycle(Generic[RequestT, VerificationT]):
 
     def _fetched(self, task: Task[RequestT, VerificationT], now: float, outcome: object) -> None:
         if isinstance(outcome, Delivery):
+            self._delivered += 1
             self._finish(task, outcome)
         elif isinstance(outcome, InvalidRowsError):
-            self._fail(task, str(outcome))
+            self._rows_refused(task, str(outcome))
         elif isinstance(outcome, LinkExpiredError):
             task.attempt.links_refused = task.attempt.links_refused + 1 if task.attempt.links_are_fresh else 0
             if task.attempt.links_refused < MAX_LINKS_REFUSED:
@@ -293,6 +299,13 @@ class Lifecycle(Generic[RequestT, VerificationT]):
             raise TypeError(f"unexpected outcome of a download: {outcome!r}")
 
     # Trouble
+
+    def _rows_refused(self, task: Task[RequestT, VerificationT], reason: str) -> None:
+        """Fail the days whose rows cannot be taken, and no others; what is wrong everywhere is not split for long."""
+        if self._splits_for_rows < MAX_SPLITS_FOR_ROWS + self._delivered and self._replaced_by_smaller(task, reason):
+            self._splits_for_rows += 1
+        else:
+            self._fail(task, reason)
 
     def _try_later(
         self, task: Task[RequestT, VerificationT], now: float, error: RateLimitedError | UnavailableError
@@ -390,6 +403,7 @@ class Lifecycle(Generic[RequestT, VerificationT]):
     def _replace(self, task: Task[RequestT, VerificationT], parts: Sequence[RequestT]) -> None:
         place = self._tasks.index(task)
         self._tasks[place : place + 1] = map(Task, parts)
+        task.drop_files()
         task.needs(Stage.DONE, math.inf)
 
     def _gives_up(self, task: Task[RequestT, VerificationT]) -> None:

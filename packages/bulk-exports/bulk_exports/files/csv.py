@@ -144,6 +144,8 @@ class CsvFile:
                     yield block
                 self._rows_before += self._count
                 self._lines_before += self._lines
+            if not self._header:
+                raise CorruptFileError("the file has no header: nothing shows that it is an export")
         finally:
             self._chunks.close()
 

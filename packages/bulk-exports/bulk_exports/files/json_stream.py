@@ -179,7 +179,9 @@ class JsonStream:
         if there is not None and inner.closing == "]":
             self._collect_elements(there, names, parts)
         is_part = there is not None and there.part is not None
-        found, value = self._value(MAX_PART if is_part else MAX_WHOLE)
+        # A name that comes twice there must not replace what the first one had: it is entered, however small it is.
+        is_entered = len(way) == 1 and there is not None and not is_part and self._text[self._at] in _CLOSING
+        found, value = (False, None) if is_entered else self._value(MAX_PART if is_part else MAX_WHOLE)
         if not found:
             way.append(self._enter(None if is_part else there, name, broken=is_part))
             has.append(set())
