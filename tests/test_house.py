@@ -128,7 +128,7 @@ APSIS_ROOMS = {
     "profiles": {"vocabulary", "decoder", "query", "selection", "settings"},
     "emails": {"vocabulary", "query", "selection", "settings"},
     "lists": {"vocabulary", "client", "definitions"},
-    "streams": {"account", "decoder", "emails", "lists", "profiles"},
+    "streams": {"vocabulary", "account", "decoder", "emails", "lists", "profiles"},
     "connector": {"config_schema", "settings", "account", "client", "streams"},
     "tap": {"connector"},
     "source": {"connector"},

@@ -116,6 +116,29 @@ class TestSelection:
         selection = Selection.of(settings(attributes=["Birthday"]), self.ACCOUNT)
         assert [each.versions[0].id for each in selection.identities] == ["1", "2"]
 
+    def test_in_a_section_without_identities_all_attributes_are_asked_for(self):
+        club = defined("Points", section="s.club-2", versions=("7",))
+        account = dataclasses.replace(self.ACCOUNT, attributes=(*self.ACCOUNT.attributes[:1], club))
+        selection = Selection.of(settings(attributes=["Email"]), account)
+        assert {each.versions[0].id for each in selection.identities} == {"1", "7"}
+
+    def test_a_section_with_events_and_without_attributes_is_refused(self):
+        account = dataclasses.replace(self.ACCOUNT, attributes=self.ACCOUNT.attributes[:1])
+        with pytest.raises(SettingsError, match=r"sections: must have attributes; found none in 'Club'. Choose others"):
+            Selection.of(settings(), account)
+        assert Selection.of(settings(sections=["Web"]), account)
+
+    def test_definitions_without_numbers_are_refused(self):
+        events = (defined("Order", own="e.order-1", versions=()),)
+        with pytest.raises(SettingsError, match="event_types: must have numbers"):
+            Selection.of(settings(), dataclasses.replace(self.ACCOUNT, event_types=events))
+
+    def test_older_versions_that_find_no_room_are_counted(self):
+        many = tuple(defined(f"A{number}", versions=(f"{number}-new", f"{number}-old")) for number in range(60))
+        selection = Selection.of(settings(), Definitions(sections=(WEB,), attributes=many))
+        assert selection.versions_left_out() == 120 - 75
+        assert Selection.of(settings(), self.ACCOUNT).versions_left_out() == 0
+
     def test_every_wrong_name_is_told_with_what_was_meant(self):
         wrong = settings(sections=["Web"], attributes=["Birtday"], tags=["nothing like it"], event_types=["Visit"])
         with pytest.raises(SettingsError) as caught:

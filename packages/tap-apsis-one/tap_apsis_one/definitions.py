@@ -71,7 +71,7 @@ class Definition:
         versions = [
             Version(number, _text(each.get("deprecated_at")), _kind(each, said))
             for each in _objects(said.get("versions"))
-            if (number := _text(each.get("id"))) is not None
+            if (number := _text(each.get("id", each.get("version_id")))) is not None
         ]
         if not versions and (number := own_id) is not None and section is not None:
             versions = [Version(number, None, _kind(said, said))]

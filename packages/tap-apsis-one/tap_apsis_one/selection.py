@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from tap_apsis_one.settings import Settings
 
 _OWN: Final = re.compile(r"(?:com\.apsis1|usercreated)\.(?:attributes|tags|sections)\.(.+)")
+MAX_IDENTITIES: Final = 25
+"""So many attributes of a section are asked for that has none of those by which profiles usually show up."""
 _OF_ACCOUNT: Final = "must name what the account has"
 _OF_SECTIONS: Final = f"{_OF_ACCOUNT} in these sections"
 
@@ -91,14 +93,14 @@ class Selection:
             sections=sections,
             attributes=meant("attributes", attributes, _OF_SECTIONS),
             tags=meant("tags", tags, _OF_SECTIONS),
-            identities=tuple(each for each in attributes if each.discriminator in apsis.IDENTITIES),
+            identities=tuple(each for section in sections for each in _identities(section, attributes)),
             event_types=meant("event_types", event_types, _OF_SECTIONS),
             email_attributes=meant("email_attributes", attributes, _OF_SECTIONS),
             email_tags=meant("email_tags", tags, _OF_SECTIONS),
             segment=_segment(settings.segment, definitions.segments, problems),
         )
         if not problems:
-            problems += selection._too_many(settings)
+            problems += [*selection._too_many(settings), *selection._unaskable()]
         if problems:
             raise SettingsError(problems)
         return selection
@@ -141,6 +143,25 @@ class Selection:
                 wrong = RuleError(f"an export takes {most} at most", found=f"{count}{default}{besides}", fix=fix)
                 yield f"{name}: {wrong}"
 
+    def _unaskable(self) -> Iterator[str]:
+        """Yield why nothing would come of a request, though the vendor would make a file of it."""
+        for name in ("attributes", "event_types"):
+            definitions: Sequence[Definition] = getattr(self, name)
+            if definitions and not any(each.versions for each in definitions):
+                fix = "The API may have changed: please report it."
+                found = f"{len(definitions)} without any"
+                yield f"{name}: {RuleError('must have numbers by which they can be asked for', found=found, fix=fix)}"
+        for section in self.sections:
+            has_events = any(each.section == section.discriminator for each in self.event_types)
+            if has_events and not any(each.section == section.discriminator for each in self.identities):
+                fix = "Choose others: no profile of it, and no event, would be in a file."
+                yield f"sections: {RuleError('must have attributes', found=f'none in {section.name!r}', fix=fix)}"
+
+    def versions_left_out(self) -> int:
+        """Return how many older versions of attributes find no room in an export."""
+        asked = {*self.attributes, *self.identities}
+        return max(sum(len(each.versions) for each in asked) - apsis.MAX_ATTRIBUTES, 0)
+
 
 def _by_discriminator(definitions: Iterable[Definition]) -> list[list[Definition]]:
     found: dict[str, list[Definition]] = {}
@@ -162,6 +183,12 @@ def _named(named: Mapping[Column, str], others: Iterable[Field]) -> dict[str, Co
     taken = {field.name for field in others}
     names = column_names({each: (name, each.definitions[0].discriminator) for each, name in named.items()}, taken)
     return {name: each for each, name in names.items()}
+
+
+def _identities(section: Definition, attributes: Iterable[Definition]) -> list[Definition]:
+    """Return the attributes by which profiles of a section show up: those that nearly all have, or else any."""
+    own = [each for each in attributes if each.section == section.discriminator and each.versions]
+    return [each for each in own if each.discriminator in apsis.IDENTITIES] or own[:MAX_IDENTITIES]
 
 
 def _segment(name: str | None, segments: Sequence[Definition], problems: list[str]) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tap_apsis_one import vocabulary as apsis
 from tap_apsis_one.decoder import Decoder
 from tap_apsis_one.emails import email_events
 from tap_apsis_one.lists import list_streams
@@ -29,6 +30,13 @@ def streams_of(account: Account, *, asks_nobody: bool) -> Sequence[ExportStream 
     """
     settings, decoder = account.settings, Decoder(account)
     selection = None if asks_nobody else account.selection
+    if selection and (count := selection.versions_left_out()):
+        account.log.warning(
+            "An export takes %d attributes: %d older versions are not asked for, and what profiles have of these only "
+            "is null. Name fewer `attributes`, or fewer `sections`",
+            apsis.MAX_ATTRIBUTES,
+            count,
+        )
     return [
         email_events(settings, selection),
         profile_events(settings, decoder),
