@@ -101,8 +101,23 @@ def test_an_export_of_events_is_asked_for(asking, requests_mock):
         {"status_code": 202, "json": POLL},
         {"status_code": 202, "text": "", "headers": {"Location": POLL}},
         {"status_code": 202, "json": {}, "headers": {"Location": "/audience/profiles/exports/abc-secret-of-a-link"}},
+        {"status_code": 202, "json": {"data": [{"n": 1}, {"href": POLL}]}},
+        {"status_code": 202, "json": {"docs": "https://docs.test/exports", "poll": POLL}},
+        {"status_code": 202, "text": f"{POLL}\n"},
+        {"status_code": 202, "json": {"path": "audience/profiles/exports/abc-secret-of-a-link"}},
     ],
-    ids=["known name", "any name", "path", "bare", "empty with location", "object with location"],
+    ids=[
+        "known name",
+        "any name",
+        "path",
+        "bare",
+        "empty with location",
+        "object with location",
+        "nested",
+        "beside another",
+        "text",
+        "path without a slash",
+    ],
 )
 def test_the_address_of_an_export_is_found_wherever_it_is(asking, requests_mock, answer):
     requests_mock.post(EXPORTS, **answer)
@@ -145,14 +160,16 @@ def test_an_acceptance_that_names_nothing_is_worth_another_attempt(asking, reque
 )
 def test_an_export_that_is_too_large_is_told_apart_by_words(asking, requests_mock, status, said):
     requests_mock.post(EXPORTS, status_code=status, json=said)
-    with pytest.raises(WindowTooLargeError, match="fewer `attributes`, `tags` or `event_types`"):
+    with pytest.raises(WindowTooLargeError, match="fewer `attributes`, `tags` or `event_types`") as caught:
         asking.create()
+    assert said.get("detail", "").rstrip(".") in str(caught.value)
 
 
 @pytest.mark.parametrize(
     ("status", "said", "told"),
     [
         (400, {"detail": "events: the value is malformed"}, ["events: the value is malformed", "`request_shape`"]),
+        (400, {"detail": "attributes: size must be between 1 and 75"}, ["between 1 and 75", "`request_shape`"]),
         (413, {"detail": "More than 25 sections make it too large"}, ["25 sections", "fewer `sections`"]),
         (413, {}, ["413", "fewer `sections`"]),
     ],
@@ -225,6 +242,43 @@ def test_an_error_in_place_of_the_file_means_that_it_is_too_large(profiles, requ
     requests_mock.get(POLL, json={"status": "error"})
     with pytest.raises(WindowTooLargeError):
         asking.status(job)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"status": "processing"},
+        {"status": 503, "title": "Unavailable", "detail": "Export processing failed"},
+        {"message": "Endpoint request timed out"},
+        {"profiles": None},
+        {"profiles": "none"},
+        {"data": {"profiles": {}}},
+        {"profiles": {"p": {"x": 1}}},
+    ],
+)
+def test_an_answer_that_is_no_export_is_not_taken_for_an_empty_one(profiles, requests_mock, said):
+    asking, job = profiles
+    requests_mock.get(POLL, json=said)
+    assert asking.status(job).state is JobState.UNKNOWN
+
+
+def test_what_the_vendor_says_of_a_failure_is_shown(profiles, requests_mock):
+    asking, job = profiles
+    requests_mock.get(POLL, json={"status": "ERROR", "detail": "Segment too complex."})
+    with pytest.raises(WindowTooLargeError, match=r"with an error\. Segment too complex\. It is taken to be too"):
+        asking.status(job)
+    requests_mock.get(POLL, status_code=503, json={"detail": "Segment too complex"})
+    asking.status(job)
+    assert asking.status(job).message.startswith("Segment too complex. The cause may be")
+
+
+def test_where_an_export_is_is_not_shown_whoever_says_it(profiles, requests_mock):
+    asking, job = profiles
+    for place in (POLL, POLL.removeprefix(URL)):
+        requests_mock.get(POLL, status_code=400, json={"detail": f"Bad request: {place}"})
+        with pytest.raises(RequestRejectedError) as caught:
+            asking.status(job)
+        assert "abc-secret" not in str(caught.value)
 
 
 def test_410_ends_the_export(profiles, requests_mock):
@@ -310,6 +364,16 @@ def test_words_that_nobody_knows_are_waited_out_and_told_once(report, requests_m
     requests_mock.get(f"{REPORTS}/r-7", json={"status": "reticulating"})
     assert [asking.status(job).state for _ in range(3)] == [JobState.RUNNING] * 3
     assert caplog.text.count("reticulating") == 1
+
+
+@pytest.mark.parametrize(("word", "state"), [("COMPLETED", JobState.READY), ("Failed", JobState.FAILED)])
+def test_words_of_reports_are_known_however_they_are_written(report, requests_mock, word, state):
+    asking, job = report
+    said = {"status": word, "file_download_url": "https://store.test/r-7.csv.gz", "detail": "no luck"}
+    requests_mock.get(f"{REPORTS}/r-7?header_auth=true", json=said)
+    status = asking.status(job)
+    assert status.state is state
+    assert ("no luck" in status.message) is (state is JobState.FAILED)
 
 
 def test_a_report_that_ends_as_error_was_too_large(report, requests_mock):

@@ -396,3 +396,65 @@ def test_without_a_correlation_id_addresses_tell_email_events_apart():
     bare = {**CELLS, "correlation_id": ""}
     (one, other), _ = emails_of(bare, {**bare, "address": "b@example.com"})
     assert one["event_key"] != other["event_key"]
+
+
+# What a file says in another way
+
+
+@pytest.mark.parametrize("created", [CREATED, f" {CREATED}", f"{CREATED}.0", float(CREATED)])
+def test_a_time_of_receipt_is_the_same_however_it_is_written(created):
+    (row,) = events_of({**EVENT, "createdAt": created})
+    (usual,) = events_of(EVENT)
+    assert (row["created_at"], row["event_key"]) == (usual["created_at"], usual["event_key"])
+
+
+def test_a_time_of_receipt_may_be_text():
+    (row,) = events_of({**EVENT, "createdAt": "2026-01-30T08:00:39.465+01:00"})
+    assert row["created_at"] == "2026-01-30T07:00:39.465Z"
+
+
+@pytest.mark.parametrize("created", [None, "soon", 10**18, True])
+def test_an_event_without_a_time_of_receipt_is_refused(created):
+    with pytest.raises(InvalidRowsError, match="no time of receipt"):
+        events_of({**EVENT, "createdAt": created})
+
+
+@pytest.mark.parametrize("name", ["correlation_id", "activity_id", "split_id", "event_time"])
+def test_a_file_without_what_tells_events_apart_is_refused(name):
+    with pytest.raises(InvalidRowsError, match=f"told apart: {name}"):
+        emails_of({column: cell for column, cell in CELLS.items() if column != name})
+
+
+def test_numbers_in_another_spelling_are_the_same_event():
+    (one, other), _ = emails_of(CELLS, {**CELLS, "server_time": f"0{CREATED}", "event_time": "0.0"})
+    assert one["event_key"] == other["event_key"]
+    assert one["server_time"] == other["server_time"]
+
+
+def test_a_time_that_no_calendar_has_is_null_and_stays_as_a_number():
+    (row,), _ = emails_of({**CELLS, "event_time": "253402300800000"})
+    assert (row["event_time"], row["event_ms"]) == (None, 253402300800000)
+
+
+@pytest.mark.parametrize(("number", "value"), [("14", "abc"), ("14", True), ("13", "soon")])
+def test_a_value_that_is_not_what_its_definition_says_is_kept_by_its_number(caplog, number, value):
+    row = profile_row({"attributes": {number: {"value": value}}})
+    assert row["unmapped"] == {number: value}
+    assert row.get("height") is row.get("since") is None
+    assert len([record for record in caplog.records if "`unmapped`" in record.message]) == 1
+
+
+@pytest.mark.parametrize("number", ["13", "14"])
+def test_an_empty_text_is_nothing_where_something_else_is_expected(number):
+    row = profile_row({"attributes": {number: {"value": ""}, "1": {"value": ""}}})
+    assert (row["unmapped"], row["firstname"]) == (None, "")
+    assert row.get("height") is row.get("since") is None
+
+
+@pytest.mark.parametrize("order", [("8", "7"), ("7", "8")])
+def test_of_two_old_versions_the_newer_one_is_right(order):
+    old = defined("Old", "usercreated.attributes.old", "9", "8", "7")
+    account = dataclasses.replace(ACCOUNT, attributes=(old,))
+    rows = ProfileRows(Decoder(FakeAccount(account)), Selection(sections=(WEB,), attributes=(old,)).profile_columns())
+    (row,) = rows(Part("section", ("p", "4100"), {"attributes": {each: {"value": f"v{each}"} for each in order}}))
+    assert row["old"] == "v8"

@@ -145,14 +145,13 @@ class Account:
     def _meaning(self, answer: Answer) -> ExportError | None:
         """Recognise what only the words of an answer tell: that too much was asked for, or too many exports wait."""
         said = answer.parsed() if answer.status in {400, 413, 429} else None
-        text = (
-            " ".join(str(said.get(name, "")) for name in ("title", "detail")).lower() if isinstance(said, dict) else ""
-        )
+        words = [str(said.get(name) or "") for name in ("title", "detail")] if isinstance(said, dict) else []
+        text = " ".join(words).lower()
         if answer.status == 429:
-            waits = any(words in text for words in _WAITING)
+            waits = any(each in text for each in _WAITING)
             return RateLimitedError("too many exports are under way", by=self.job_cap) if waits else None
-        if "section" not in text and any(words in text for words in _TOO_LARGE):
-            told = self.api.words(text).rstrip(".")
+        if "section" not in text and any(each in text for each in _TOO_LARGE):
+            told = self.api.words(words[-1] or words[0]).rstrip(".")
             return WindowTooLargeError(
                 f"{apsis.VENDOR} finds the export too large (HTTP {answer.status}: {told}). {REMEDIES}"
             )

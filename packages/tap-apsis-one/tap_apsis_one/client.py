@@ -174,8 +174,8 @@ class ApsisClient:
         return JobStatus(JobState.READY, word, links=(Link(url, {LINK_HEADER: link_token} if link_token else {}),))
 
     def _too_large(self, what: str, said: object) -> WindowTooLargeError:
-        told = self._told(said)
-        return WindowTooLargeError(f"{apsis.VENDOR} ended {what} with an error: {told}it is too large. {REMEDIES}")
+        told = f"{apsis.VENDOR} ended {what} with an error. {self._told(said)}It is taken to be too large. {REMEDIES}"
+        return WindowTooLargeError(told)
 
     def _told(self, said: object) -> str:
         """Return the vendor's explanation, with a full stop; nothing if there is none."""
