@@ -401,7 +401,7 @@ def test_without_a_correlation_id_addresses_tell_email_events_apart():
 # What a file says in another way
 
 
-@pytest.mark.parametrize("created", [CREATED, f" {CREATED}", f"{CREATED}.0", float(CREATED)])
+@pytest.mark.parametrize("created", [CREATED, f" {CREATED}", f"{CREATED}.0", float(CREATED)], ids=range(4))
 def test_a_time_of_receipt_is_the_same_however_it_is_written(created):
     (row,) = events_of({**EVENT, "createdAt": created})
     (usual,) = events_of(EVENT)
