@@ -262,6 +262,13 @@ def test_an_answer_that_is_no_export_is_not_taken_for_an_empty_one(profiles, req
     assert asking.status(job).state is JobState.UNKNOWN
 
 
+@pytest.mark.parametrize("more", [{}, {"profiles": {}}])
+def test_an_export_that_failed_has_failed(profiles, requests_mock, more):
+    asking, job = profiles
+    requests_mock.get(POLL, json={"status": "Failed", **more})
+    assert asking.status(job).state is JobState.FAILED
+
+
 def test_what_the_vendor_says_of_a_failure_is_shown(profiles, requests_mock):
     asking, job = profiles
     requests_mock.get(POLL, json={"status": "ERROR", "detail": "Segment too complex."})

@@ -142,10 +142,14 @@ class ApsisClient:
                 self._failed_once.add(export.name)
                 return JobStatus(JobState.RUNNING, "HTTP 503")
             return JobStatus(JobState.FAILED, "HTTP 503", f"{self._told(answer.parsed())}{REMEDIES}")
-        if isinstance(said := _whole(answer), dict) and not _is_export(said):
+        if isinstance(said := _whole(answer), dict):
             if _is_error(said):
                 raise self._too_large("the export", said)
-            return JobStatus(JobState.UNKNOWN, api.words(said.get("status") or ", ".join(said)))
+            word = api.words(said.get("status") or ", ".join(said))
+            if word.lower() == "failed":
+                return JobStatus(JobState.FAILED, word, f"{self._told(said)}{REMEDIES}")
+            if not _is_export(said):
+                return JobStatus(JobState.UNKNOWN, word)
         # A redirect leads to the file too, and takes none of these headers along to another host.
         headers = {**api.credentials(), "Accept-Encoding": "gzip"}
         return JobStatus(JobState.READY, f"HTTP {answer.status}", links=(Link(api.address(export.place), headers),))
