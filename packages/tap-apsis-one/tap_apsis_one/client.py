@@ -142,17 +142,24 @@ class ApsisClient:
                 self._failed_once.add(export.name)
                 return JobStatus(JobState.RUNNING, "HTTP 503")
             return JobStatus(JobState.FAILED, "HTTP 503", f"{self._told(answer.parsed())}{REMEDIES}")
-        if isinstance(said := _whole(answer), dict):
-            if _is_error(said):
-                raise self._too_large("the export", said)
-            word = api.words(said.get("status") or ", ".join(said))
-            if word.lower() == "failed":
-                return JobStatus(JobState.FAILED, word, f"{self._told(said)}{REMEDIES}")
-            if not _is_export(said):
-                return JobStatus(JobState.UNKNOWN, word)
+        if isinstance(said := _whole(answer), dict) and (status := self._instead_of_a_file(said)):
+            return status
         # A redirect leads to the file too, and takes none of these headers along to another host.
         headers = {**api.credentials(), "Accept-Encoding": "gzip"}
         return JobStatus(JobState.READY, f"HTTP {answer.status}", links=(Link(api.address(export.place), headers),))
+
+    def _instead_of_a_file(self, said: Mapping[str, Any]) -> JobStatus | None:
+        """Return what a short answer says of an export; None if it is the export.
+
+        Raises:
+            WindowTooLargeError: It is an error.
+        """
+        if _is_error(said):
+            raise self._too_large("the export", said)
+        word = self.account.api.words(said.get("status") or ", ".join(said))
+        if word.lower() == "failed":
+            return JobStatus(JobState.FAILED, word, f"{self._told(said)}{REMEDIES}")
+        return None if _is_export(said) else JobStatus(JobState.UNKNOWN, word)
 
     def _report_status(self, export: _Export) -> JobStatus:
         api = self.account.api
