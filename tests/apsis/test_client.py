@@ -436,9 +436,23 @@ def test_a_list_is_waited_for_in_bounded_time(asking, requests_mock, caplog):
 
 
 def test_trouble_that_passes_costs_a_list_nothing(asking, requests_mock):
-    good = {"json": {"items": []}}
+    good = {"json": {"items": [{"discriminator": "s.web", "name": "Web"}]}}
     requests_mock.get(f"{URL}/audience/sections", [{"status_code": 500}, {"status_code": 429}, {"text": "oops"}, good])
-    assert asking.account.definitions.sections == ()
+    assert [section.name for section in asking.account.definitions.sections] == ["Web"]
+
+
+def test_an_account_without_sections_is_trouble_of_the_moment(asking, requests_mock):
+    requests_mock.get(f"{URL}/audience/sections", json=[])
+    with pytest.raises(UnavailableError, match="no sections"):
+        _ = asking.account.definitions
+
+
+def test_events_are_not_asked_for_where_there_are_no_types_of_them(asking, requests_mock):
+    requests_mock.get(f"{URL}/audience/sections/s.web/events", json=[])
+    with pytest.raises(InvalidAnswerError, match="no event types"):
+        asking.create()
+    now = asking.clock.now()
+    assert asking.client.create_limit.ready_at(now) == now
 
 
 def test_activities_are_looked_for_in_both_spellings(asking, requests_mock):

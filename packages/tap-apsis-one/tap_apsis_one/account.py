@@ -11,7 +11,7 @@ from typing_extensions import Self
 from bulk_exports.engine.api import Dialect
 from bulk_exports.engine.budgets import AllOf, JobCap
 from bulk_exports.engine.credentials import NoCredentials, RenewedToken
-from bulk_exports.engine.errors import ExportError, RateLimitedError, WindowTooLargeError
+from bulk_exports.engine.errors import ExportError, RateLimitedError, UnavailableError, WindowTooLargeError
 from bulk_exports.engine.lists import Lists
 from bulk_exports.engine.oauth import fetch_token
 from bulk_exports.engine.rate_limit import RateLimit
@@ -159,6 +159,8 @@ class Account:
 
     def _all_definitions(self) -> Definitions:
         items, sections = self._lists.items, Definition.all_of(self._lists.items("/audience/sections"))
+        if not sections:
+            raise UnavailableError(f"{apsis.VENDOR} lists no sections, of which each account has one at least")
 
         def of_all(kind: str) -> tuple[Definition, ...]:
             lists = ((each, f"/audience/sections/{quote(each.discriminator, safe='')}/{kind}") for each in sections)

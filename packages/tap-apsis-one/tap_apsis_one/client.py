@@ -16,7 +16,7 @@ from urllib.parse import quote, urlsplit
 
 from typing_extensions import Self
 
-from bulk_exports.engine.errors import UnavailableError, UnknownJobError, WindowTooLargeError
+from bulk_exports.engine.errors import InvalidAnswerError, UnavailableError, UnknownJobError, WindowTooLargeError
 from bulk_exports.engine.vendor import JobState, JobStatus, Link
 from tap_apsis_one import vocabulary as apsis
 from tap_apsis_one.account import REMEDIES
@@ -91,10 +91,14 @@ class ApsisClient:
             RateLimitedError: The budget is used up, or too many exports are under way.
             UnavailableError: No answer, or one that makes no sense.
             WindowTooLargeError: It is too much at a time.
+            InvalidAnswerError: There is nothing to ask for.
             RequestRejectedError: The credentials or the request are not accepted.
         """
         account = self.account
         body = request.query.body(account.settings, account.selection, request)
+        if request.query.stream == "profile_events" and not body.keys() - {"attributes", "start_at", "end_at"}:
+            self.create_limit.returned()
+            raise InvalidAnswerError(f"{apsis.VENDOR} lists no event types in these sections: its file would be empty")
         answer = account.api.ask("POST", request.query.path, self.create_limit, body)
         said = answer.parsed()
         if _is_error(said):
