@@ -157,6 +157,7 @@ class ExportTap(Tap):
 
         The SDK means its own to be final; it would end with the first.
         """
+        self.undelivered.clear()
         super().sync_all()
         raise_for(self.undelivered)
 
