@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 
@@ -31,6 +32,18 @@ def pytest_xdist_auto_num_workers():
 def pytest_runtest_setup():
     """Before any fixture: `make test-dates` chooses when a test runs."""
     moments.begin()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    """Where a test goes to the end of the stack, nothing that is thrown away may need some of it."""
+    if item.get_closest_marker("deep") is None:
+        return (yield)
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -22,6 +22,8 @@ from bulk_exports.engine.errors import (
 )
 from bulk_exports.engine.rate_limit import RateLimit
 
+pytestmark = pytest.mark.deep
+
 URL = "https://api.vendor.test/v1"
 KEY = "recognisable-key"
 NOW = datetime(2026, 3, 1, tzinfo=timezone.utc)

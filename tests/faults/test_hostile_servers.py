@@ -39,6 +39,8 @@ from tap_cometly.events import EventQuery
 from tap_cometly.settings import Settings
 from tests.faults.raw_server import RawServer, answer, for_ever, said
 
+pytestmark = pytest.mark.deep
+
 KEY = "a-key-that-nobody-may-see"
 NOW = datetime(2025, 3, 2, 12, tzinfo=timezone.utc)
 REQUEST = ExportRequest(Window.single(date(2025, 3, 1)), EventQuery(), NOW)

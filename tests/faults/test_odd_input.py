@@ -27,6 +27,8 @@ from tests.endings import ended, tap_in
 from tests.faults.any_server import KEY, SECRETS, AnyServer
 from tests.faults.world import FIELDS
 
+pytestmark = pytest.mark.deep
+
 MEGABYTES = 200
 RUNS = 100
 MAX_HOURS = 4

@@ -20,6 +20,8 @@ from bulk_exports.files import json_stream
 from bulk_exports.files.json_object import JsonObject
 from bulk_exports.files.json_parts import Crossing, Part
 
+pytestmark = pytest.mark.deep
+
 EVENTS = (None, "sections", None, "events", None)
 PATHS = {
     "event": (("profiles", *EVENTS), EVENTS),

@@ -96,12 +96,13 @@ def test_a_run_that_was_killed_is_gone_on_with_whatever_the_query_is_made_of(doo
 
 
 JSON_AND_TUPLES = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.floats() | st.text() | st.decimals(-9, 9),
-    lambda inner: st.lists(inner) | st.tuples(inner, inner) | st.dictionaries(st.text(), inner),
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.floats() | st.text(max_size=3) | st.decimals(-9, 9),
+    lambda inner: st.lists(inner, max_size=3) | st.tuples(inner, inner) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=8,
 )
 
 
-@given(st.dictionaries(st.text(), JSON_AND_TUPLES), st.sampled_from([float, Decimal]))
+@given(st.dictionaries(st.text(max_size=3), JSON_AND_TUPLES, max_size=4), st.sampled_from([float, Decimal]))
 def test_what_is_remembered_is_what_state_gives_back(asked, number):
     remembered = as_remembered(asked)
     assert as_remembered(json.loads(json.dumps(remembered), parse_float=number)) == remembered

@@ -24,6 +24,8 @@ from bulk_exports.records.summary import SummaryBuilder
 from bulk_exports.records.verify import verify
 from tests.examples import examples
 
+pytestmark = pytest.mark.deep
+
 TYPES = {
     "id": {"type": "integer"},
     "event_time_utc": {"type": "string", "format": "date-time"},

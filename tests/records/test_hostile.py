@@ -14,6 +14,8 @@ from bulk_exports.fields import Measures
 from bulk_exports.records.columns import Columns
 from simulation.patience import HANG_SECONDS
 
+pytestmark = pytest.mark.deep
+
 TYPES = {
     "id": {"type": "integer"},
     "amount": {"type": ["number", "null"]},

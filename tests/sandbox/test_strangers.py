@@ -8,6 +8,8 @@ import pytest
 
 from tap_cometly.sandbox import Sandbox
 
+pytestmark = pytest.mark.deep
+
 DEEP = b"[" * 100_000
 EXPORTS = "/public-api/v1/events/exports"
 

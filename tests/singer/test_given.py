@@ -12,6 +12,8 @@ import pytest
 from bulk_exports.json_files import MAX_LEVELS, levels
 from bulk_exports.singer.given import checked_file
 
+pytestmark = pytest.mark.deep
+
 DEEP = "[" * 100_000 + "]" * 100_000
 NESTED = "[" * (MAX_LEVELS + 1) + "]" * (MAX_LEVELS + 1)
 
