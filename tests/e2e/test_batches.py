@@ -14,6 +14,8 @@ from tests import programs
 from tests.e2e.conftest import KEY, TIMEZONE
 from tests.e2e.test_warehouses import REQUESTS, PostgresTable, comparable, truth
 
+pytestmark = pytest.mark.integrations
+
 
 @pytest.fixture
 def load(plugins, cometly, postgres, tmp_path):

@@ -12,6 +12,8 @@ from tests import programs
 from tests.e2e.loading import Target
 from tests.e2e.test_truth_in_warehouses import Postgres
 
+pytestmark = pytest.mark.integrations
+
 DAYS = 40
 STREAMS = ("events", "event_days", "contacts", "companies")
 
