@@ -112,3 +112,10 @@ def test_no_more_is_asked_for_than_the_vendor_allows(lists, requests_mock, clock
     for _ in range(PER_MINUTE + 1):
         assert list(lists.items("/things")) == []
     assert times[-1] - times[0] >= 60
+
+
+def test_a_list_may_have_as_many_pages_as_are_read(lists, requests_mock, monkeypatch):
+    monkeypatch.setattr("bulk_exports.engine.lists.MAX_PAGES", 2)
+    requests_mock.get(f"{URL}/things", json={"items": [{"id": 1}], "next": "/things?page=2"})
+    requests_mock.get(f"{URL}/things?page=2", json={"items": [{"id": 2}]})
+    assert list(lists.items("/things")) == [{"id": 1}, {"id": 2}]

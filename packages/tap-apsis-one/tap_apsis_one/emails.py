@@ -39,7 +39,8 @@ _IDENTITY: Final = (
     "bounce_code",
 )
 """What does not change between two exports of the same event."""
-_NUMBERS: Final = frozenset({"event_time", "server_time", "link_id", "bounce_code"})
+_NUMBERS: Final = frozenset({"event_time", "server_time", "bounce_code"})
+"""Which of them are numbers, be they written as they may; what names a link may be any text."""
 
 
 def email_events(settings: Settings, selection: Selection | None) -> ExportStream:

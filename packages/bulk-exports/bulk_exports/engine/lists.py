@@ -62,14 +62,14 @@ class Lists:
         page: str | None = path
         while page:
             seen.add(page)
-            answer = self._answer(page, expected={404} if others or optional else set())
-            if answer.status == 404:
+            found = self._asked_until_answered(page, expected={404} if others or optional else set())
+            if found is None:
                 if others:
                     yield from self.items(*others, optional=optional)
                 return
-            listed, page = self._page(answer)
+            listed, page = found
             yield from (each for each in listed if isinstance(each, dict))
-            if page in seen or len(seen) >= MAX_PAGES:
+            if page and (page in seen or len(seen) >= MAX_PAGES):
                 raise InvalidAnswerError(f"a list of the vendor has no end: its page {len(seen)} names another one")
 
     def _page(self, answer: Answer) -> tuple[list[Any], str | None]:
@@ -87,7 +87,8 @@ class Lists:
             raise UnavailableError(f"the vendor returned no list (HTTP {answer.status})")
         return listed, following
 
-    def _answer(self, path: str, expected: Collection[int]) -> Answer:
+    def _asked_until_answered(self, path: str, expected: Collection[int]) -> tuple[list[Any], str | None] | None:
+        """Return a page; None if there is none, and that was expected. What is no list may be one a little later."""
         pauses = backoff.expo(max_value=MAX_BACKOFF_SECONDS)
         pauses.send(None)  # the generator's protocol: the first value is no pause
         for attempt in range(1, MAX_ATTEMPTS + 1):
@@ -96,8 +97,7 @@ class Lists:
             self._budget.spend()
             try:
                 answer = self._api.ask("GET", path, self._budget, expected=expected)
-                if answer.status not in expected:
-                    self._page(answer)  # what is no list may be one when it is asked for again
+                return None if answer.status in expected else self._page(answer)
             except (UnavailableError, RateLimitedError) as error:
                 if attempt == MAX_ATTEMPTS:
                     raise
@@ -105,8 +105,6 @@ class Lists:
                     pause = max(next(pauses), error.pause_seconds)
                     self._connection.log.warning("%s; trying again in %.0f s", error, pause)
                     self._wait(pause)
-            else:
-                return answer
         raise AssertionError  # never: the last attempt returns or raises
 
     def _wait(self, seconds: float) -> None:
