@@ -149,6 +149,17 @@ def test_a_catalog_written_by_hand_that_deselects_it_is_refused():
             sync(account.config, catalog=catalog, tap=account.tap)
 
 
+def test_columns_of_a_kept_catalog_that_the_stream_lacks_are_told(caplog):
+    with Account(days=2) as account:
+        catalog = TapOrchard(config=account.config, environment=account.environment).catalog_dict
+        entry = next(each for each in catalog["streams"] if each["tap_stream_id"] == "picks")
+        entry["schema"]["properties"]["weather"] = {"type": ["string", "null"]}
+        output = sync(account.config, catalog=catalog, tap=account.tap)
+    assert {row["weather"] for row in output.of("picks")} == {None}
+    (told,) = [record.message for record in caplog.records if "The catalog has columns" in record.message]
+    assert "lacks: weather." in told
+
+
 def test_the_declarations_are_sound():
     assert PICKS.needed_columns == ("id", "picked_at")
     assert TREES.needed_columns == ("id",)

@@ -344,9 +344,7 @@ class Run:
         stream, log = self._context.stream, self._context.log
         known = {*stream.schema["properties"], *(field.name for field in stream.left_out)}
         if unknown := [name for name in self._context.columns if name not in known]:
-            told = (
-                "The catalog has columns that the stream does not have: %s. They stay empty; discover the streams again"
-            )
+            told = "The catalog has columns that the stream lacks: %s. What no file has stays empty; discover again"
             log.warning(told, foreign(", ".join(unknown)))
 
     def _announce(self, plan: Plan) -> Sequence[tuple[Window, str | None]]:
